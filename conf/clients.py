@@ -1,0 +1,48 @@
+"""Properties of every librdkafka client: ours, over them the settings', over them the guarantees'.
+
+Source: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from conf.settings import Settings
+
+DELIVERY_TIMEOUT_SECONDS = 60
+
+
+def client(settings: Settings) -> dict[str, Any]:
+    """Give what every client needs: the brokers and the properties of `[kafka]`."""
+    return _as_text({"bootstrap.servers": settings.bootstrap_servers, **settings.kafka})
+
+
+def producer(settings: Settings) -> dict[str, Any]:
+    """Give an idempotent producer, with Java's partitioner; a delivery fails after 60 s.
+
+    Idempotence keeps the messages of one user in order over a broker's restart.
+    """
+    ours = {
+        "partitioner": "murmur2_random",
+        "delivery.timeout.ms": DELIVERY_TIMEOUT_SECONDS * 1000,
+    }
+    guarantees = {"enable.idempotence": True, "acks": "all"}
+    return _as_text({**ours, **client(settings), **guarantees})
+
+
+def consumer(settings: Settings) -> dict[str, Any]:
+    """Give a consumer that commits only when told, reads committed, and stops at a lost position."""
+    guarantees = {
+        "group.id": settings.group,
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "error",
+    }
+    return _as_text({**client(settings), **guarantees})
+
+
+def _as_text(properties: Mapping[str, object]) -> dict[str, Any]:
+    return {name: _text(value) for name, value in properties.items()}
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,186 @@
+"""Settings: `settings.toml` says what there is to set, this reads it and refuses what is wrong."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+DEFAULTS = Path(__file__).with_name("settings.toml")
+PREFIX = "LEADERBOARD_"
+FILE_VARIABLE = f"{PREFIX}SETTINGS"
+
+# What correctness rests on, with the alias that librdkafka has for one of them.
+RESERVED = frozenset(
+    {
+        "acks",
+        "auto.offset.reset",
+        "enable.auto.commit",
+        "enable.idempotence",
+        "group.id",
+        "isolation.level",
+        "request.required.acks",
+        "transactional.id",
+    }
+)
+
+Format = Literal["json", "int32", "int64"]
+Property = bool | int | float | str
+
+
+class InvalidSettings(ValueError):  # noqa: N818 - it reads as what it is
+    """A setting is unknown or its value is bad; the text is one line that names it."""
+
+
+def _refuse_reserved(properties: dict[str, Property]) -> dict[str, Property]:
+    for name in sorted(RESERVED & properties.keys()):
+        msg = f"{name} may not be set: the guarantees rest on it"
+        raise ValueError(msg)
+    return properties
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+Replication = Annotated[int, Field(ge=-1, le=32767)]
+Retention = Annotated[int, Field(ge=-1)]
+Partitions = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Topic(_Frozen):
+    """A topic as it is created; `partitions` gives way to what an existing topic has."""
+
+    name: Name
+    partitions: Partitions
+    replication: Replication
+
+
+class Scores(Topic):
+    """The topic of all scores: the source of truth."""
+
+    retention_ms: Retention
+    format: Format
+
+
+class HighScores(Topic):
+    """The compacted topic of each user's best score."""
+
+    format: Format
+
+
+class Rejected(Topic):
+    """The topic of what could not be read."""
+
+    retention_ms: Retention
+
+
+class Topics(_Frozen):
+    """The four topics, in the order in which a score passes them."""
+
+    scores: Scores
+    high_scores: HighScores
+    top_5: Topic
+    rejected: Rejected
+
+
+class Top5(_Frozen):
+    """The board: its rows and its boards a second (0: no limit)."""
+
+    size: Annotated[int, Field(ge=1, le=1000)]
+    updates_per_second: Annotated[float, Field(ge=0, le=1000)]
+
+
+class Web(_Frozen):
+    """The web app: where it listens (port 0: any), and its seconds between heartbeats."""
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    heartbeat_seconds: Annotated[float, Field(gt=0, le=3600)]
+
+
+class Settings(BaseSettings):
+    """All settings, checked and frozen; `settings.toml` says what each one means."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
+    )
+
+    bootstrap_servers: Annotated[str, Field(min_length=1)]
+    group: Annotated[str, Field(min_length=1)]
+    guarantee: Literal["at_least_once", "exactly_once"]
+    create_topics: bool
+    startup_timeout_seconds: Annotated[float, Field(gt=0)]
+    user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
+    topics: Topics
+    top5: Top5
+    web: Web
+    kafka: Annotated[dict[str, Property], AfterValidator(_refuse_reserved)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Rank the sources: the environment, the file it names, `settings.toml`."""
+        files = [Path(os.environ[FILE_VARIABLE])] if FILE_VARIABLE in os.environ else []
+        return (
+            env_settings,
+            *(TomlConfigSettingsSource(settings_cls, path) for path in [*files, DEFAULTS]),
+        )
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        InvalidSettings: With one line that names the unknown name, the bad value or the file.
+    """
+    _refuse_unknown_variables(os.environ)
+    _refuse_missing_file(os.environ)
+    try:
+        return Settings()  # type: ignore[call-arg]  # its sources give the values
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        msg = f"setting {name}: {first['msg']} (it is {first['input']!r})"
+        raise InvalidSettings(msg) from error
+    except (SettingsError, ValueError) as error:
+        msg = f"settings: {error}"
+        raise InvalidSettings(" ".join(msg.split())) from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields} | {"SETTINGS"}
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(PREFIX).partition("__")[0]
+        if variable.upper().startswith(PREFIX) and name not in known:
+            msg = f"unknown setting {variable} in the environment: see conf/settings.toml"
+            raise InvalidSettings(msg)
+
+
+def _refuse_missing_file(environment: Mapping[str, str]) -> None:
+    path = environment.get(FILE_VARIABLE)
+    if path is not None and not Path(path).is_file():
+        msg = f"{FILE_VARIABLE}: there is no file {path}"
+        raise InvalidSettings(msg)
