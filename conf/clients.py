@@ -30,7 +30,7 @@ def producer(settings: Settings) -> dict[str, Any]:
 
 
 def consumer(settings: Settings) -> dict[str, Any]:
-    """Give a consumer that commits only when told, reads committed, and stops at a lost position."""
+    """Give a consumer that commits only when told, reads committed, stops at a lost position."""
     guarantees = {
         "group.id": settings.group,
         "enable.auto.commit": False,

@@ -1,0 +1,231 @@
+"""All wire formats of the topics, pure: users, scores, origins and boards as bytes.
+
+JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSerializer write.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from conf.settings import Format
+from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
+
+ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
+
+_WIDTHS = {"int32": (4, "i"), "int64": (8, "q")}
+_INTEGERS_AND_COMMAS = b"0123456789-,"
+
+
+class BadMessage(ValueError):  # noqa: N818 - what it is, also as a reason in a header
+    """A key or value that cannot be read; the text is the reason, for people and for metrics."""
+
+
+def check_user(key: bytes | None, max_bytes: int) -> bytes:
+    """Give the user that a key names, 1 to `max_bytes` bytes of UTF-8.
+
+    Raises:
+        BadMessage: No key, empty, too long, or not UTF-8.
+    """
+    if not key:
+        msg = "no user"
+        raise BadMessage(msg)
+    if len(key) > max_bytes:
+        msg = "user too long"
+        raise BadMessage(msg)
+    try:
+        key.decode()
+    except UnicodeDecodeError as error:
+        msg = "user not UTF-8"
+        raise BadMessage(msg) from error
+    return key
+
+
+def encode_score(score: int, form: Format) -> bytes:
+    """Write a score.
+
+    Raises:
+        OverflowError: The score does not fit the format.
+    """
+    if form == "json":
+        return b"%d" % score
+    width, _ = _WIDTHS[form]
+    return score.to_bytes(width, "big", signed=True)
+
+
+def decode_score(value: bytes, form: Format) -> int:
+    """Read one score, an int64.
+
+    Raises:
+        BadMessage: It is none; docs/formats.md shows what each kind of value gives.
+    """
+    return _decode_json(value) if form == "json" else _decode_integer(value, form)
+
+
+def decode_scores(values: Sequence[bytes | None], form: Format) -> list[int] | None:
+    """Read many scores at once, or give None where a value must be looked at by itself.
+
+    No value can borrow from its neighbour: see `_decode_joined_json` and `_decode_joined_integers`.
+    """
+    decode = _decode_joined_json if form == "json" else _decode_joined_integers
+    try:
+        return decode(values, form)
+    except TypeError:  # a None does not join: a tombstone
+        return None
+
+
+def decode_each(values: Iterable[bytes | None], form: Format) -> list[int | BadMessage | None]:
+    """Read scores one by one: the score, why it cannot be read, or None for a tombstone."""
+    return [None if value is None else _decode_or_reason(value, form) for value in values]
+
+
+def _decode_or_reason(value: bytes, form: Format) -> int | BadMessage:
+    try:
+        return decode_score(value, form)
+    except BadMessage as reason:
+        return reason
+
+
+_decode_integers = msgspec.json.Decoder(list[int]).decode
+
+
+def _decode_joined_json(values: Sequence[bytes | None], _form: Format) -> list[int] | None:
+    """Read plain integers: digits, minus and exactly n-1 commas keep each value to itself."""
+    joined = b",".join(values)  # type: ignore[arg-type]  # a None raises TypeError, as told
+    if joined.translate(None, _INTEGERS_AND_COMMAS) or joined.count(b",") != len(values) - 1:
+        return None
+    try:
+        scores = _decode_integers(b"[%b]" % joined)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return scores if min(scores) >= LOWEST and max(scores) <= HIGHEST else None
+
+
+def _decode_joined_integers(values: Sequence[bytes | None], form: Format) -> list[int] | None:
+    """Read integers of one width: each value's length is looked at before they are joined."""
+    width, code = _WIDTHS[form]
+    if set(map(len, values)) != {width}:  # type: ignore[arg-type]  # a None raises TypeError
+        return None
+    return list(struct.unpack(f">{len(values)}{code}", b"".join(values)))  # type: ignore[arg-type]
+
+
+class _Scored(msgspec.Struct):
+    score: msgspec.Raw  # the last of duplicate fields, whatever the others hold
+
+
+_decode_any = msgspec.json.Decoder(int | _Scored).decode
+_decode_integer_literal = msgspec.json.Decoder(int).decode
+
+
+def _decode_json(value: bytes) -> int:
+    try:
+        found = _decode_any(value.decode())  # msgspec would let bad UTF-8 pass in other fields
+        score = _decode_integer_literal(found.score) if isinstance(found, _Scored) else found
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        msg = "not an integer or an object with an integer score"
+        raise BadMessage(msg) from error
+    if not LOWEST <= score <= HIGHEST:
+        msg = "score beyond int64"
+        raise BadMessage(msg)
+    return score
+
+
+def _decode_integer(value: bytes, form: Format) -> int:
+    width, _ = _WIDTHS[form]
+    if len(value) != width:
+        msg = f"not {width} bytes"
+        raise BadMessage(msg)
+    return int.from_bytes(value, "big", signed=True)
+
+
+class Origin(NamedTuple):
+    """Where a best score came from: a message of `scores`, of the topic with that (short) id."""
+
+    topic_id: str
+    partition: int
+    offset: int
+
+
+def encode_origin(origin: Origin) -> bytes:
+    """Write an origin as `id/partition/offset`."""
+    return b"%b/%d/%d" % (origin.topic_id.encode(), origin.partition, origin.offset)
+
+
+def decode_origin(value: bytes) -> Origin:
+    """Read an origin.
+
+    Raises:
+        BadMessage: It is none.
+    """
+    try:
+        topic_id, partition, offset = value.decode().rsplit("/", 2)
+        return Origin(topic_id, int(partition), int(offset))
+    except ValueError as error:
+        msg = f"origin {value!r} is not id/partition/offset"
+        raise BadMessage(msg) from error
+
+
+class _Row(msgspec.Struct):
+    rank: int
+    user: str
+    score: str  # digits: JavaScript's numbers are exact only to 2**53
+    time: int
+
+
+class _Board(msgspec.Struct):
+    board: str
+    players: int
+    updated: int
+    rows: list[_Row]
+
+
+def encode_board(board: Board) -> bytes:
+    """Write a board as the JSON document that stands on `top-5` and goes to the browsers."""
+    rows = [_Row(rank, user, str(score), time) for rank, user, score, time in board.rows]
+    return msgspec.json.encode(_Board(board.board, board.players, board.updated, rows))
+
+
+_decode_board = msgspec.json.Decoder(_Board).decode
+
+
+def decode_board(value: bytes) -> Board:
+    """Read a board.
+
+    Raises:
+        BadMessage: It is none.
+    """
+    try:
+        found = _decode_board(value)
+        rows = tuple(Row(row.rank, row.user, int(row.score), row.time) for row in found.rows)
+    except ValueError as error:
+        msg = f"not a board: {error}"
+        raise BadMessage(msg) from error
+    return Board(found.board, found.players, found.updated, rows)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Give the partition that Kafka's Java clients choose for a key."""
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(key: bytes) -> int:
+    """Hash a key, 32 bits unsigned, as Kafka does.
+
+    Source: org.apache.kafka.common.utils.Utils#murmur2, after Austin Appleby's MurmurHash2.
+    """
+    length = len(key)
+    state = (0x9747B28C ^ length) & 0xFFFFFFFF
+    whole = length & ~3
+    for (word,) in _words(key[:whole]):
+        mixed = (word * 0x5BD1E995) & 0xFFFFFFFF
+        mixed = ((mixed ^ (mixed >> 24)) * 0x5BD1E995) & 0xFFFFFFFF
+        state = ((state * 0x5BD1E995) & 0xFFFFFFFF) ^ mixed
+    if length != whole:
+        rest = int.from_bytes(key[whole:], "little")
+        state = ((state ^ rest) * 0x5BD1E995) & 0xFFFFFFFF
+    state = ((state ^ (state >> 13)) * 0x5BD1E995) & 0xFFFFFFFF
+    return state ^ (state >> 15)
+
+
+_words: Callable[[bytes], Iterable[tuple[int]]] = struct.Struct("<I").iter_unpack
