@@ -1,0 +1,73 @@
+"""Child processes that are never left behind, and the clean end of their parent."""
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, NoReturn
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def start(  # noqa: PLR0913 - Popen's own words
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdout: IO[bytes] | int | None = None,
+    stderr: IO[bytes] | int | None = None,
+    keep: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, so that the terminal's Ctrl-C goes only to us.
+
+    On Linux it is killed when the thread that started it ends, however that comes about.
+    `keep` are file descriptors that stay open in it.
+    """
+    return subprocess.Popen(  # noqa: S603 - only our own programs
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=keep,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
+    )
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """End a process by SIGTERM, and after that many seconds by SIGKILL."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def exit_on_signals() -> None:
+    """Let the first SIGINT or SIGTERM raise SystemExit(0) in the main thread, and ignore more."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, _exit)
+
+
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(0)
+
+
+def _die_with_parent() -> None:
+    # A parent may have blocked or ignored what has to reach its child.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,80 @@
+"""What a broker claims for itself: its data directory and its ports."""
+
+import contextlib
+import fcntl
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+HOST = "127.0.0.1"
+RELEASE_SECONDS = 3  # a broker that was killed a moment ago may still hold them
+POLL_SECONDS = 0.05
+
+
+class Taken(RuntimeError):  # noqa: N818 - what the claim is
+    """Somebody else holds it; the text says what, and what to do."""
+
+
+@contextlib.contextmanager
+def directory(path: Path) -> Iterator[int]:
+    """Hold a directory for the length of the block, and give the descriptor of its lock.
+
+    A process that inherits the descriptor holds the directory to its own end.
+
+    Raises:
+        Taken: A broker holds it, and still does after 3 s.
+    """
+    with (path / "lock").open("w") as lock:
+        if not eventually(lambda: _locks(lock), RELEASE_SECONDS):
+            msg = f"{path} belongs to a broker that runs: stop that one, or choose another --data"
+            raise Taken(msg)
+        yield lock.fileno()
+
+
+def ports(*wanted: int) -> Sequence[int]:
+    """Give ports of 127.0.0.1 that nobody listens on, for each these or, for 0, any.
+
+    Raises:
+        Taken: Somebody listens on one of them, and still does after 3 s.
+    """
+    found: list[int] = []
+    if not eventually(lambda: _binds(wanted, found), RELEASE_SECONDS):
+        msg = f"port {found[-1]} is taken: stop what listens there, or choose another --port"
+        raise Taken(msg)
+    return found
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    """Say whether a condition comes true within a time; it is asked twenty times a second."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _locks(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _binds(wanted: Sequence[int], found: list[int]) -> bool:
+    """Bind all of them at once, so that they differ; `found` ends with the one that is taken."""
+    found.clear()
+    with contextlib.ExitStack() as stack:
+        for port in wanted:
+            probe = stack.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                found.append(port)
+                return False
+            found.append(probe.getsockname()[1])
+    return True

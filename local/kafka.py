@@ -1,0 +1,71 @@
+"""A real Apache Kafka in the foreground: KRaft, one node, on 127.0.0.1 only.
+
+`python -m local.kafka --port 9092 --data DIR` prints `ready 127.0.0.1:9092` once it can be used.
+Its data stay in DIR between starts, beside Kafka's own log, `kafka.log`.
+"""
+
+import argparse
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from local import broker, children, claims, jars
+
+
+@contextlib.contextmanager
+def running(
+    data: Path, port: int = 0, properties: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Run a broker for the length of the block and give its address, host:port.
+
+    Raises what `broker.started` raises; port 0 is any free one.
+    """
+    with broker.started(data, port, properties or {}) as started:
+        yield started.address
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start or does not last."""
+    options = _options(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    children.exit_on_signals()
+    try:
+        with broker.started(options.data, options.port, dict(options.set)) as started:
+            print(f"ready {started.address}", flush=True)
+            raise started.wait()
+    except (broker.Failed, claims.Taken, jars.Unavailable) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
+    parser.add_argument("--port", type=int, default=9092, help="0: any free one (default: 9092)")
+    parser.add_argument(
+        "--data", type=Path, default=Path(".local/kafka"), help="kept (default: .local/kafka)"
+    )
+    parser.add_argument(
+        "--set",
+        type=_property,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a property of the broker, such as log.cleaner.backoff.ms=500; may be repeated",
+    )
+    return parser.parse_args(arguments)
+
+
+def _property(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        msg = f"{text!r} is not NAME=VALUE"
+        raise argparse.ArgumentTypeError(msg)
+    return name.strip(), value.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What the tests share: one real Kafka for the whole session, and names for each test alone."""
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from local.kafka import running
+
+# Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
+QUICK = {
+    "log.cleaner.backoff.ms": "500",
+    "log.retention.check.interval.ms": "1000",
+    "log.initial.task.delay.ms": "500",
+    "log.segment.delete.delay.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+}
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a broker of the session's own, on a free port."""
+    with running(tmp_path_factory.mktemp("kafka"), properties=QUICK) as address:
+        yield address
+
+
+@pytest.fixture
+def names(kafka: str) -> Mapping[str, str]:
+    """Give the variables of the environment for topics and a group that only this test has."""
+    suffix = f"{os.getpid()}-{next(_numbers)}"
+    return {
+        "LEADERBOARD_BOOTSTRAP_SERVERS": kafka,
+        "LEADERBOARD_GROUP": f"highscores-{suffix}",
+        "LEADERBOARD_TOPICS__SCORES__NAME": f"scores-{suffix}",
+        "LEADERBOARD_TOPICS__HIGH_SCORES__NAME": f"high-scores-{suffix}",
+        "LEADERBOARD_TOPICS__TOP_5__NAME": f"top-5-{suffix}",
+        "LEADERBOARD_TOPICS__REJECTED__NAME": f"scores-rejected-{suffix}",
+    }
