@@ -108,11 +108,22 @@ class Top5(_Frozen):
 
 
 class Web(_Frozen):
-    """The web app: where it listens (port 0: any), and its seconds between heartbeats."""
+    """The web app: where it listens (port 0: any), its streams, and what clients may do."""
 
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
     heartbeat_seconds: Annotated[float, Field(gt=0, le=3600)]
+    stall_seconds: Annotated[float, Field(gt=0, le=3600)]
+    streams: Annotated[int, Field(ge=0)]
+    streams_per_client: Annotated[int, Field(ge=0)]
+    posts_per_second: Annotated[float, Field(ge=0)]
+    posts_burst: Annotated[int, Field(ge=1)]
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)]
+    token: str
+    cors_origins: tuple[str, ...]
+    certificate: str
+    private_key: str
+    workers: Annotated[int, Field(ge=1, le=64)]
 
 
 class Settings(BaseSettings):

@@ -1,0 +1,13 @@
+"""The web app: the board and the last scores live to every browser, and a score into `scores`.
+
+    top-5  -> board  -\
+                       relay -> broadcast -> streams -> server -> browsers
+    scores -> latest -/
+    scores <- post <- submission <-------------------------------- a browser or a program
+
+`sse` (the wire), `latest` (which scores are the last), `submission` (what may be posted) and
+`limits` (how much of it) are pure. `broadcast` gives the latest of a stream to many and needs
+asyncio alone. `relay` keeps a thread at a topic, whatever happens; `board` and `scores` are what
+two such threads do. `post` writes a score. `app` has the routes, with `streams`, `status` and
+`pages` beside it; `server` is Hypercorn with its connections known; `__main__` owns the signals.
+"""

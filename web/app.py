@@ -1,0 +1,122 @@
+"""The app: its parts, their start and end, its routes, and what every answer carries."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from quart import Quart, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from conf.settings import Settings, load
+from web import board, pages, posting, scores, status, streams
+from web.feeds import Feeds
+from web.limits import Buckets, Places
+from web.metrics import Metrics
+from web.parts import OnLoop, Parts
+from web.post import Post
+from web.relay import Relay
+from web.submission import Rules
+
+log = logging.getLogger(__name__)
+
+BODY_SECONDS = 10  # for a request's body to arrive
+OPEN_PATHS = ("/highScores", "/events", "/live", "/top5", "/openapi.json")  # to other origins
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def _log_only(error: Exception) -> None:
+    log.critical("the board cannot be shown: %s", error)
+
+
+def create_app(
+    settings: Settings | None = None, *, given_up: Callable[[Exception], None] = _log_only
+) -> Quart:
+    """Make the app; it starts its relays when it is served.
+
+    Args:
+        settings: Read from where they stand if None.
+        given_up: Called, on the event loop, when a topic was never there in time or is wrong.
+    """
+    settings = settings or load()
+    app = Quart(__name__)
+    rules = Rules(settings.user_max_bytes, settings.topics.scores.format)
+    app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
+    parts = _parts(settings, given_up)
+    app.extensions["leaderboard"] = parts
+    for routes in (pages.routes, posting.routes, streams.routes, status.routes):
+        app.register_blueprint(routes(parts))
+    app.before_serving(partial(_start, parts))
+    app.after_serving(partial(_stop, parts))
+    app.after_request(partial(_finish, settings.web.cors_origins))
+    app.register_error_handler(HTTPException, _explain)
+    return app
+
+
+def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
+    feeds = Feeds(settings.web)
+    on_loop = OnLoop()
+
+    def read_board(relay: Relay) -> None:
+        board.read(relay, settings, on_loop.wrap(feeds.put_boards))
+
+    def read_scores(relay: Relay) -> None:
+        scores.read(relay, settings, on_loop.wrap(feeds.put_scores), lambda _: None)
+
+    give_up = on_loop.wrap(given_up)
+    relays = (
+        Relay(settings.topics.top_5.name, read_board, give_up),
+        Relay(settings.topics.scores.name, read_scores, give_up),
+    )
+    web = settings.web
+    return Parts(
+        settings,
+        feeds,
+        relays,
+        on_loop,
+        Post(settings),
+        Buckets(web.posts_per_second, web.posts_burst),
+        Places(web.streams, web.streams_per_client),
+        Metrics(feeds, relays),
+    )
+
+
+async def _start(parts: Parts) -> None:
+    parts.on_loop.begin()
+    parts.post.start()
+    for relay in parts.relays:
+        relay.start()
+
+
+async def _stop(parts: Parts) -> None:
+    parts.feeds.end()
+    await asyncio.gather(*(asyncio.to_thread(part.stop) for part in (*parts.relays, parts.post)))
+
+
+async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:
+    response.headers.update(HEADERS)
+    if request.path in OPEN_PATHS and cors_origins:
+        origin = request.headers.get("Origin", "")
+        response.headers["Vary"] = "Origin"
+        if "*" in cors_origins or origin in cors_origins:
+            response.headers["Access-Control-Allow-Origin"] = (
+                origin if origin in cors_origins else "*"
+            )
+    return response
+
+
+async def _explain(error: HTTPException) -> Response:
+    answer = jsonify({"error": error.description or error.name})
+    answer.status_code = error.code or 500
+    return answer

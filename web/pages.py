@@ -1,0 +1,44 @@
+"""The dashboard and its form: complete without JavaScript, live with it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from quart import Blueprint, render_template
+
+from web.parts import Parts
+from web.submission import BadSubmission
+
+LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
+
+
+def routes(parts: Parts) -> Blueprint:
+    """Give the route of the dashboard."""
+    pages = Blueprint("pages", __name__)
+    pages.add_app_template_filter(iso)
+
+    @pages.get("/")
+    async def dashboard() -> str:
+        return await render(parts)
+
+    return pages
+
+
+async def render(
+    parts: Parts, *, error: BadSubmission | None = None, posted: Mapping[str, str] | None = None
+) -> str:
+    """Write the page as it is now, with what was wrong with a post, and what was posted."""
+    return await render_template(
+        "dashboard.html",
+        board=parts.feeds.newest_board,
+        scores=parts.feeds.newest_scores()[::-1],
+        size=parts.settings.top5.size,
+        token=bool(parts.settings.web.token),
+        error=error,
+        posted=posted or {},
+    )
+
+
+def iso(time_ms: int) -> str:
+    """Write a time as browsers read it; the year 9999 is the last."""
+    moment = datetime.fromtimestamp(min(time_ms, LAST_TIME_MS) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

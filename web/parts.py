@@ -1,0 +1,62 @@
+"""What the routes of one app share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from quart import Request
+
+from conf.settings import Settings
+from web import limits
+from web.feeds import Feeds
+from web.limits import Buckets, Places
+from web.metrics import Metrics
+from web.post import Post
+from web.relay import Relay
+
+Item = TypeVar("Item")
+
+
+class OnLoop:
+    """Calls from a thread onto the event loop that the app is served on, in their order."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def begin(self) -> None:
+        """Take the loop that runs now."""
+        self._loop = asyncio.get_running_loop()
+
+    def wrap(self, call: Callable[[Item], object]) -> Callable[[Item], None]:
+        """Give a function for threads, whose calls happen on the loop."""
+
+        def soon(item: Item) -> None:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(call, item)
+
+        return soon
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One of each, for the life of the app."""
+
+    settings: Settings
+    feeds: Feeds
+    relays: tuple[Relay, ...]
+    on_loop: OnLoop
+    post: Post
+    buckets: Buckets  # tokens for posts
+    places: Places  # for streams
+    metrics: Metrics
+
+    def client(self, request: Request) -> str:
+        """Give the address that limits count by."""
+        peer = request.remote_addr or ""
+        forwarded = request.headers.getlist("X-Forwarded-For")
+        return limits.client(peer, forwarded, self.settings.web.trusted_proxies)
+
+    def problems(self) -> list[str]:
+        """Say what keeps the app from showing the newest; empty when it is ready."""
+        return [problem for relay in self.relays if (problem := relay.problem())]
