@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -112,8 +111,7 @@ def _format(data: Path, class_path: str, output: IO[bytes]) -> None:
     """Make a fresh data directory Kafka's; what is looked for is written last."""
     if (data / "log" / "meta.properties").exists():
         return
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ["format", "--cluster-id", cluster, "--config", "broker.properties"]
+    arguments = ["format", "--cluster-id", uuid.uuid4().hex, "--config", "broker.properties"]
     command = [*_java(class_path), "kafka.tools.StorageTool", *arguments]
     process = children.start(command, cwd=data, stdout=output, stderr=output)
     try:
@@ -156,5 +154,8 @@ def _tail(data: Path) -> str:
     lines: list[str] = []
     for name in ("kafka.log", "kafka.out"):
         with contextlib.suppress(FileNotFoundError):
-            lines += (data / name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            text = (data / name).read_text(errors="replace")
+            lines += [line for line in text.splitlines() if not line.startswith("\tat ")][
+                -TAIL_LINES:
+            ]
     return "\n  ".join(["", *lines])

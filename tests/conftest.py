@@ -1,11 +1,14 @@
 """What the tests share: one real Kafka for the whole session, and names for each test alone."""
 
+import contextlib
 import itertools
+import logging
 import os
 from collections.abc import Iterator, Mapping
 
 import pytest
 
+from local import jars
 from local.kafka import running
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
@@ -18,6 +21,27 @@ QUICK = {
 }
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch Kafka, if a test needs it and it is not here yet: no test has to wait for that."""
+    if any("kafka" in getattr(item, "fixturenames", ()) for item in session.items):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), _shown(jars.log):
+            jars.class_path()
+
+
+@contextlib.contextmanager
+def _shown(log: logging.Logger) -> Iterator[None]:
+    """Print what is logged, until the block ends."""
+    handler = logging.StreamHandler()
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)
+        log.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
