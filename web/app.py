@@ -101,7 +101,8 @@ async def _start(parts: Parts) -> None:
 
 async def _stop(parts: Parts) -> None:
     parts.feeds.end()
-    await asyncio.gather(*(asyncio.to_thread(part.stop) for part in (*parts.relays, parts.post)))
+    stops = [asyncio.to_thread(relay.stop) for relay in parts.relays]
+    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop))
 
 
 async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:

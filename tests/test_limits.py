@@ -1,0 +1,88 @@
+"""How much one client may do."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from web import limits
+from web.limits import Buckets, Places, client
+
+
+def test_a_burst_is_granted_then_the_rate():
+    buckets = Buckets(per_second=2, burst=3)
+    waits = [buckets.take("a", now) for now in (0, 0, 0, 0, 0.25, 0.5, 0.5)]
+
+    assert waits == [0, 0, 0, 0.5, 0.25, 0, 0.5]
+
+
+def test_one_client_does_not_use_up_the_tokens_of_another():
+    buckets = Buckets(per_second=1, burst=1)
+
+    assert (buckets.take("a", 0), buckets.take("b", 0)) == (0, 0)
+    assert buckets.take("a", 0) == 1
+
+
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=50))
+def test_no_client_gets_more_than_its_burst_and_its_rate(pauses):
+    buckets = Buckets(per_second=2, burst=3)
+    now = 0.0
+    granted = 0
+    for pause in pauses:
+        now += pause
+        granted += buckets.take("a", now) == 0
+
+    assert granted <= 3 + 2 * now + 1e-6
+
+
+def test_no_rate_is_no_limit():
+    buckets = Buckets(per_second=0, burst=1)
+
+    assert not any(buckets.take("a", 0) for _ in range(100))
+
+
+def test_clients_that_are_remembered_are_bounded():
+    buckets = Buckets(per_second=1, burst=1)
+    for number in range(limits.CLIENTS + 10):
+        buckets.take(str(number), 0)
+
+    assert len(buckets._buckets) == limits.CLIENTS  # noqa: SLF001 - its bound has no other sign
+
+
+def test_places_are_limited_for_each_and_in_all_and_come_back():
+    places = Places(total=3, each=2)
+
+    assert [places.take(name) for name in ("a", "a", "a", "b", "b")] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
+    places.leave("a")
+    assert places.take("b")
+    assert not places.take("a")
+
+
+def test_no_number_is_no_limit_for_places():
+    places = Places(total=0, each=0)
+
+    assert all(places.take("a") for _ in range(1000))
+
+
+def test_the_peer_is_the_client_unless_proxies_are_trusted():
+    assert client("10.0.0.1", ["6.6.6.6"], 0) == "10.0.0.1"
+
+
+def test_behind_proxies_the_client_is_who_the_outermost_one_saw():
+    assert client("10.0.0.1", ["6.6.6.6, 1.2.3.4"], 1) == "1.2.3.4"
+    assert client("10.0.0.1", ["6.6.6.6, 1.2.3.4", "10.0.0.2"], 2) == "1.2.3.4"
+
+
+def test_a_forged_or_missing_header_falls_back_to_the_peer():
+    assert client("10.0.0.1", [], 1) == "10.0.0.1"
+    assert client("10.0.0.1", ["<script>"], 1) == "10.0.0.1"
+
+
+def test_a_customer_of_ipv6_counts_once():
+    one, other = client("2001:db8::1", [], 0), client("2001:db8::ffff", [], 0)
+
+    assert one == other != client("2001:db8:0:1::1", [], 0)
