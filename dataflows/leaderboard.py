@@ -14,7 +14,6 @@ NO_SCORE = LOWEST - 1  # any score beats it
 EARLIEST = 1  # a time of 0 or below counts as this one
 
 _TIME_BITS = 64
-_LATEST = 2**63
 
 
 class Candidates(NamedTuple):
@@ -25,6 +24,13 @@ class Candidates(NamedTuple):
     scores: list[int | None]  # None: a tombstone
     times: list[int]
     offsets: list[int]
+
+
+class Bests(NamedTuple):
+    """The best score of each user of the shards that this process holds."""
+
+    scores: dict[bytes, int]
+    shards: set[int]
 
 
 class Improvement(NamedTuple):
@@ -100,9 +106,12 @@ class Place(NamedTuple):
     user: bytes
 
 
-def standing(score: int, time: int) -> int:
-    """Pack a score and its time (1 to 2**63 ms) so that a smaller standing ranks first."""
-    return (-score << _TIME_BITS) + time
+def standings(scores: Iterable[int | None], times: Iterable[int]) -> list[int | None]:
+    """Pack columns of scores and times in ms, a smaller integer ranks first; None: a tombstone."""
+    return [
+        None if score is None else (-score << _TIME_BITS) + max(time, EARLIEST)
+        for score, time in zip(scores, times, strict=True)
+    ]
 
 
 def row(rank: int, place: Place) -> Row:

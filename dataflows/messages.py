@@ -139,6 +139,17 @@ def _decode_integer(value: bytes, form: Format) -> int:
     return int.from_bytes(value, "big", signed=True)
 
 
+class Rejected(NamedTuple):
+    """A message of `scores` that cannot be read, as received, and why; `time` is its own, in ms."""
+
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    partition: int
+    offset: int
+    time: int
+
+
 class Origin(NamedTuple):
     """Where a best score came from: a message of `scores`, of the topic with that (short) id."""
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not in __all__
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  # documented there, but not in its __all__
-    NewTopic,  # type: ignore[attr-defined]
+    ConfigResource,
+    NewTopic,
 )
 
 from conf import clients

@@ -1,0 +1,176 @@
+"""The sink `high-scores`: folds candidates into each user's best and writes what improves.
+
+A sink partition is a shard: it restores the best of its users from its partition of the topic, so
+that it writes only what is news there. One owner for a shard's table and for its writes.
+"""
+
+import logging
+import time
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.outputs import FixedPartitionedSink
+from confluent_kafka import Message
+
+from dataflows.kafka import BrokenWorld, Broker, Flushed, part_names, read_to_end
+from dataflows.leaderboard import Bests, Candidates, improvements
+from dataflows.messages import (
+    ORIGIN,
+    BadMessage,
+    Origin,
+    decode_each,
+    decode_origin,
+    decode_scores,
+    encode_origin,
+    encode_score,
+    partition_of,
+)
+
+log = logging.getLogger(__name__)
+
+CHECKED_KEYS = 1_000  # of each partition, for the partition they stand in
+
+
+class HighScores(FixedPartitionedSink[Candidates | None, None]):
+    """The table `high-scores`: folds candidates into each user's best and writes what improves.
+
+    `bests` is shared by the shards of this process, and read by the step that drops what cannot
+    improve. Each user is written by one shard only.
+    """
+
+    def __init__(self, broker: Broker, bests: Bests) -> None:
+        self._broker = broker
+        self._bests = bests
+
+    def list_parts(self) -> list[str]:
+        """Name the shards."""
+        return part_names(self._broker.topic("high_scores").partitions)
+
+    def part_fn(self, item_key: str) -> int:
+        """Route by the name of the shard."""
+        return int(item_key)
+
+    def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "BestScores":
+        """Restore a shard from its partition."""
+        return BestScores(self._broker, int(for_part), self._bests)
+
+
+class BestScores(Flushed[Candidates | None]):
+    """One shard: the best of each of its users, restored from its partition of `high-scores`."""
+
+    def __init__(self, broker: Broker, partition: int, bests: Bests) -> None:
+        super().__init__(broker.writer())
+        self._partition = partition
+        self._topic = broker.topic("high_scores")
+        self._form = broker.settings.topics.high_scores.format
+        self._scores = broker.topic("scores")
+        self._bests = bests
+        self._counted: dict[int, int] = {}
+        self._restore(broker)
+
+    def write_batch(self, values: list[Candidates | None]) -> None:
+        """Fold candidates and write what improves, each with the score's time and origin."""
+        for candidates in filter(None, values):
+            for user, score, time_ms, offset in improvements(
+                self._bests.scores, self._counted, candidates
+            ):
+                origin = Origin(self._scores.id, candidates.partition, offset)
+                self._writer.write(
+                    topic=self._topic.name,
+                    partition=self._partition,
+                    key=user,
+                    value=None if score is None else encode_score(score, self._form),
+                    timestamp=time_ms,
+                    headers=[(ORIGIN, encode_origin(origin))],
+                )
+        self._writer.poll()
+
+    def _restore(self, broker: Broker) -> None:
+        started = time.monotonic()
+        name, partition = self._topic.name, self._partition
+        table: dict[bytes, int] = {}
+        checked = 0
+        for messages in read_to_end(broker.settings, name, partition, broker.stopping):
+            keys = [message.key() or b"" for message in messages]
+            if checked < CHECKED_KEYS:
+                checked += self._check_keys(keys[:CHECKED_KEYS])
+            self._take(table, keys, [message.value() for message in messages])
+            self._note_origins(messages)
+        self._bests.scores.update(table)
+        self._bests.shards.add(partition)
+        took = time.monotonic() - started
+        log.info("restored %d users from %s[%d] in %.2f s", len(table), name, partition, took)
+
+    def _check_keys(self, keys: list[bytes]) -> int:
+        """Refuse a table with keys in partitions that are not theirs."""
+        for key in keys:
+            if partition_of(key, self._topic.partitions) != self._partition:
+                msg = (
+                    f"{self._topic.name}[{self._partition}] holds {key!r}, which belongs to "
+                    f"another of its {self._topic.partitions} partitions: were partitions added? "
+                    "docs/operations.md tells how to re-key it"
+                )
+                log.critical("%s", msg)
+                raise BrokenWorld(msg)
+        return len(keys)
+
+    def _take(self, table: dict[bytes, int], keys: list[bytes], values: list[bytes | None]) -> None:
+        scores = decode_scores(values, self._form)
+        if scores is not None:
+            table.update(zip(keys, scores, strict=True))
+            return
+        for key, score in zip(keys, decode_each(values, self._form), strict=True):
+            if isinstance(score, BadMessage):
+                msg = f"{self._topic.name}[{self._partition}]: best of {key!r} is {score}"
+                log.critical("%s", msg)
+                raise BrokenWorld(msg)
+            if score is None:
+                table.pop(key, None)
+            else:
+                table[key] = score
+
+    def _note_origins(self, messages: list[Message]) -> None:
+        """Note the last origin from each partition of `scores`, looking at as few as possible."""
+        found: dict[int, int] = {}
+        for message in reversed(messages):
+            if len(found) == self._scores.partitions:
+                break
+            origin = _origin(message)
+            if origin is not None and origin.topic_id == self._scores.id:
+                found.setdefault(origin.partition, origin.offset)
+        for partition, offset in found.items():
+            self._counted[partition] = max(offset, self._counted.get(partition, -1))
+
+
+def _origin(message: Message) -> Origin | None:
+    value = dict(message.headers() or ()).get(ORIGIN)
+    return decode_origin(value) if isinstance(value, bytes) else None
+
+
+class Shards(FixedPartitionedSource[tuple[str, None], None]):
+    """An item for each partition of `high-scores` at the start, so that all shards are built."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def list_parts(self) -> list[str]:
+        """Name the one partition."""
+        return ["all"]
+
+    def build_part(self, _step_id: str, _for_part: str, _resume_state: None) -> "ShardNames":
+        """Read it."""
+        return ShardNames(self._broker)
+
+
+class ShardNames(StatefulSourcePartition[tuple[str, None], None]):
+    """The names of all shards, once."""
+
+    def __init__(self, broker: Broker) -> None:
+        names = part_names(broker.topic("high_scores").partitions)
+        self._batches = iter([[(name, None) for name in names]])
+
+    def next_batch(self) -> list[tuple[str, None]]:
+        """Give them, then end."""
+        return next(self._batches)
+
+    def snapshot(self) -> None:
+        """Keep nothing."""

@@ -1,0 +1,180 @@
+"""The source `scores`, from the committed position on, a partition each.
+
+Bytewax calls `snapshot()` at the end of an epoch and `next_batch()`
+after it only when every sink on every worker has finished that epoch (bytewax, `src/inputs.rs`):
+that is when the position of the snapshot may be committed.
+"""
+
+import logging
+import time
+from datetime import datetime
+from typing import NamedTuple
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from conf import clients
+from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, consume, part_names
+from dataflows.stopping import RESTART
+from dataflows.topics import Topic
+
+log = logging.getLogger(__name__)
+
+COMMIT_SECONDS = 1800  # Kafka forgets a group without commits after days
+COMMIT_TIMEOUT_SECONDS = 60
+DRAIN_SECONDS = 2  # for one more epoch of the documented second
+METADATA_SECONDS = 60
+
+
+class Batch(NamedTuple):
+    """Messages of one partition, 10,000 at most, by offset.
+
+    `epoch` grows with each epoch of the flow: when it has, all before it is in the sinks.
+    """
+
+    partition: int
+    epoch: int
+    messages: list[Message]
+
+
+class Scores(FixedPartitionedSource[Batch, None]):
+    """The topic `scores`, at least once, from the group's committed positions on."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def list_parts(self) -> list[str]:
+        """Name the partitions of the topic."""
+        return part_names(self._broker.topic("scores").partitions)
+
+    def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
+        """Read one partition; resume states are ignored, Kafka has the position."""
+        return ScoresPartition(self._broker, int(for_part))
+
+
+class ScoresPartition(StatefulSourcePartition[Batch, None]):
+    """One partition of `scores`; commits what an epoch has brought once every sink has it."""
+
+    def __init__(self, broker: Broker, partition: int) -> None:
+        self._stopping = broker.stopping
+        self._topic = broker.topic("scores")
+        self._partition = partition
+        properties = {**clients.consumer(broker.settings), "on_commit": self._note_commit}
+        properties["queued.max.messages.kbytes"] = str(QUEUE_KBYTES)
+        self._consumer = Consumer(properties)
+        self._position = self._committed = self._snapshot = self._committed_position()
+        self._consumer.assign([self._at(self._position)])
+        self._pace = Pace()
+        self._epoch = 0
+        self._is_due = False
+        self._commit_at = self._metadata_at = time.monotonic()
+        self._drain_until: float | None = None
+
+    def next_batch(self) -> list[Batch]:
+        """Commit what the last epoch brought, and take what is there.
+
+        Raises:
+            BrokenWorld: The topic cannot be read on.
+            StopIteration: The flow is to end, and the last epoch is committed.
+        """
+        self._stopping.start()
+        if self._stopping():
+            return self._drain()
+        self._commit()
+        self._watch_partitions()
+        messages, _ = consume(self._consumer)
+        self._pace.saw(messages)
+        if not messages:
+            return []
+        self._position = (messages[-1].offset() or 0) + 1
+        return [Batch(self._partition, self._epoch, messages)]
+
+    def next_awake(self) -> datetime | None:
+        """Tell when to look again."""
+        return self._pace.next_awake()
+
+    def snapshot(self) -> None:
+        """Note the position that may be committed when this epoch is in the sinks."""
+        self._epoch += 1
+        self._snapshot = self._position
+        idle = self._position == self._committed and time.monotonic() < self._commit_at
+        self._is_due = self._position >= 0 and not idle
+
+    def close(self) -> None:
+        """Close the consumer; commits nothing, the last epoch may not be in the sinks."""
+        self._consumer.close()
+
+    def _at(self, offset: int) -> TopicPartition:
+        return TopicPartition(self._topic.name, self._partition, offset, metadata=self._topic.id)
+
+    def _committed_position(self) -> int:
+        """Give the committed position, or the beginning where there is none for this topic."""
+        (found,) = self._consumer.committed([self._at(0)], timeout=COMMIT_TIMEOUT_SECONDS)
+        if found.offset < 0:
+            log.info("%s has no committed position: reading it from its beginning", self._name)
+            return OFFSET_BEGINNING
+        if found.metadata and found.metadata != self._topic.id:
+            log.warning("%s was made anew: reading it from its beginning", self._name)
+            return OFFSET_BEGINNING
+        return int(found.offset)
+
+    @property
+    def _name(self) -> str:
+        return f"{self._topic.name}[{self._partition}]"
+
+    def _commit(self, *, wait: bool = False) -> None:
+        if not self._is_due:
+            return
+        self._is_due = False
+        self._committed = self._snapshot
+        self._commit_at = time.monotonic() + COMMIT_SECONDS
+        offsets = [self._at(self._snapshot)]
+        if wait:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        else:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+
+    def _note_commit(self, error: KafkaError | None, _offsets: list[TopicPartition]) -> None:
+        if error is not None:
+            log.warning("%s: position not committed, again soon: %s", self._name, error.str())
+            self._committed = OFFSET_BEGINNING
+
+    def _drain(self) -> list[Batch]:
+        """Wait for the end of the epoch, commit it and end; give up after 2 s, nothing is lost."""
+        now = time.monotonic()
+        if self._drain_until is None:
+            self._drain_until = now + DRAIN_SECONDS
+        if self._snapshot != self._position and now < self._drain_until:
+            self._pace.saw([])
+            return []
+        try:
+            self._commit(wait=True)
+        except KafkaException as error:
+            log.warning("%s: last position not committed: %s", self._name, error.args[0].str())
+        raise StopIteration
+
+    def _watch_partitions(self) -> None:
+        """Ask for a restart where the topic has got more partitions; looks once a minute."""
+        if self._partition or time.monotonic() < self._metadata_at:
+            return
+        self._metadata_at = time.monotonic() + METADATA_SECONDS
+        partitions = _partitions(self._consumer, self._topic)
+        if partitions != self._topic.partitions:
+            reason = f"{self._topic.name} has {partitions} partitions now: start the flow again"
+            self._stopping.ask(reason, RESTART)
+
+
+def _partitions(consumer: Consumer, topic: Topic) -> int:
+    try:
+        found = consumer.list_topics(topic.name, timeout=1).topics[topic.name]
+    except KafkaException as error:
+        log.debug("no metadata of %s: %s", topic.name, error.args[0].str())
+        return topic.partitions
+    return len(found.partitions) or topic.partitions

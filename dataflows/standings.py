@@ -1,0 +1,137 @@
+"""The steps of top5: the best of each shard from its table, and one board of them all."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from bytewax.operators import StatefulBatchLogic
+from confluent_kafka import Message
+
+from conf.settings import Format, Top5
+from dataflows.kafka import BrokenWorld
+from dataflows.leaderboard import Board, Removal, Shard, Top, merge, standings
+from dataflows.messages import BadMessage, decode_each, decode_scores
+from dataflows.tables import Tail
+
+ALL_TIME = "all-time"
+PLAYERS_PAUSE = timedelta(seconds=1)
+
+News = tuple[Board, list[Removal]]
+
+
+class ShardTop(NamedTuple):
+    """The best of one of `shards` shards, level with the end that its partition once had."""
+
+    shard: int
+    shards: int
+    top: Top
+
+
+class Standings:
+    """Holds the table of each partition that this process reads, and tells when its best change."""
+
+    def __init__(self, size: int, form: Format) -> None:
+        self._size = size
+        self._form = form
+        self._shards: dict[int, Shard] = {}
+        self._shown: dict[int, Top] = {}
+
+    def __call__(self, tail: Tail) -> Iterator[tuple[str, ShardTop]]:
+        """Take messages of a table; gives nothing before its end was reached once."""
+        shard = self._shards.setdefault(tail.partition, Shard(self._size))
+        users = [message.key() or b"" for message in tail.messages]
+        times = [message.timestamp()[1] for message in tail.messages]
+        places = standings(_scores(tail.messages, self._form), times)
+        shown = self._shown.get(tail.partition)
+        if shown is None:
+            shard.load(users, places)
+            if not tail.ended:
+                return
+            shard.search()
+        else:
+            _follow(shard, zip(users, places, times, strict=True))
+        top = shard.top()
+        if top != shown:
+            self._shown[tail.partition] = top
+            yield ALL_TIME, ShardTop(tail.partition, tail.partitions, top)
+
+
+def _follow(shard: Shard, changes: Iterable[tuple[bytes, int | None, int]]) -> None:
+    for user, place, time in changes:
+        if place is None:
+            shard.remove(user, time)
+        else:
+            shard.put(user, place)
+
+
+def _scores(messages: list[Message], form: Format) -> list[int | None] | list[int]:
+    values = [message.value() for message in messages]
+    scores = decode_scores(values, form) if values else []
+    return [_checked(score) for score in decode_each(values, form)] if scores is None else scores
+
+
+def _checked(score: int | BadMessage | None) -> int | None:
+    if isinstance(score, BadMessage):
+        msg = f"a message of the table of best scores cannot be read: {score}"
+        raise BrokenWorld(msg)
+    return score
+
+
+class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
+    """Merges the shards' best into a board; says nothing before all shards are level.
+
+    Boards come at most `updates_per_second`, a change of `players` alone once a second: the first
+    after a pause at once, and the newest always in the end.
+    """
+
+    def __init__(self, settings: Top5) -> None:
+        self._size = settings.size
+        rate = settings.updates_per_second
+        self._pause = timedelta(seconds=1 / rate if rate else 0)
+        self._tops: dict[int, Top] = {}
+        self._removals: list[Removal] = []
+        self._board: Board | None = None  # not given out yet
+        self._shown: Board | None = None
+        self._shown_at = datetime.min.replace(tzinfo=UTC)
+
+    def on_batch(self, values: list[ShardTop]) -> tuple[list[News], bool]:
+        """Take the newest of each shard."""
+        for shard, _, top in values:
+            self._tops[shard] = top
+            self._removals += top.removals
+        if len(self._tops) == values[0].shards:
+            board = merge(ALL_TIME, self._size, self._tops.values())
+            self._board = None if board == self._shown else board
+        return self._give_if_due()
+
+    def on_notify(self) -> tuple[list[News], bool]:
+        """Give what had to wait."""
+        return self._give_if_due()
+
+    def on_eof(self) -> tuple[list[News], bool]:
+        """Give the newest board before the flow ends."""
+        return self._give(), False
+
+    def notify_at(self) -> datetime | None:
+        """Tell when the board that waits is due."""
+        return None if self._board is None else self._due_at(self._board)
+
+    def snapshot(self) -> None:
+        """Keep nothing: the next run reads the tables again."""
+
+    def _due_at(self, board: Board) -> datetime:
+        is_move = self._shown is None or board.rows != self._shown.rows
+        pause = self._pause if is_move else max(self._pause, PLAYERS_PAUSE)
+        return self._shown_at + pause
+
+    def _give_if_due(self) -> tuple[list[News], bool]:
+        is_due = self._board is not None and datetime.now(UTC) >= self._due_at(self._board)
+        return (self._give() if is_due else []), False
+
+    def _give(self) -> list[News]:
+        board, self._board = self._board, None
+        if board is None:
+            return []
+        removals, self._removals = self._removals, []
+        self._shown, self._shown_at = board, datetime.now(UTC)
+        return [(board, removals)]

@@ -1,0 +1,81 @@
+"""The source `high-scores`: a table, from its beginning to its end, then on as it changes."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
+from conf import clients
+from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, consume, part_names
+
+
+class Tail(NamedTuple):
+    """Messages of one of `partitions` partitions of a table, by offset.
+
+    `ended`: they reach the end that the partition had when they were read.
+    """
+
+    partition: int
+    partitions: int
+    messages: list[Message]
+    ended: bool
+
+
+class HighScores(FixedPartitionedSource[Tail, None]):
+    """The table `high-scores`, always from its beginning, then on as it changes."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def list_parts(self) -> list[str]:
+        """Name the partitions of the topic."""
+        return part_names(self._broker.topic("high_scores").partitions)
+
+    def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
+        """Read one partition; resume states are ignored, the table is the state."""
+        return TablePartition(self._broker, int(for_part))
+
+
+class TablePartition(StatefulSourcePartition[Tail, None]):
+    """One partition of a table; tells when its end is reached, also of an empty one."""
+
+    def __init__(self, broker: Broker, partition: int) -> None:
+        self._stopping = broker.stopping
+        self._topic = broker.topic("high_scores")
+        self._partition = partition
+        properties = {
+            **clients.consumer(broker.settings),
+            "enable.partition.eof": "true",
+            "queued.max.messages.kbytes": str(QUEUE_KBYTES),
+        }
+        self._consumer = Consumer(properties)
+        self._consumer.assign([TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)])
+        self._pace = Pace()
+
+    def next_batch(self) -> list[Tail]:
+        """Take what is there.
+
+        Raises:
+            BrokenWorld: The topic cannot be read on.
+            StopIteration: The flow is to end.
+        """
+        self._stopping.start()
+        if self._stopping():
+            raise StopIteration
+        messages, ended = consume(self._consumer)
+        self._pace.saw(messages)
+        if not messages and not ended:
+            return []
+        return [Tail(self._partition, self._topic.partitions, messages, ended)]
+
+    def next_awake(self) -> datetime | None:
+        """Tell when to look again."""
+        return self._pace.next_awake()
+
+    def snapshot(self) -> None:
+        """Keep nothing: the next run reads the table again."""
+
+    def close(self) -> None:
+        """Close the consumer."""
+        self._consumer.close()
