@@ -86,6 +86,20 @@ def part_name(partition: int) -> str:
     return f"{partition:06d}"
 
 
+def assign(consumer: Consumer, position: TopicPartition) -> None:
+    """Read from this position on; asks for the leader first, which saves librdkafka 0.5 s.
+
+    Raises:
+        BrokenWorld: The broker does not answer.
+    """
+    try:
+        consumer.list_topics(position.topic, timeout=STALL_SECONDS)
+    except KafkaException as error:
+        msg = f"no metadata of {position.topic}: {error.args[0].str()}; is the broker up?"
+        raise BrokenWorld(msg) from error
+    consumer.assign([position])
+
+
 def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], bool]:
     """Take up to 10,000 messages in offset order, and tell whether the partition's end was reached.
 
@@ -143,14 +157,10 @@ def read_to_end(
     Raises:
         BrokenWorld: An error, or nothing for 60 s.
     """
-    properties = {
-        **clients.consumer(settings),
-        "enable.partition.eof": "true",
-        "fetch.wait.max.ms": "10",
-    }
-    consumer = Consumer(properties)
+    quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
+    consumer = Consumer({**clients.consumer(settings), **quick})
     try:
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        assign(consumer, TopicPartition(topic, partition, OFFSET_BEGINNING))
         yield from _until_end(consumer, f"{topic}[{partition}]", stopping)
     finally:
         consumer.close()

@@ -21,7 +21,7 @@ from confluent_kafka import (
 )
 
 from conf import clients
-from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, consume, part_names
+from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, part_names
 from dataflows.stopping import RESTART
 from dataflows.topics import Topic
 
@@ -70,7 +70,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         properties["queued.max.messages.kbytes"] = str(QUEUE_KBYTES)
         self._consumer = Consumer(properties)
         self._position = self._committed = self._snapshot = self._committed_position()
-        self._consumer.assign([self._at(self._position)])
+        assign(self._consumer, self._at(self._position))
         self._pace = Pace()
         self._epoch = 0
         self._is_due = False

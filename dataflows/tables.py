@@ -7,7 +7,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
-from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, consume, part_names
+from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, part_names
 
 
 class Tail(NamedTuple):
@@ -50,7 +50,7 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
             "queued.max.messages.kbytes": str(QUEUE_KBYTES),
         }
         self._consumer = Consumer(properties)
-        self._consumer.assign([TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)])
+        assign(self._consumer, TopicPartition(self._topic.name, partition, OFFSET_BEGINNING))
         self._pace = Pace()
 
     def next_batch(self) -> list[Tail]:
