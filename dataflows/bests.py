@@ -8,10 +8,10 @@ import logging
 import time
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from bytewax.outputs import FixedPartitionedSink
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import Message
 
-from dataflows.kafka import BrokenWorld, Broker, Flushed, part_names, read_to_end
+from dataflows.kafka import Broker, part_names, read_to_end
 from dataflows.leaderboard import Bests, Candidates, improvements
 from dataflows.messages import (
     ORIGIN,
@@ -24,6 +24,7 @@ from dataflows.messages import (
     encode_score,
     partition_of,
 )
+from dataflows.writers import BrokenWorld, Writer
 
 log = logging.getLogger(__name__)
 
@@ -54,51 +55,75 @@ class HighScores(FixedPartitionedSink[Candidates | None, None]):
         return BestScores(self._broker, int(for_part), self._bests)
 
 
-class BestScores(Flushed[Candidates | None]):
-    """One shard: the best of each of its users, restored from its partition of `high-scores`."""
+class BestScores(StatefulSinkPartition[Candidates | None, None]):
+    """One shard: the best of each of its users, restored from its partition of `high-scores`.
+
+    It is fenced, then restored, in the background; the first candidates wait for that, and so does
+    the end of the first epoch.
+    """
 
     def __init__(self, broker: Broker, partition: int, bests: Bests) -> None:
-        super().__init__(broker.writer())
+        self._broker = broker
         self._partition = partition
         self._topic = broker.topic("high_scores")
         self._form = broker.settings.topics.high_scores.format
         self._scores = broker.topic("scores")
         self._bests = bests
         self._counted: dict[int, int] = {}
-        self._restore(broker)
+        self._opened = broker.openers.submit(self._open)
 
     def write_batch(self, values: list[Candidates | None]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
         for candidates in filter(None, values):
-            for user, score, time_ms, offset in improvements(
-                self._bests.scores, self._counted, candidates
-            ):
-                origin = Origin(self._scores.id, candidates.partition, offset)
-                self._writer.write(
-                    topic=self._topic.name,
-                    partition=self._partition,
-                    key=user,
-                    value=None if score is None else encode_score(score, self._form),
-                    timestamp=time_ms,
-                    headers=[(ORIGIN, encode_origin(origin))],
-                )
-        self._writer.poll()
+            self._improve(self._opened.result(), candidates)
 
-    def _restore(self, broker: Broker) -> None:
+    def snapshot(self) -> None:
+        """Wait until the broker has this epoch; raises where it does not take it."""
+        self._opened.result().flush()
+
+    def _improve(self, writer: Writer, candidates: Candidates) -> None:
+        for user, score, time_ms, offset in improvements(
+            self._bests.scores, self._counted, candidates
+        ):
+            origin = Origin(self._scores.id, candidates.partition, offset)
+            writer.write(
+                topic=self._topic.name,
+                partition=self._partition,
+                key=user,
+                value=None if score is None else encode_score(score, self._form),
+                timestamp=time_ms,
+                headers=[(ORIGIN, encode_origin(origin))],
+            )
+        writer.send()
+
+    def _open(self) -> Writer:
+        """Fence earlier writers, then read what they wrote: in this order nothing slips between."""
+        writer = self._broker.fenced_writer(f"{self._topic.name}-{self._partition}")
         started = time.monotonic()
-        name, partition = self._topic.name, self._partition
+        table = self._read_table()
+        self._bests.scores.update(table)
+        self._bests.shards.add(self._partition)
+        took = time.monotonic() - started
+        log.info(
+            "restored %d users from %s[%d] in %.2f s",
+            len(table),
+            self._topic.name,
+            self._partition,
+            took,
+        )
+        return writer
+
+    def _read_table(self) -> dict[bytes, int]:
         table: dict[bytes, int] = {}
         checked = 0
-        for messages in read_to_end(broker.settings, name, partition, broker.stopping):
+        settings, stopping = self._broker.settings, self._broker.stopping
+        for messages in read_to_end(settings, self._topic.name, self._partition, stopping):
             keys = [message.key() or b"" for message in messages]
             if checked < CHECKED_KEYS:
                 checked += self._check_keys(keys[:CHECKED_KEYS])
             self._take(table, keys, [message.value() for message in messages])
             self._note_origins(messages)
-        self._bests.scores.update(table)
-        self._bests.shards.add(partition)
-        took = time.monotonic() - started
-        log.info("restored %d users from %s[%d] in %.2f s", len(table), name, partition, took)
+        return table
 
     def _check_keys(self, keys: list[bytes]) -> int:
         """Refuse a table with keys in partitions that are not theirs."""

@@ -1,20 +1,19 @@
-"""What sources and sinks share: the topics, reading a partition to its end, writing for sure."""
+"""What sources and sinks share: the topics, the writers, and reading a partition to its end."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from bytewax.outputs import StatefulSinkPartition
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
     Message,
-    Producer,
     TopicPartition,
 )
 
@@ -22,23 +21,22 @@ from conf import clients
 from conf.settings import Settings
 from dataflows.stopping import FAILED, Stopping, leave
 from dataflows.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
+from dataflows.writers import BrokenWorld, IdempotentWriter, TransactionalWriter, Writer
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 BATCH = 10_000  # messages
 WAIT_SECONDS = 0.005
 STALL_SECONDS = 60
+REQUEST_SECONDS = 10
+RETRY_SECONDS = 0.2
 QUEUE_KBYTES = 16 * 1024  # of messages read ahead, for each partition
 BUSY_PAUSE = timedelta(milliseconds=1)
 IDLE_PAUSE = timedelta(milliseconds=10)
 IDLE_AFTER_SECONDS = 1
-FLUSH_SECONDS = clients.DELIVERY_TIMEOUT_SECONDS + 5
-
-
-class BrokenWorld(RuntimeError):  # noqa: N818 - nobody's error here
-    """Kafka did what the flow cannot go on with; the text says what and what to do."""
+OPENERS = 8  # shards that are fenced and restored at a time
 
 
 class Broker:
@@ -47,10 +45,11 @@ class Broker:
     def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
         self.settings = settings
         self.stopping = stopping
+        self.openers = ThreadPoolExecutor(OPENERS, "open")
         self._kinds = kinds
         self._lock = threading.Lock()
         self._topics: dict[str, Topic] = {}
-        self._writer: Writer | None = None
+        self._writer: IdempotentWriter | None = None
 
     def topic(self, kind: str) -> Topic:
         """Give a topic; the first call waits for all, and ends the process if in vain."""
@@ -59,12 +58,21 @@ class Broker:
                 self._topics = self._await_topics()
         return self._topics[kind]
 
-    def writer(self) -> "Writer":
-        """Give the writer that all sinks of this process share."""
+    def writer(self) -> Writer:
+        """Give the writer that all sinks of this process share: at least once."""
         with self._lock:
             if self._writer is None:
-                self._writer = Writer(self.settings)
+                self._writer = IdempotentWriter(self.settings)
         return self._writer
+
+    def fenced_writer(self, name: str) -> Writer:
+        """Give the one writer of a partition of a table, as the setting `guarantee` says.
+
+        With `exactly_once` no earlier writer of that name can write any more when this returns.
+        """
+        if self.settings.guarantee == "exactly_once":
+            return TransactionalWriter(self.settings, name)
+        return self.writer()
 
     def _await_topics(self) -> dict[str, Topic]:
         try:
@@ -86,33 +94,52 @@ def part_name(partition: int) -> str:
     return f"{partition:06d}"
 
 
+def insist(call: Callable[[], Answer], what: str) -> Answer:
+    """Ask the broker until it answers: a new or a busy one refuses at first; 60 s at most.
+
+    Raises:
+        BrokenWorld: It still refuses then.
+    """
+    deadline = time.monotonic() + STALL_SECONDS
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                msg = f"{what}: {error.args[0].str()}; is the broker well?"
+                log.critical("%s", msg)
+                raise BrokenWorld(msg) from error
+            log.info("%s: %s, asking again", what, error.args[0].str())
+            time.sleep(RETRY_SECONDS)
+
+
 def assign(consumer: Consumer, position: TopicPartition) -> None:
     """Read from this position on; asks for the leader first, which saves librdkafka 0.5 s.
 
     Raises:
         BrokenWorld: The broker does not answer.
     """
-    try:
-        consumer.list_topics(position.topic, timeout=STALL_SECONDS)
-    except KafkaException as error:
-        msg = f"no metadata of {position.topic}: {error.args[0].str()}; is the broker up?"
-        raise BrokenWorld(msg) from error
+    topic = position.topic
+    insist(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
     consumer.assign([position])
 
 
-def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], bool]:
-    """Take up to 10,000 messages in offset order, and tell whether the partition's end was reached.
+def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], int | None]:
+    """Take up to 10,000 messages of one partition, by offset, and its end where they reached it.
 
     Raises:
         BrokenWorld: Any error but the end of the partition.
     """
     messages = consumer.consume(BATCH, wait_seconds)
     if not any(map(Message.error, messages)):
-        return messages, False
-    for error in filter(None, map(Message.error, messages)):
-        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        return messages, None
+    end = None
+    for message in messages:
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
             raise BrokenWorld(_advice(error))
-    return [message for message in messages if message.error() is None], True
+        end = message.offset() if error is not None else end
+    return [message for message in messages if message.error() is None], end
 
 
 def _advice(error: KafkaError) -> str:
@@ -170,92 +197,15 @@ def _until_end(
     consumer: Consumer, where: str, stopping: Callable[[], bool]
 ) -> Iterator[list[Message]]:
     deadline = time.monotonic() + STALL_SECONDS
-    ended = False
-    while not ended:
+    end = None
+    while end is None:
         if stopping():
             log.info("stopped while reading %s: nothing was begun", where)
             leave(0)
-        messages, ended = consume(consumer, WAIT_SECONDS)
+        messages, end = consume(consumer, WAIT_SECONDS)
         if messages:
             deadline = time.monotonic() + STALL_SECONDS
             yield messages
         elif time.monotonic() > deadline:
             msg = f"{where}: nothing for {STALL_SECONDS} s; is the broker up and the topic there?"
             raise BrokenWorld(msg)
-
-
-class Writer:
-    """An idempotent producer that keeps every delivery error: at least once, in order, or loud."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._failed: list[str] = []
-        properties = {
-            **clients.producer(settings),
-            "delivery.report.only.error": True,
-            "queue.buffering.max.kbytes": str(64 * 1024),
-        }
-        self._producer = Producer({**properties, "on_delivery": self._remember})
-
-    def write(self, **message: Any) -> None:  # noqa: ANN401 - as Producer.produce takes it
-        """Queue a message; waits up to 60 s where the queue (64 MB) is full.
-
-        Raises:
-            BrokenWorld: It cannot be queued, or one before could not be delivered.
-        """
-        try:
-            self._producer.produce(**message)
-        except BufferError:
-            self._write_when_drained(message)
-        except KafkaException as error:
-            self._raise(error.args[0].str(), error)
-
-    def poll(self) -> None:
-        """Look for delivery errors, without waiting."""
-        self._producer.poll(0)
-        self._check()
-
-    def flush(self) -> None:
-        """Wait until the broker has everything, 65 s at most.
-
-        Raises:
-            BrokenWorld: Something was not delivered, now or ever before.
-        """
-        left = self._producer.flush(FLUSH_SECONDS)
-        if left:
-            self._failed.append(f"{left} messages not delivered in {FLUSH_SECONDS} s")
-        self._check()
-
-    def _write_when_drained(self, message: dict[str, Any]) -> None:
-        deadline = time.monotonic() + clients.DELIVERY_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            self._producer.poll(0.1)
-            self._check()
-            try:
-                return self._producer.produce(**message)
-            except BufferError:
-                continue
-        return self._raise("the queue stays full")
-
-    def _remember(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and len(self._failed) < BATCH:
-            self._failed.append(f"{message.topic()}[{message.partition()}]: {error.str()}")
-
-    def _check(self) -> None:
-        if self._failed:
-            self._raise(f"{self._failed[0]} ({len(self._failed)} in all)")
-
-    def _raise(self, reason: str, cause: Exception | None = None) -> None:
-        msg = f"not delivered: {reason}; nothing was committed, start again when it is mended"
-        log.error("%s", msg)
-        raise BrokenWorld(msg) from cause
-
-
-class Flushed(StatefulSinkPartition[Item, None]):
-    """A partition whose epochs end with everything at the broker."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def snapshot(self) -> None:
-        """Wait until the broker has this epoch; raises where it does not take it."""
-        self._writer.flush()

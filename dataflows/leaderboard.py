@@ -209,6 +209,17 @@ def _place(item: tuple[bytes, int]) -> Place:
     return Place(standing, user)
 
 
+class News(NamedTuple):
+    """A board, the removals since the one before it, and what it has seen of the table.
+
+    `positions` are the offsets of each shard's partition that it is level with.
+    """
+
+    board: Board
+    removals: list[Removal]
+    positions: tuple[int, ...]
+
+
 def merge(name: str, size: int, tops: Iterable[Top]) -> Board:
     """Merge the best of all shards into one board; `updated` is that of its rows."""
     tops = list(tops)

@@ -13,6 +13,7 @@ from conf.settings import Format
 from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 
 ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
+POSITIONS = "positions"  # header of a message of `top-5`: what it has seen of `high-scores`
 
 _WIDTHS = {"int32": (4, "i"), "int64": (8, "q")}
 _INTEGERS_AND_COMMAS = b"0123456789-,"
@@ -174,6 +175,25 @@ def decode_origin(value: bytes) -> Origin:
         return Origin(topic_id, int(partition), int(offset))
     except ValueError as error:
         msg = f"origin {value!r} is not id/partition/offset"
+        raise BadMessage(msg) from error
+
+
+def encode_positions(topic_id: str, positions: Iterable[int]) -> bytes:
+    """Write how far a board has seen each partition of `high-scores` as `id:12,5,7`."""
+    return f"{topic_id}:{','.join(map(str, positions))}".encode()
+
+
+def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
+    """Read how far a board has seen each partition of `high-scores`.
+
+    Raises:
+        BadMessage: It does not say.
+    """
+    try:
+        topic_id, offsets = value.decode().split(":")
+        return topic_id, tuple(map(int, offsets.split(",")))
+    except ValueError as error:
+        msg = f"positions {value!r} are not id:offset,offset"
         raise BadMessage(msg) from error
 
 

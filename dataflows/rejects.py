@@ -6,8 +6,9 @@ import time
 from bytewax.outputs import FixedPartitionedSink
 from prometheus_client import Counter
 
-from dataflows.kafka import Broker, Flushed, part_names
+from dataflows.kafka import Broker, part_names
 from dataflows.messages import Rejected
+from dataflows.writers import Flushed
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class RejectsPartition(Flushed[Rejected]):
             first.offset,
             first.reason,
         )
-        self._writer.poll()
+        self._writer.send()
 
     def _write(self, rejected: Rejected) -> None:
         key, value, cut = _fit(rejected.key, rejected.value, self._room)

@@ -21,14 +21,14 @@ from confluent_kafka import (
 )
 
 from conf import clients
-from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, part_names
+from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, insist, part_names
 from dataflows.stopping import RESTART
 from dataflows.topics import Topic
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets a group without commits after days
-COMMIT_TIMEOUT_SECONDS = 60
+COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
 METADATA_SECONDS = 60
 
@@ -116,7 +116,11 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
 
     def _committed_position(self) -> int:
         """Give the committed position, or the beginning where there is none for this topic."""
-        (found,) = self._consumer.committed([self._at(0)], timeout=COMMIT_TIMEOUT_SECONDS)
+        asked = [self._at(0)]
+        (found,) = insist(
+            lambda: self._consumer.committed(asked, timeout=COMMITTED_SECONDS),
+            f"committed position of {self._name}",
+        )
         if found.offset < 0:
             log.info("%s has no committed position: reading it from its beginning", self._name)
             return OFFSET_BEGINNING

@@ -8,22 +8,21 @@ from bytewax.operators import StatefulBatchLogic
 from confluent_kafka import Message
 
 from conf.settings import Format, Top5
-from dataflows.kafka import BrokenWorld
-from dataflows.leaderboard import Board, Removal, Shard, Top, merge, standings
+from dataflows.leaderboard import Board, News, Removal, Shard, Top, merge, standings
 from dataflows.messages import BadMessage, decode_each, decode_scores
 from dataflows.tables import Tail
+from dataflows.writers import BrokenWorld
 
 ALL_TIME = "all-time"
 PLAYERS_PAUSE = timedelta(seconds=1)
 
-News = tuple[Board, list[Removal]]
-
 
 class ShardTop(NamedTuple):
-    """The best of one of `shards` shards, level with the end that its partition once had."""
+    """The best of one of `shards` shards, level with its partition up to `position`."""
 
     shard: int
     shards: int
+    position: int
     top: Top
 
 
@@ -45,7 +44,7 @@ class Standings:
         shown = self._shown.get(tail.partition)
         if shown is None:
             shard.load(users, places)
-            if not tail.ended:
+            if tail.end is None:
                 return
             shard.search()
         else:
@@ -53,7 +52,12 @@ class Standings:
         top = shard.top()
         if top != shown:
             self._shown[tail.partition] = top
-            yield ALL_TIME, ShardTop(tail.partition, tail.partitions, top)
+            yield ALL_TIME, ShardTop(tail.partition, tail.partitions, _position(tail), top)
+
+
+def _position(tail: Tail) -> int:
+    last = tail.messages[-1].offset() if tail.messages else None
+    return max(tail.end or 0, -1 if last is None else last + 1)
 
 
 def _follow(shard: Shard, changes: Iterable[tuple[bytes, int | None, int]]) -> None:
@@ -88,7 +92,7 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
         self._size = settings.size
         rate = settings.updates_per_second
         self._pause = timedelta(seconds=1 / rate if rate else 0)
-        self._tops: dict[int, Top] = {}
+        self._tops: dict[int, ShardTop] = {}
         self._removals: list[Removal] = []
         self._board: Board | None = None  # not given out yet
         self._shown: Board | None = None
@@ -96,11 +100,11 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[News], bool]:
         """Take the newest of each shard."""
-        for shard, _, top in values:
-            self._tops[shard] = top
-            self._removals += top.removals
+        for value in values:
+            self._tops[value.shard] = value
+            self._removals += value.top.removals
         if len(self._tops) == values[0].shards:
-            board = merge(ALL_TIME, self._size, self._tops.values())
+            board = merge(ALL_TIME, self._size, (value.top for value in self._tops.values()))
             self._board = None if board == self._shown else board
         return self._give_if_due()
 
@@ -134,4 +138,5 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
             return []
         removals, self._removals = self._removals, []
         self._shown, self._shown_at = board, datetime.now(UTC)
-        return [(board, removals)]
+        positions = tuple(self._tops[shard].position for shard in sorted(self._tops))
+        return [News(board, removals, positions)]

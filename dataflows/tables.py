@@ -13,13 +13,13 @@ from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, part_na
 class Tail(NamedTuple):
     """Messages of one of `partitions` partitions of a table, by offset.
 
-    `ended`: they reach the end that the partition had when they were read.
+    `end` is the offset of the partition's end, where they reached it.
     """
 
     partition: int
     partitions: int
     messages: list[Message]
-    ended: bool
+    end: int | None
 
 
 class HighScores(FixedPartitionedSource[Tail, None]):
@@ -63,11 +63,11 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
         self._stopping.start()
         if self._stopping():
             raise StopIteration
-        messages, ended = consume(self._consumer)
+        messages, end = consume(self._consumer)
         self._pace.saw(messages)
-        if not messages and not ended:
+        if not messages and end is None:
             return []
-        return [Tail(self._partition, self._topic.partitions, messages, ended)]
+        return [Tail(self._partition, self._topic.partitions, messages, end)]
 
     def next_awake(self) -> datetime | None:
         """Tell when to look again."""

@@ -28,11 +28,11 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
     flow = Dataflow("top5")
 
     tails = op.input("high-scores", flow, HighScores(broker))
-    # Tail(partition=3, partitions=8, messages=[<up to 10,000>], ended=False)
+    # Tail(partition=3, partitions=8, messages=[<up to 10,000>], end=None)
     standings = Standings(settings.top5.size, settings.topics.high_scores.format)
     tops = op.flat_map("best-of-shards", tails, standings)
-    # ("all-time", ShardTop(shard=3, shards=8, top=Top(places=[...], players=10234, ...)))
+    # ("all-time", ShardTop(shard=3, shards=8, position=70211, top=Top(places=[...], ...)))
     boards = op.stateful_batch("board", tops, lambda _: BoardLogic(settings.top5))
-    # ("all-time", (Board(players=81204, rows=...), [])), only what changed, 20 a second at most
+    # ("all-time", News(board=Board(players=81204, ...), ...)), only changes, 20 a second at most
     op.output("top-5", boards, Boards(broker))
     return flow

@@ -1,0 +1,196 @@
+"""Writers: at least once by one idempotent producer, or fenced and exactly once by transactions."""
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from bytewax.outputs import StatefulSinkPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from conf import clients
+from conf.settings import Settings
+from dataflows.stopping import FENCED, leave
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+FLUSH_SECONDS = clients.DELIVERY_TIMEOUT_SECONDS + 5
+TRANSACTION_SECONDS = 10  # what a dead process leaves open hides what follows for as long
+INIT_SECONDS = 60
+QUEUE_KBYTES = 64 * 1024
+REMEMBERED_FAILURES = 1_000
+
+_FENCED_CODES = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001 - its public name
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+    }
+)
+
+
+class BrokenWorld(RuntimeError):  # noqa: N818 - nobody's error here
+    """Kafka did what the flow cannot go on with; the text says what and what to do."""
+
+
+class Writer(Protocol):
+    """What a sink partition writes with."""
+
+    def write(self, **message: Any) -> None:  # noqa: ANN401 - as Producer.produce takes it
+        """Queue a message."""
+
+    def send(self) -> None:
+        """End a batch: what was queued may go out; does not wait for it."""
+
+    def flush(self) -> None:
+        """Wait until the broker has everything; raises BrokenWorld if it has not."""
+
+
+class Flushed(StatefulSinkPartition[Item, None]):
+    """A sink partition whose epochs end with everything at the broker."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def snapshot(self) -> None:
+        """Wait until the broker has this epoch; raises where it does not take it."""
+        self._writer.flush()
+
+
+class IdempotentWriter:
+    """One producer for many partitions, thread-safe: at least once, in order, or loud.
+
+    Every delivery error is kept and raised from then on, so no later flush can hide it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._failed: list[str] = []
+        properties = {
+            **clients.producer(settings),
+            "delivery.report.only.error": True,
+            "queue.buffering.max.kbytes": str(QUEUE_KBYTES),
+        }
+        self._producer = Producer({**properties, "on_delivery": self._remember})
+
+    def write(self, **message: Any) -> None:  # noqa: ANN401
+        """Queue a message; waits up to 60 s where the queue (64 MB) is full.
+
+        Raises:
+            BrokenWorld: It cannot be queued, or one before could not be delivered.
+        """
+        deadline = None
+        while True:
+            try:
+                return self._producer.produce(**message)
+            except BufferError:
+                deadline = deadline or time.monotonic() + clients.DELIVERY_TIMEOUT_SECONDS
+            except KafkaException as error:
+                _fail(error.args[0].str(), error)
+            if time.monotonic() > deadline:
+                _fail("the producer's queue stays full")
+            self._producer.poll(0.1)
+            self._check()
+
+    def send(self) -> None:
+        """Look for delivery errors, without waiting; the producer sends by itself."""
+        self._producer.poll(0)
+        self._check()
+
+    def flush(self) -> None:
+        """Wait until the broker has everything, 65 s at most.
+
+        Raises:
+            BrokenWorld: Something was not delivered, now or ever before.
+        """
+        left = self._producer.flush(FLUSH_SECONDS)
+        if left:
+            self._failed.append(f"{left} messages after {FLUSH_SECONDS} s")
+        self._check()
+
+    def _remember(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and len(self._failed) < REMEMBERED_FAILURES:
+            self._failed.append(f"{message.topic()}[{message.partition()}]: {error.str()}")
+
+    def _check(self) -> None:
+        if self._failed:
+            _fail(f"{self._failed[0]} ({len(self._failed)} failed)")
+
+
+def _fail(reason: str, cause: Exception | None = None) -> NoReturn:
+    """Raise, and log it too: a cluster of Bytewax does not show the text of an exception."""
+    msg = f"not delivered: {reason}; nothing of it is committed, start again when it is mended"
+    log.error("%s", msg)
+    raise BrokenWorld(msg) from cause
+
+
+class TransactionalWriter:
+    """One producer for one partition: a transaction a batch, committed while others go on.
+
+    To make one fences all earlier writers of the same name, ended or not: whoever reads the
+    partition after that reads all that they will ever have written (KIP-98). A fenced writer ends
+    the process with status 77.
+    """
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._name = name
+        properties = {
+            **clients.producer(settings),
+            "transactional.id": f"leaderboard-{name}",
+            "transaction.timeout.ms": str(TRANSACTION_SECONDS * 1000),
+            "delivery.timeout.ms": str(TRANSACTION_SECONDS * 1000),
+        }
+        self._producer = Producer(properties)
+        self._executor = ThreadPoolExecutor(1, f"commit-{name}")
+        self._commit: Future[None] | None = None
+        self._is_open = False
+        self._attempt(self._producer.init_transactions, INIT_SECONDS)
+
+    def write(self, **message: Any) -> None:  # noqa: ANN401
+        """Queue a message in the transaction of this batch; the one before it is then committed.
+
+        Raises:
+            BrokenWorld: A message cannot be queued or an earlier transaction was not committed.
+        """
+        if not self._is_open:
+            self.flush()
+            self._attempt(self._producer.begin_transaction)
+            self._is_open = True
+        while True:
+            try:
+                return self._attempt(self._producer.produce, **message)
+            except BufferError:
+                self._producer.poll(0.1)  # bound: what stays longer than 10 s fails the commit
+
+    def send(self) -> None:
+        """Start to commit the transaction of this batch."""
+        if self._is_open:
+            self._is_open = False
+            self._commit = self._executor.submit(
+                self._attempt, self._producer.commit_transaction, TRANSACTION_SECONDS
+            )
+
+    def flush(self) -> None:
+        """Wait for the commit under way, 10 s at most.
+
+        Raises:
+            BrokenWorld: It failed; the transaction is aborted by the next flow.
+        """
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            commit.result()
+
+    def _attempt(self, call: Any, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        try:
+            call(*arguments, **named)
+        except KafkaException as error:
+            if error.args[0].code() in _FENCED_CODES:
+                log.critical(
+                    "fenced: another flow writes %s now, or a transaction took longer than %d s; "
+                    "see that only one flow runs, and start again if this is it",
+                    self._name,
+                    TRANSACTION_SECONDS,
+                )
+                leave(FENCED)
+            _fail(f"{self._name}: {error.args[0].str()}", error)
