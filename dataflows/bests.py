@@ -104,14 +104,20 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         self._bests.scores.update(table)
         self._bests.shards.add(self._partition)
         took = time.monotonic() - started
-        log.info(
-            "restored %d users from %s[%d] in %.2f s",
-            len(table),
-            self._topic.name,
-            self._partition,
-            took,
-        )
+        log.info("restored %d users from %s in %.2f s", len(table), self._name, took)
+        if table and max(self._broker.positions, default=0) < 0:
+            log.warning(
+                "%s has users, but group %s has no position in %s: all of it is READ AGAIN, "
+                "which takes its time and writes nothing twice",
+                self._name,
+                self._broker.settings.group,
+                self._scores.name,
+            )
         return writer
+
+    @property
+    def _name(self) -> str:
+        return f"{self._topic.name}[{self._partition}]"
 
     def _read_table(self) -> dict[bytes, int]:
         table: dict[bytes, int] = {}
@@ -130,7 +136,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         for key in keys:
             if partition_of(key, self._topic.partitions) != self._partition:
                 msg = (
-                    f"{self._topic.name}[{self._partition}] holds {key!r}, which belongs to "
+                    f"{self._name} holds {key!r}, which belongs to "
                     f"another of its {self._topic.partitions} partitions: were partitions added? "
                     "docs/operations.md tells how to re-key it"
                 )
@@ -145,7 +151,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
             return
         for key, score in zip(keys, decode_each(values, self._form), strict=True):
             if isinstance(score, BadMessage):
-                msg = f"{self._topic.name}[{self._partition}]: best of {key!r} is {score}"
+                msg = f"{self._name}: best of {key!r} is {score}"
                 log.critical("%s", msg)
                 raise BrokenWorld(msg)
             if score is None:

@@ -45,6 +45,7 @@ class Broker:
     def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
         self.settings = settings
         self.stopping = stopping
+        self.positions: list[int] = []  # committed ones of `scores`, below 0 where there is none
         self.openers = ThreadPoolExecutor(OPENERS, "open")
         self._kinds = kinds
         self._lock = threading.Lock()

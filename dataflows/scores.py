@@ -71,6 +71,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._consumer = Consumer(properties)
         self._position = self._committed = self._snapshot = self._committed_position()
         assign(self._consumer, self._at(self._position))
+        broker.positions.append(self._position)
         self._pace = Pace()
         self._epoch = 0
         self._is_due = False

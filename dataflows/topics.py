@@ -171,8 +171,8 @@ def _describe(admin: AdminClient, settings: Settings, kinds: Collection[str]) ->
 
 
 def _short_id(topic_id: object) -> str:
-    """Shorten a topic's id to 8 characters: 48 random bits that fit a header and an event's id."""
-    return str(topic_id)[:8]
+    """Shorten a topic's id to 8 characters, 48 random bits, written as Kafka's own tools do."""
+    return str(topic_id)[:8].replace("/", "_").replace("+", "-")
 
 
 def _check(settings: Settings, kind: str, topic: Topic) -> None:
