@@ -9,6 +9,10 @@ from typing import Any
 from conf.settings import Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
+READ_AHEAD = {
+    "queued.max.messages.kbytes": 16 * 1024,  # for each partition
+    "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it runs dry
+}
 
 
 def client(settings: Settings) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def consumer(settings: Settings) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
     }
-    return _as_text({**client(settings), **guarantees})
+    return _as_text({**READ_AHEAD, **client(settings), **guarantees})
 
 
 def _as_text(properties: Mapping[str, object]) -> dict[str, Any]:

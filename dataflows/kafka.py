@@ -32,7 +32,6 @@ WAIT_SECONDS = 0.005
 STALL_SECONDS = 60
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.2
-QUEUE_KBYTES = 16 * 1024  # of messages read ahead, for each partition
 BUSY_PAUSE = timedelta(milliseconds=1)
 IDLE_PAUSE = timedelta(milliseconds=10)
 IDLE_AFTER_SECONDS = 1

@@ -21,7 +21,7 @@ from confluent_kafka import (
 )
 
 from conf import clients
-from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, insist, part_names
+from dataflows.kafka import Broker, Pace, assign, consume, insist, part_names
 from dataflows.stopping import RESTART
 from dataflows.topics import Topic
 
@@ -67,7 +67,6 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._topic = broker.topic("scores")
         self._partition = partition
         properties = {**clients.consumer(broker.settings), "on_commit": self._note_commit}
-        properties["queued.max.messages.kbytes"] = str(QUEUE_KBYTES)
         self._consumer = Consumer(properties)
         self._position = self._committed = self._snapshot = self._committed_position()
         assign(self._consumer, self._at(self._position))

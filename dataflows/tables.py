@@ -7,7 +7,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
-from dataflows.kafka import QUEUE_KBYTES, Broker, Pace, assign, consume, part_names
+from dataflows.kafka import Broker, Pace, assign, consume, part_names
 
 
 class Tail(NamedTuple):
@@ -47,7 +47,6 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
         properties = {
             **clients.consumer(broker.settings),
             "enable.partition.eof": "true",
-            "queued.max.messages.kbytes": str(QUEUE_KBYTES),
         }
         self._consumer = Consumer(properties)
         assign(self._consumer, TopicPartition(self._topic.name, partition, OFFSET_BEGINNING))
