@@ -38,7 +38,7 @@ def start(  # noqa: PLR0913 - Popen's own words
         stderr=stderr,
         pass_fds=keep,
         start_new_session=True,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
     )
 
 
@@ -64,7 +64,8 @@ def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Make the calling child killed when the thread that started it ends (Linux: prctl(2))."""
     # A parent may have blocked or ignored what has to reach its child.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in STOP_SIGNALS:

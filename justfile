@@ -1,0 +1,35 @@
+# List the recipes.
+default:
+    @just --list
+
+# Run it all: a real Kafka, both flows, the page, and a simulated crowd.
+[no-exit-message]
+demo:
+    @python -m local.demo
+
+# Forget what the demo has kept: Kafka's data.
+reset:
+    rm -rf .local
+
+# Run the tests, on a Kafka of their own.
+test *arguments:
+    pytest {{arguments}}
+
+# Break things at random for some minutes, and check that nothing is lost.
+chaos *arguments:
+    python -m tests.chaos {{arguments}}
+
+# Measure it against the floor, the naive flow and others: `just bench quick` in two minutes.
+bench *arguments:
+    python -m bench {{arguments}}
+
+# Format everything.
+format:
+    ruff format
+    ruff check --fix
+
+# Check what CI checks before the tests.
+check:
+    ruff format --check
+    ruff check
+    mypy

@@ -1,0 +1,159 @@
+"""The whole pipeline on this machine: `just demo` runs every part of `conf/Procfile`.
+
+A part that ends by itself is started again. Ctrl-C ends them all, Kafka last.
+"""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import socket
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from conf.settings import InvalidSettings, load
+from local import children
+
+ROOT = Path(__file__).parent.parent
+PROCFILE = ROOT / "conf" / "Procfile"
+STOP_SECONDS = 4.0  # for the parts, and again for Kafka alone
+PAUSES = (0.5, 1, 2, 5)  # seconds before a part is started again, the last from then on
+COLOURS = (36, 32, 33, 35, 34)
+ANSI = sys.stdout.isatty()
+
+
+class Part(NamedTuple):
+    """A line of the Procfile: the name of a part and its command."""
+
+    name: str
+    command: list[str]
+
+
+def parts(procfile: str) -> list[Part]:
+    """Read a Procfile: a line each, `name: command`, in the order of starting."""
+    lines = [line for line in procfile.splitlines() if line and not line.startswith("#")]
+    pairs = [line.split(":", 1) for line in lines]
+    return [Part(name.strip(), shlex.split(command)) for name, command in pairs]
+
+
+def taken(host: str, port: int) -> bool:
+    """Tell whether somebody listens on a port already."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+class Supervisor:
+    """Runs parts, shows what they say under their names, and starts again what ends."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = dict(environment)
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._colours: dict[str, int] = {}
+        self._is_stopping = False
+
+    async def keep(self, part: Part) -> None:
+        """Run a part until `stop`; each time it ends it is started again, after a pause."""
+        pauses = iter(PAUSES)
+        pause = next(pauses)
+        while not self._is_stopping:
+            status = await self._run(part)
+            if self._is_stopping:
+                return
+            pause = next(pauses, pause)
+            self.say(part.name, f"ended with status {status}, again in {pause:g} s")
+            await asyncio.sleep(pause)
+
+    async def stop(self, names: set[str]) -> None:
+        """End parts by SIGTERM, and what is left after 4 s by SIGKILL."""
+        self._is_stopping = True
+        running = [self._processes[name] for name in names & self._processes.keys()]
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        ends = [asyncio.ensure_future(process.wait()) for process in running]
+        if ends:
+            await asyncio.wait(ends, timeout=STOP_SECONDS)
+        for process in (process for process in running if process.returncode is None):
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def say(self, name: str, line: str) -> None:
+        """Print a line under the name of a part."""
+        colour = COLOURS[self._colours.setdefault(name, len(self._colours)) % len(COLOURS)]
+        prefix = f"\033[{colour}m{name:>10}\033[0m" if ANSI else f"{name:>10}"
+        print(f"{prefix} | {line}", flush=True)
+
+    async def _run(self, part: Part) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *part.command,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+            preexec_fn=children.die_with_parent,
+        )
+        self._processes[part.name] = process
+        if process.stdout is not None:
+            async for line in process.stdout:
+                self.say(part.name, line.decode(errors="replace").rstrip())
+        return await process.wait()
+
+
+async def announce(supervisor: Supervisor, address: str) -> None:
+    """Print the address once the page answers."""
+    while not await asyncio.to_thread(_answers, f"{address}/ready"):  # noqa: ASYNC110 - it asks
+        await asyncio.sleep(0.2)
+    supervisor.say("demo", f"the board is live at {address} (Ctrl-C ends it)")
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - our own page
+    except OSError:  # URLError and HTTPError among them
+        return False
+    return True
+
+
+async def run() -> int:
+    """Run the demo until SIGINT or SIGTERM; status 1 if an address is taken."""
+    settings = load()
+    host, _, port = settings.bootstrap_servers.rpartition(":")
+    web = settings.web
+    for who, place in (("Kafka", (host, int(port))), ("the page", (web.host, web.port))):
+        if taken(*place):
+            print(f"{place[0]}:{place[1]} is taken, {who} cannot run there: is a demo running?")
+            return 1
+    stopped = asyncio.Event()
+    for number in children.STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    supervisor = Supervisor({**os.environ, "PYTHONUNBUFFERED": "1"})
+    found = parts(PROCFILE.read_text())
+    tasks = [asyncio.create_task(supervisor.keep(part)) for part in found]
+    tasks.append(asyncio.create_task(announce(supervisor, f"http://{web.host}:{web.port}")))
+    await stopped.wait()
+    await supervisor.stop({part.name for part in found} - {"kafka"})
+    await supervisor.stop({"kafka"})
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return 0
+
+
+def main() -> int:
+    """Run the demo; status 1 and one line if it cannot."""
+    try:
+        return asyncio.run(run())
+    except InvalidSettings as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""A simulated crowd that plays: scores go to the topic `scores` as they would from a real game.
+
+`python -m local.players --rate 50 --players 2000 --seed 7` goes on where an earlier run stopped.
+"""
+
+import argparse
+import itertools
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from conf import clients
+from conf.settings import InvalidSettings, Settings, load
+from dataflows.messages import encode_score
+from dataflows.topics import Topic, Unavailable, WrongTopic, await_topics
+from local import children
+from local.crowd import Play, players, plays
+
+log = logging.getLogger(__name__)
+
+SAY_SECONDS = 5
+NAP_SECONDS = 0.2  # at most, between looks at what became of the scores
+REQUEST_SECONDS = 30
+FLUSH_SECONDS = 3  # at the end; a broker that is gone does not hold up Ctrl-C
+
+
+class Undelivered(ConnectionError):  # noqa: N818 - what the score is
+    """Kafka did not take a score."""
+
+
+class Sender:
+    """Sends scores and counts what Kafka took; the first that it refused is raised."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topics.scores
+        self._producer = Producer(clients.producer(settings))
+        self._refused: str | None = None
+        self.delivered = 0
+
+    def send(self, play: Play) -> None:
+        """Send a score, made now."""
+        value = encode_score(play.score, self._topic.format)
+        while True:
+            try:
+                self._producer.produce(self._topic.name, value, play.user, on_delivery=self._note)
+            except BufferError:
+                self.look(NAP_SECONDS)  # bound: what waits for 60 s is refused
+            else:
+                return self.look(0)
+
+    def look(self, seconds: float) -> None:
+        """Wait, and see what Kafka says meanwhile.
+
+        Raises:
+            Undelivered: Kafka refused a score, or did not answer for 60 s.
+        """
+        self._producer.poll(seconds)
+        if self._refused:
+            raise Undelivered(self._refused)
+
+    def finish(self) -> None:
+        """Wait for what is under way, 3 s at most."""
+        left = self._producer.flush(FLUSH_SECONDS)
+        if left:
+            log.warning("%d scores under way may be lost", left)
+
+    def _note(self, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.delivered += 1
+        else:
+            self._refused = f"{self._topic.name}: a score was not delivered: {error.str()}"
+
+
+def play(sender: Sender, game: Iterator[Play]) -> None:
+    """Send each score when it is due; a line every 5 s says how it goes."""
+    started = time.monotonic()
+    say_at, said = started + SAY_SECONDS, 0
+    for each in game:
+        while (left := started + each.at - time.monotonic()) > 0:
+            sender.look(min(left, NAP_SECONDS))
+        sender.send(each)
+        if time.monotonic() >= say_at:
+            rate = (sender.delivered - said) / SAY_SECONDS
+            log.info("%d scores, %.0f a second", sender.delivered, rate)
+            say_at, said = say_at + SAY_SECONDS, sender.delivered
+
+
+def _played(settings: Settings, topic: Topic) -> int:
+    """Count the scores that were ever sent."""
+    consumer = Consumer(clients.consumer(settings))
+    try:
+        return sum(
+            consumer.get_watermark_offsets(TopicPartition(topic.name, each), REQUEST_SECONDS)[1]
+            for each in range(topic.partitions)
+        )
+    finally:
+        consumer.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play until SIGINT or SIGTERM, or `--count` scores; status 1 if Kafka takes none."""
+    options = _options(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    children.exit_on_signals()
+    try:
+        settings = load()
+        topic = await_topics(settings, ["scores"])["scores"]
+        crowd = players(options.seed, options.players)
+        game = plays(crowd, options.rate, options.seed, _played(settings, topic))
+        sender = Sender(settings)
+        try:
+            play(sender, itertools.islice(game, options.count))
+        finally:
+            sender.finish()
+    except (InvalidSettings, Unavailable, WrongTopic, Undelivered, KafkaException) as error:
+        print(error, file=sys.stderr)
+        return 1
+    log.info("%d scores in all", sender.delivered)
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.players", description=__doc__)
+    parser.add_argument("--rate", type=_positive, default=50, help="scores a second (default: 50)")
+    parser.add_argument("--players", type=_whole, default=2000, help="how many (default: 2000)")
+    parser.add_argument("--seed", type=int, default=7, help="who they are (default: 7)")
+    parser.add_argument("--count", type=_whole, help="stop after that many scores")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        msg = f"{text} is not above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        msg = f"{text} is not above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The simulated crowd: believable, the same from a seed, and slow to change the board."""
+
+import heapq
+import itertools
+import subprocess
+import sys
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conf.settings import load
+from dataflows.kafka import read_to_end
+from local.crowd import players, plays
+from local.demo import PROCFILE, parts
+
+RATE = 50
+
+
+def game(seed=7, number=2000, played=0):
+    return plays(players(seed, number), RATE, seed, played)
+
+
+@given(st.integers(), st.integers(1, 300))
+@settings(max_examples=20)
+def test_no_two_players_share_a_name(seed, number):
+    names = {player.user for player in players(seed, number)}
+
+    assert len(names) == number
+
+
+def test_a_seed_gives_the_same_game():
+    assert list(itertools.islice(game(), 500)) == list(itertools.islice(game(), 500))
+
+
+def test_the_rate_holds_from_the_start():
+    first_minute = sum(1 for _ in itertools.takewhile(lambda play: play.at < 60, game()))
+
+    assert 0.8 * RATE * 60 < first_minute < 1.25 * RATE * 60
+
+
+def test_the_board_changes_now_and_then_for_hours():
+    best, fifth, changes = {}, 0, []
+    for play in itertools.takewhile(lambda play: play.at < 2 * 3600, game()):
+        if play.score > max(best.get(play.user, 0), fifth):
+            best[play.user] = play.score
+            fifth = min(heapq.nlargest(5, best.values()))
+            changes.append(play.at)
+    last_hour = [at for at in changes if at > 3600]
+
+    assert 10 < len(last_hour) < 1_000
+
+
+def test_the_procfile_names_every_part_kafka_first():
+    names = [part.name for part in parts(PROCFILE.read_text())]
+
+    assert names == ["kafka", "highscores", "top5", "web", "players"]
+
+
+def test_a_crowd_sends_what_it_is_asked_for(names, monkeypatch):
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "local.players", "--count", "200", "--rate", "500"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert received(load()) == 200
+
+
+def received(found):
+    name = found.topics.scores.name
+    return sum(
+        len(messages)
+        for partition in range(8)
+        for messages in read_to_end(found, name, partition, lambda: False)
+    )
