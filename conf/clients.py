@@ -10,7 +10,7 @@ from conf.settings import Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
 READ_AHEAD = {
-    "queued.max.messages.kbytes": 16 * 1024,  # for each partition
+    "queued.max.messages.kbytes": 2 * 1024,  # for each partition: two batches of 10,000
     "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it runs dry
 }
 

@@ -6,6 +6,7 @@ that it writes only what is news there. One owner for a shard's table and for it
 
 import logging
 import time
+from concurrent.futures import Future
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -70,7 +71,8 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         self._scores = broker.topic("scores")
         self._bests = bests
         self._counted: dict[int, int] = {}
-        self._opened = broker.openers.submit(self._open)
+        fenced = broker.fencers.submit(broker.fenced_writer, f"{self._topic.name}-{partition}")
+        self._opened = broker.openers.submit(self._open, fenced)
 
     def write_batch(self, values: list[Candidates | None]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
@@ -96,9 +98,9 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
             )
         writer.send()
 
-    def _open(self) -> Writer:
-        """Fence earlier writers, then read what they wrote: in this order nothing slips between."""
-        writer = self._broker.fenced_writer(f"{self._topic.name}-{self._partition}")
+    def _open(self, fenced: Future[Writer]) -> Writer:
+        """Read what earlier writers wrote once they are fenced: so nothing slips between."""
+        writer = fenced.result()
         started = time.monotonic()
         table = self._read_table()
         self._bests.scores.update(table)

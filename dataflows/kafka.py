@@ -35,7 +35,8 @@ RETRY_SECONDS = 0.2
 BUSY_PAUSE = timedelta(milliseconds=1)
 IDLE_PAUSE = timedelta(milliseconds=10)
 IDLE_AFTER_SECONDS = 1
-OPENERS = 8  # shards that are fenced and restored at a time
+FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
+OPENERS = 2  # shards that are read at a time: it takes our own time, and memory
 
 
 class Broker:
@@ -45,6 +46,7 @@ class Broker:
         self.settings = settings
         self.stopping = stopping
         self.positions: list[int] = []  # committed ones of `scores`, below 0 where there is none
+        self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.openers = ThreadPoolExecutor(OPENERS, "open")
         self._kinds = kinds
         self._lock = threading.Lock()
