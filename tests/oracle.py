@@ -1,0 +1,217 @@
+"""An oracle: from the log alone, what must stand on the topics. Shares no code with the flows."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+LIMIT = 2**63
+
+
+class Seen(NamedTuple):
+    """A message as it stands in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    time: int
+    headers: Mapping[str, bytes]
+
+
+class Improvement(NamedTuple):
+    """A new best, or None for a removal, and the partition and offset of what caused it."""
+
+    score: int | None
+    time: int
+    origin: tuple[int, int]
+
+
+def read(address: str, topic: str) -> list[Seen]:
+    """Read a topic whole, by partition and offset."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": address,
+            "group.id": "oracle",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
+    consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+    found, ends = [], set()
+    try:
+        while len(ends) < len(partitions):
+            for message in consumer.consume(10_000, 0.05):
+                if message.error() is None:
+                    found.append(_seen(message))
+                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+                    ends.add(message.partition())
+                else:
+                    raise AssertionError(message.error())
+    finally:
+        consumer.close()
+    return sorted(found, key=lambda seen: seen[:2])
+
+
+def _seen(message: Any) -> Seen:
+    place = message.partition(), message.offset()
+    time = message.timestamp()[1]
+    return Seen(*place, message.key(), message.value(), time, dict(message.headers() or ()))
+
+
+def score(value: bytes, form: str) -> int | None:
+    """Read a score, or give None where it is none."""
+    if form != "json":
+        width = {"int32": 4, "int64": 8}[form]
+        return int.from_bytes(value, "big", signed=True) if len(value) == width else None
+    try:
+        found = json.loads(value.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    found = found.get("score") if isinstance(found, dict) else found
+    return found if type(found) is int and -LIMIT <= found < LIMIT else None
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(text)
+
+
+def is_user(key: bytes | None) -> bool:
+    """Tell whether a key is a user."""
+    if not key or len(key) > 4096:
+        return False
+    try:
+        return bool(key.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def improvements(scores: Iterable[Seen], form: str = "json") -> dict[bytes, list[Improvement]]:
+    """Give what must stand on `high-scores` for each user, in order."""
+    found: dict[bytes, list[Improvement]] = defaultdict(list)
+    best: dict[bytes, int] = {}
+    for seen in scores:
+        user, origin, time = seen.key, (seen.partition, seen.offset), max(seen.time, 1)
+        if user is None or not is_user(user):
+            continue
+        if seen.value is None:
+            if best.pop(user, None) is not None:
+                found[user].append(Improvement(None, time, origin))
+            continue
+        made = score(seen.value, form)
+        if made is not None and (user not in best or made > best[user]):
+            best[user] = made
+            found[user].append(Improvement(made, time, origin))
+    return dict(found)
+
+
+def rejected(scores: Iterable[Seen], form: str = "json") -> set[tuple[int, int]]:
+    """Give the places of all messages that must be in `scores-rejected`."""
+    return {
+        (seen.partition, seen.offset)
+        for seen in scores
+        if not is_user(seen.key) or (seen.value is not None and score(seen.value, form) is None)
+    }
+
+
+def written(high_scores: Iterable[Seen], form: str = "json") -> dict[bytes, list[Improvement]]:
+    """Give what does stand on `high-scores` for each user, in order."""
+    found: dict[bytes, list[Improvement]] = defaultdict(list)
+    for seen in high_scores:
+        _, partition, offset = seen.headers["origin"].decode().split("/")
+        made = None if seen.value is None else score(seen.value, form)
+        origin = int(partition), int(offset)
+        found[seen.key or b""].append(Improvement(made, seen.time, origin))
+    return dict(found)
+
+
+Standings = dict[bytes, tuple[int, int]]
+
+
+def apply(table: Standings, seen: Seen, form: str = "json") -> None:
+    """Apply a message of `high-scores` to a table of user to score and time."""
+    if seen.value is None:
+        table.pop(seen.key or b"", None)
+    else:
+        made = score(seen.value, form)
+        assert made is not None
+        table[seen.key or b""] = made, seen.time
+
+
+def board(table: Standings, size: int = 5) -> dict[str, Any]:
+    """Give the rows and the players that a board of this table must show."""
+    order = sorted((-made, time, user) for user, (made, time) in table.items())[:size]
+    rows = [
+        {"rank": rank, "user": user.decode(), "score": str(-negated), "time": time}
+        for rank, (negated, time, user) in enumerate(order, 1)
+    ]
+    return {"rows": rows, "players": len(table)}
+
+
+def shown(document: bytes) -> dict[str, Any]:
+    """Give the rows and the players of a board as it was published."""
+    found = json.loads(document)
+    return {"rows": found["rows"], "players": found["players"]}
+
+
+def final(high_scores: Iterable[Seen], form: str = "json") -> dict[str, Any]:
+    """Give the board after all of `high-scores`."""
+    table: Standings = {}
+    for seen in high_scores:
+        apply(table, seen, form)
+    return board(table)
+
+
+def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json") -> None:
+    """See that each board is true of a prefix of each partition, and that the prefixes grow."""
+    partitions: dict[int, list[Seen]] = defaultdict(list)
+    for seen in high_scores:
+        partitions[seen.partition].append(seen)
+    rest = {partition: iter(seens) for partition, seens in partitions.items()}
+    ahead: dict[int, Seen | None] = {each: next(seens, None) for each, seens in rest.items()}
+    table: Standings = {}
+    last: list[int] = []
+    updated = 0
+    for document in boards:
+        positions = _positions(document)
+        assert all(map(int.__ge__, positions, last)), (positions, last)
+        for partition in ahead:
+            for seen in _until(ahead, rest, partition, positions[partition]):
+                apply(table, seen, form)
+        assert shown(document.value or b"") == board(table), document.offset
+        assert json.loads(document.value or b"")["updated"] >= updated
+        last, updated = positions, json.loads(document.value or b"")["updated"]
+
+
+def _positions(document: Seen) -> list[int]:
+    return [int(each) for each in document.headers["positions"].decode().split(":")[1].split(",")]
+
+
+def _until(
+    ahead: dict[int, Seen | None],
+    rest: Mapping[int, Iterator[Seen]],
+    partition: int,
+    position: int,
+) -> Iterator[Seen]:
+    while (seen := ahead[partition]) is not None and seen.offset < position:
+        yield seen
+        ahead[partition] = next(rest[partition], None)
+
+
+def check(read_topic: Callable[[str], list[Seen]], form: str = "json", out: str = "json") -> None:
+    """See that everything that the flows have written is what it must be, to the last message.
+
+    `read_topic` reads a topic by its kind: scores, high_scores, top_5, rejected.
+    """
+    scores, high_scores, boards = map(read_topic, ("scores", "high_scores", "top_5"))
+    assert written(high_scores, out) == improvements(scores, form)
+    check_boards(boards, high_scores, out)
+    assert shown(boards[-1].value or b"") == final(high_scores, out)
+    places = {
+        (int(seen.headers["partition"]), int(seen.headers["offset"]))
+        for seen in read_topic("rejected")
+    }
+    assert places == rejected(scores, form)
