@@ -103,10 +103,10 @@ class Game:
         """Give the name of a topic by its kind."""
         return str(getattr(self.settings.topics, kind).name)
 
-    def send(self, *messages: tuple[str | bytes | None, bytes | None], **named: int) -> None:
-        """Send users and values to `scores`, and wait until the broker has them."""
+    def send(self, *messages: tuple[str | bytes | None, bytes | None], timestamp: int = 0) -> None:
+        """Send users and values to `scores`, made now or then; wait until the broker has them."""
         for key, value in messages:
-            self._producer.produce(self.name("scores"), value, key, **named)
+            self._producer.produce(self.name("scores"), value, key, timestamp=timestamp)
         assert self._producer.flush(30) == 0
 
     def read(self, kind: str) -> list[oracle.Seen]:

@@ -41,16 +41,18 @@ def read(address: str, topic: str) -> list[Seen]:
     )
     partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
-    found, ends = [], set()
+    found: list[Seen] = []
+    ends: set[int | None] = set()
     try:
         while len(ends) < len(partitions):
             for message in consumer.consume(10_000, 0.05):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     found.append(_seen(message))
-                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
                     ends.add(message.partition())
                 else:
-                    raise AssertionError(message.error())
+                    raise AssertionError(error)
     finally:
         consumer.close()
     return sorted(found, key=lambda seen: seen[:2])

@@ -6,7 +6,7 @@ import signal
 import struct
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
 from conf.settings import load

@@ -39,7 +39,8 @@ def test_the_rate_holds_from_the_start():
 
 
 def test_the_board_changes_now_and_then_for_hours():
-    best, fifth, changes = {}, 0, []
+    best: dict[str, int] = {}
+    fifth, changes = 0, []
     for play in itertools.takewhile(lambda play: play.at < 2 * 3600, game()):
         if play.score > max(best.get(play.user, 0), fifth):
             best[play.user] = play.score

@@ -75,7 +75,7 @@ def test_a_heartbeat_is_no_event():
 
 
 def test_clients_come_back_at_different_times():
-    random = Random(1)  # noqa: S311 - nothing is secret
+    random = Random(1)
     retries = {sse.retry(1000, 6000, random) for _ in range(100)}
 
     assert len(retries) > 90
