@@ -18,8 +18,10 @@ async function send(form, answer) {
       body: JSON.stringify(Object.fromEntries(new FormData(form))),
     });
     const said = await response.json();
-    answer.textContent = response.ok ? "Counted." : said.error;
+    answer.classList.toggle("bad", !response.ok);
+    answer.textContent = response.ok ? "Received." : said.error;
   } catch {
+    answer.classList.add("bad");
     answer.textContent = "The server cannot be reached. Try again.";
   }
 }

@@ -1,12 +1,25 @@
 // How times and numbers are written, in the viewer's language and zone.
 
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const digits = new Intl.NumberFormat();
 
-/** @param {number} milliseconds since the epoch */
-export function timeText(milliseconds) {
+/** Write a time of today as the clock shows it, any other with its day. @param {Date} date */
+function timeText(date) {
+  const isToday = date.toDateString() === new Date().toDateString();
+  return (isToday ? clock : exact).format(date);
+}
+
+/** @param {HTMLTimeElement} element @param {number} milliseconds since the epoch */
+function showTime(element, milliseconds) {
   const date = new Date(milliseconds);
-  return Number.isNaN(date.getTime()) ? "?" : exact.format(date);
+  if (Number.isNaN(date.getTime())) {
+    element.textContent = "?";
+    return;
+  }
+  element.dateTime = date.toISOString();
+  element.title = exact.format(date);
+  element.textContent = timeText(date);
 }
 
 /** @param {string} score digits, more than a number could hold exactly */
@@ -17,16 +30,14 @@ export function scoreText(score) {
 /** Give a time element. @param {number} milliseconds since the epoch */
 export function timeElement(milliseconds) {
   const element = document.createElement("time");
-  const date = new Date(milliseconds);
-  if (!Number.isNaN(date.getTime())) element.dateTime = date.toISOString();
-  element.textContent = timeText(milliseconds);
+  showTime(element, milliseconds);
   return element;
 }
 
 /** Write the times that the server wrote in the viewer's zone. @param {ParentNode} within */
 export function showTimes(within) {
   for (const element of within.querySelectorAll("time")) {
-    element.textContent = timeText(Date.parse(element.dateTime));
+    showTime(element, Date.parse(element.dateTime));
   }
 }
 
