@@ -37,7 +37,8 @@ class Post:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores.name
-        limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
+        # The relays say whether the broker is there: librdkafka need not say it for every attempt.
+        limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000, "log_level": "2"}
         self._producer = Producer({**clients.producer(settings), **limit}, logger=log)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="post", daemon=True)
