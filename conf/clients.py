@@ -27,6 +27,7 @@ def producer(settings: Settings) -> dict[str, Any]:
     """
     ours = {
         "partitioner": "murmur2_random",
+        "linger.ms": 0,  # librdkafka's 5 ms would be waited at each of three topics
         "delivery.timeout.ms": DELIVERY_TIMEOUT_SECONDS * 1000,
     }
     guarantees = {"enable.idempotence": True, "acks": "all"}
