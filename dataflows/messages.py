@@ -100,6 +100,8 @@ def _decode_joined_json(values: Sequence[bytes | None], _form: Format) -> list[i
         scores = _decode_integers(b"[%b]" % joined)
     except (msgspec.DecodeError, ValueError):
         return None
+    if len(scores) != len(values):  # one empty value alone
+        return None
     return scores if min(scores) >= LOWEST and max(scores) <= HIGHEST else None
 
 

@@ -160,6 +160,16 @@ def test_each_bad_message_is_kept_with_its_reason_and_origin(game):
     oracle.check(game.read)
 
 
+def test_one_empty_value_alone_stops_nothing(names, game):
+    with running(names):
+        game.send(("ann", b""))
+        game.drain()
+        game.send(("ann", b"3"))
+
+        assert rows(game) == [("ann", "3")]
+    oracle.check(game.read)
+
+
 @pytest.mark.parametrize("form", ["int32", "int64"])
 def test_integers_as_java_writes_them_are_counted(names, monkeypatch, form):
     given = {**names, "LEADERBOARD_TOPICS__SCORES__FORMAT": form}
