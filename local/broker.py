@@ -57,6 +57,7 @@ class Broker(NamedTuple):
 
     def wait(self) -> Failed:
         """Wait for the end that nobody asked for, and say how it came."""
+        children.exit_if_asked()
         return Failed(f"Kafka ended with status {self.process.wait()}", self.data)
 
 

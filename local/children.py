@@ -4,12 +4,15 @@ import ctypes
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_asked_to_exit = threading.Event()  # set once, by a signal
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -53,14 +56,25 @@ def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 
 def exit_on_signals() -> None:
-    """Let the first SIGINT or SIGTERM raise SystemExit(0) in the main thread, and ignore more."""
+    """Let the first SIGINT or SIGTERM raise SystemExit(0) in the main thread, and ignore more.
+
+    Python drops what is raised inside a finalizer or a hook of fork: who waits must therefore ask
+    `exit_if_asked`.
+    """
     for number in STOP_SIGNALS:
         signal.signal(number, _exit)
+
+
+def exit_if_asked() -> None:
+    """Raise SystemExit(0) where a signal asked for it and Python dropped the exception."""
+    if _asked_to_exit.is_set():
+        raise SystemExit(0)
 
 
 def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    _asked_to_exit.set()
     raise SystemExit(0)
 
 

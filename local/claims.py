@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from local import children
+
 HOST = "127.0.0.1"
 RELEASE_SECONDS = 3  # a broker that was killed a moment ago may still hold them
 POLL_SECONDS = 0.05
@@ -47,9 +49,13 @@ def ports(*wanted: int) -> Sequence[int]:
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    """Say whether a condition comes true within a time; it is asked twenty times a second."""
+    """Say whether a condition comes true within a time; it is asked twenty times a second.
+
+    Raises SystemExit where a signal has asked for the end: see `children.exit_on_signals`.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
+        children.exit_if_asked()
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)

@@ -57,6 +57,7 @@ class Sender:
         Raises:
             Undelivered: Kafka refused a score, or did not answer for 60 s.
         """
+        children.exit_if_asked()
         self._producer.poll(seconds)
         if self._refused:
             raise Undelivered(self._refused)

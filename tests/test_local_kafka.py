@@ -155,6 +155,34 @@ def test_a_signal_before_it_is_ready_ends_it_too(tmp_path):
     assert seconds < 10
 
 
+class Finalized:
+    """Sends a signal from its finalizer, where Python drops what the handler raises."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+DROPPED = """
+from local import children, claims
+from tests.test_local_kafka import Finalized
+
+children.exit_on_signals()
+Finalized()
+print("dropped")
+claims.eventually(lambda: False, 30)
+print("went on")
+"""
+
+
+def test_a_signal_that_python_drops_ends_the_next_wait():
+    process = subprocess.run(
+        [sys.executable, "-c", DROPPED], capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert process.returncode == 0
+    assert process.stdout == "dropped\n"
+
+
 def test_a_port_that_is_taken_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
