@@ -250,15 +250,84 @@ async def test_any_other_id_gets_the_board(app, settings):
             assert (await events.event())["id"].endswith(":0")
 
 
-async def test_live_has_both_with_names(app, settings):
+async def test_live_has_all_of_them_with_names(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await until(lambda: feeds(app).newest_board.players == 1)
     await app.test_client().post("/newScore", json={"user": "ann", "score": 1})
-    await until(lambda: feeds(app).newest_scores())
+    await until(lambda: feeds(app).newest_scores() and not feeds(app).is_stale())
     async with stream(app, "/live") as events:
-        names = {(await events.event())["event"] for _ in range(2)}
+        first = [await events.event() for _ in range(4)]
+        rate = await events.event()
+        while rate["event"] != "rate":
+            rate = await events.event()
 
-    assert names == {"board", "score"}
+    assert [event["event"] for event in first] == ["story", "status", "board", "score"]
+    assert [event["event"] for event in first if "id" in event] == ["board"]
+    assert json.loads(first[1]["data"]) == {"stale_since": None, "problems": []}
+    assert json.loads(rate["data"])["per_second"] > 0
+
+
+async def test_the_story_is_told_on_connect_to_who_missed_something(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    publish(settings, board(2, Row(1, "bob", 2, 2), Row(2, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_board.players == 2)
+    newest = feeds(app).newest_id
+    async with stream(app, "/live") as events:
+        story = await events.event()
+    async with stream(app, "/live", **{"Last-Event-ID": newest}) as events:
+        again = await events.event()
+
+    assert json.loads(story["data"])["boards"][-1]["rows"] == [
+        {"user": "bob", "score": "2"},
+        {"user": "ann", "score": "1"},
+    ]
+    assert again["event"] == "status"
+
+
+async def test_who_saw_a_newer_board_elsewhere_sees_no_step_back(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    topic = feeds(app).newest_id.rpartition(":")[0]
+    async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:2"}) as events:
+        publish(settings, board(2, Row(1, "bob", 2, 2)))
+        await until(lambda: feeds(app).newest_board.players == 2)
+        publish(settings, board(3, Row(1, "eve", 3, 3)), board(4, Row(1, "zoë", 4, 4)))
+        first = await events.event()
+
+    assert int(first["id"].rpartition(":")[2]) > 2
+
+
+async def test_who_saw_a_board_that_the_topic_has_lost_gets_the_one_it_has(
+    app, settings, monkeypatch
+):
+    monkeypatch.setattr("web.streams.BEHIND_SECONDS", 0.2)
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    topic = feeds(app).newest_id.rpartition(":")[0]
+    async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:7"}) as events:
+        assert (await events.event())["id"] == f"{topic}:0"
+
+
+async def test_the_board_is_polled_once_and_then_only_when_it_changed(app, settings):
+    client = app.test_client()
+    none = await client.get("/top5")
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    first = await client.get("/top5")
+    tag = first.headers["ETag"]
+    same = [
+        await client.get("/top5", headers={"If-None-Match": each})
+        for each in (tag, f'W/{tag}, "x"', "*")
+    ]
+    other = await client.get("/top5", headers={"If-None-Match": '"x"'})
+
+    assert (none.status_code, none.headers["Retry-After"]) == (503, "1")
+    assert await first.get_data() == encode_board(board(1, Row(1, "ann", 1, 1)))
+    assert (first.mimetype, first.headers["Cache-Control"]) == ("application/json", "no-cache")
+    assert tag == f'"{feeds(app).newest_id}"'
+    assert [(each.status_code, await each.get_data()) for each in same] == [(304, b"")] * 3
+    assert other.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/highScores", "/events", "/live"])

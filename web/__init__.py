@@ -5,9 +5,11 @@
     scores -> latest -/
     scores <- post <- submission <-------------------------------- a browser or a program
 
-`sse` (the wire), `latest` (which scores are the last), `submission` (what may be posted) and
+`sse` (the wire), `ids` (of boards), `latest` (which scores are the last), `rates` (how fast they
+come), `story` (how the leaders came about), `staleness`, `submission` (what may be posted) and
 `limits` (how much of it) are pure. `broadcast` gives the latest of a stream to many and needs
 asyncio alone. `relay` keeps a thread at a topic, whatever happens; `board` and `scores` are what
-two such threads do. `post` writes a score. `app` has the routes, with `streams`, `status` and
-`pages` beside it; `server` is Hypercorn with its connections known; `__main__` owns the signals.
+two such threads do. `post` writes a score. `app` has the routes, with `streams`, `top5`, `status`
+and `pages` beside it; `server` is Hypercorn with its connections known; `__main__` owns the
+signals.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -9,11 +10,11 @@ from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from conf.settings import Settings, load
-from web import board, pages, posting, scores, status, streams
+from web import board, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
 from web.limits import Buckets, Places
 from web.metrics import Metrics
-from web.parts import OnLoop, Parts
+from web.parts import OnLoop, Parts, Ticks
 from web.post import Post
 from web.relay import Relay
 from web.submission import Rules
@@ -55,7 +56,7 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
     parts = _parts(settings, given_up)
     app.extensions["leaderboard"] = parts
-    for routes in (pages.routes, posting.routes, streams.routes, status.routes):
+    for routes in (pages.routes, posting.routes, streams.routes, top5.routes, status.routes):
         app.register_blueprint(routes(parts))
     app.before_serving(partial(_start, parts))
     app.after_serving(partial(_stop, parts))
@@ -72,7 +73,7 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         board.read(relay, settings, on_loop.wrap(feeds.put_boards))
 
     def read_scores(relay: Relay) -> None:
-        scores.read(relay, settings, on_loop.wrap(feeds.put_scores), lambda _: None)
+        scores.read(relay, settings, on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends))
 
     give_up = on_loop.wrap(given_up)
     relays = (
@@ -80,6 +81,11 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         Relay(settings.topics.scores.name, read_scores, give_up),
     )
     web = settings.web
+    started_ms = time.time_ns() // 1_000_000
+
+    def judge() -> None:
+        feeds.put_status(staleness.status(relays[0], relays[1:], started_ms))
+
     return Parts(
         settings,
         feeds,
@@ -89,6 +95,7 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         Buckets(web.posts_per_second, web.posts_burst),
         Places(web.streams, web.streams_per_client),
         Metrics(feeds, relays),
+        Ticks(judge),
     )
 
 
@@ -97,9 +104,11 @@ async def _start(parts: Parts) -> None:
     parts.post.start()
     for relay in parts.relays:
         relay.start()
+    parts.ticks.begin()
 
 
 async def _stop(parts: Parts) -> None:
+    parts.ticks.stop()
     parts.feeds.end()
     stops = [asyncio.to_thread(relay.stop) for relay in parts.relays]
     await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop))

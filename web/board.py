@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from conf.settings import Settings
 from dataflows.messages import partition_of
 from dataflows.topics import await_topics
-from web import reading
+from web import ids, reading
 from web.relay import Relay
 
 BOARD = b"all-time"  # the key of the board that is shown
@@ -36,7 +36,7 @@ def read(relay: Relay, settings: Settings, put: Put) -> None:
 
 def _put(put: Put, topic_id: str, messages: list[Message]) -> None:
     boards = [
-        (f"{topic_id}:{message.offset()}", value)
+        (ids.write(topic_id, message.offset() or 0), value)
         for message in messages
         if message.error() is None and message.key() == BOARD and (value := message.value())
     ]

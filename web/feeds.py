@@ -1,20 +1,29 @@
 """The three streams: what the relays bring becomes chunks, each encoded once, ready to be sent."""
 
+import asyncio
 import time
 from collections.abc import Hashable, Iterable
+from contextlib import suppress
 
 from conf.settings import Web
 from dataflows.leaderboard import Board
 from dataflows.messages import BadMessage, decode_board
-from web import sse
+from web import ids, latest, rates, sse, staleness
 from web.broadcast import Broadcast, Times
-from web.latest import Latest, Score, encode
+from web.latest import Latest, Score
+from web.rates import Ends, Rates
+from web.staleness import Status
+from web.story import Story
 
 NO_BOARD = Board("all-time", 0, 0, ())  # until the first has come
 
+LIVE = ("status", "board", "score", "rate")  # the named events of `live`, in this order
+
+Chunks = dict[Hashable, bytes]
+
 
 class Feeds:
-    """The streams `board`, `scores` and `live` (both, as named events), and what they show now.
+    """The streams `board`, `scores` and `live` (all, as named events), and what they show now.
 
     Every method is called on the event loop.
     """
@@ -25,11 +34,15 @@ class Feeds:
         self.scores = Broadcast(sse.HEARTBEAT, times)
         self.live = Broadcast(sse.HEARTBEAT, times)
         self.newest_board = NO_BOARD
+        self.newest_document = b""  # of that board, as it stands on the topic
+        self.newest_id = ""  # of that board, "" until the first has come
         self.bad_boards = 0
+        self._news = asyncio.Event()  # set at the next board or the end, then replaced
         self._latest = Latest()
-        self._board_event: dict[Hashable, bytes] = {}
-        self._live_board: dict[Hashable, bytes] = {}
-        self._live_scores: dict[Hashable, bytes] = {}
+        self._rates = Rates()
+        self._status: Status | None = None  # before the first
+        self._story = Story()
+        self._live_parts: dict[str, Chunks] = {name: {} for name in LIVE}
 
     def streams(self) -> tuple[Broadcast, Broadcast, Broadcast]:
         """Give all streams."""
@@ -46,27 +59,98 @@ class Feeds:
         """
         event_id, document = boards[-1]
         try:
-            self.newest_board = decode_board(document)
+            board = decode_board(document)
         except BadMessage:
             self.bad_boards += 1
             return
+        self._tell(boards, board)
+        self.newest_board, self.newest_document, self.newest_id = board, document, event_id
+        self._tell_waiting()
         self.board.publish({event_id: sse.event(document, event_id=event_id)})
-        self._live_board = {event_id: sse.event(document, name="board", event_id=event_id)}
-        self._publish_live()
+        self._publish_live(
+            "board", {event_id: sse.event(document, name="board", event_id=event_id)}
+        )
 
     def put_scores(self, scores: Iterable[Score]) -> None:
         """Take scores, in any order."""
-        if not self._latest.add(scores, time.time_ns() // 1_000_000):
+        if not self._latest.add(scores, _now_ms()):
             return
-        documents = {place: encode(score) for place, score in self._latest.scores().items()}
+        shown = self._latest.scores().items()
+        documents = {place: latest.encode(score) for place, score in shown}
         self.scores.publish({place: sse.event(it) for place, it in documents.items()})
-        self._live_scores = {place: sse.event(it, name="score") for place, it in documents.items()}
-        self._publish_live()
+        self._publish_live(
+            "score", {place: sse.event(it, name="score") for place, it in documents.items()}
+        )
+
+    def put_ends(self, ends: Ends) -> None:
+        """Take where the partitions of `scores` end, once a second or so."""
+        if self._rates.put(ends):
+            self._publish_live(
+                "rate",
+                {
+                    ("rate", rate.time): sse.event(rates.encode(rate), name="rate")
+                    for rate in self._rates.rates()
+                },
+            )
+
+    def put_status(self, status: Status) -> None:
+        """Take whether the board is the newest; what has not changed is not sent."""
+        if status != self._status:
+            self._status = status
+            event = sse.event(staleness.encode(status), name="status")
+            self._publish_live("status", {("status",): event})
+
+    def story(self, resume: str) -> bytes:
+        """Give how the leaders came about, for who saw the board `resume` last.
+
+        Nothing for who saw the newest: it has missed nothing.
+        """
+        if resume and resume == self.newest_id:
+            return b""
+        return sse.event(self._story.document(), name="story")
+
+    def is_behind(self, resume: str) -> bool:
+        """Say whether who saw the board `resume` saw one that this process does not have yet."""
+        if self.board.ended or not resume:
+            return False
+        if not self.newest_id:
+            return self.is_stale()  # it has not read yet
+        return ids.is_newer(resume, self.newest_id)
+
+    def is_stale(self) -> bool:
+        """Say whether the board may be old."""
+        return self._status is None or self._status.stale_since is not None
+
+    async def next_board(self) -> None:
+        """Wait for a new board, or for the end of the streams."""
+        await self._news.wait()
 
     def end(self) -> None:
         """End every stream."""
         for stream in self.streams():
             stream.end()
+        self._tell_waiting()
 
-    def _publish_live(self) -> None:
-        self.live.publish({**self._live_board, **self._live_scores})
+    def _tell(self, boards: list[tuple[str, bytes]], newest: Board) -> None:
+        """Add to the story: what stood there at the start as of then, what came later as of now."""
+        if self.newest_id:
+            self._story.add(newest, _now_ms())
+            return
+        for _, document in boards:
+            with suppress(BadMessage):
+                board = decode_board(document)
+                self._story.add(board, min(board.updated, _now_ms()))
+
+    def _tell_waiting(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _publish_live(self, name: str, chunks: Chunks) -> None:
+        self._live_parts[name] = chunks
+        self.live.publish(
+            {key: chunk for part in self._live_parts.values() for key, chunk in part.items()}
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

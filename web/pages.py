@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from quart import Blueprint, render_template
+from quart import Blueprint, render_template, request
 
 from web.parts import Parts
 from web.submission import BadSubmission
@@ -33,6 +33,7 @@ async def render(
         scores=parts.feeds.newest_scores()[::-1],
         size=parts.settings.top5.size,
         token=bool(parts.settings.web.token),
+        hall=request.args.get("display") == "hall",
         error=error,
         posted=posted or {},
     )

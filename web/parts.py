@@ -17,6 +17,8 @@ from web.relay import Relay
 
 Item = TypeVar("Item")
 
+TICK_SECONDS = 1
+
 
 class OnLoop:
     """Calls from a thread onto the event loop that the app is served on, in their order."""
@@ -38,6 +40,24 @@ class OnLoop:
         return soon
 
 
+class Ticks:
+    """A call on the event loop once a second, from `begin` to `stop`."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Call now and from now on."""
+        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.begin)
+        self._call()
+
+    def stop(self) -> None:
+        """Call no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 @dataclass(frozen=True)
 class Parts:
     """One of each, for the life of the app."""
@@ -50,6 +70,7 @@ class Parts:
     buckets: Buckets  # tokens for posts
     places: Places  # for streams
     metrics: Metrics
+    ticks: Ticks
 
     def client(self, request: Request) -> str:
         """Give the address that limits count by."""

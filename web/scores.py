@@ -4,6 +4,7 @@ It follows as long as it can show all. When scores arrive faster, it samples: it
 to just before the end of each partition, and never reads what nobody could.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
@@ -13,6 +14,7 @@ from dataflows.messages import BadMessage, check_user, decode_score
 from dataflows.topics import Topic, await_topics
 from web import reading
 from web.latest import Score
+from web.rates import Ends
 from web.relay import Relay
 
 SHOWN = 10  # scores that are shown, so the most that are needed of one partition
@@ -26,7 +28,7 @@ SMALL = {  # a consumer that fetches ahead little: what it has is thrown away at
 }
 
 Put = Callable[[list[Score]], object]
-PutEnds = Callable[[Mapping[int, int]], object]  # takes the end of each partition
+PutEnds = Callable[[Ends], object]
 
 
 def read(relay: Relay, settings: Settings, put: Put, put_ends: PutEnds) -> None:
@@ -47,7 +49,7 @@ def read(relay: Relay, settings: Settings, put: Put, put_ends: PutEnds) -> None:
             if not unread:
                 relay.caught_up()
             if (ends := watch.look()) is not None:
-                put_ends(ends)
+                put_ends(Ends(time.time_ns() // 1_000_000, ends))
 
 
 def _jump(reader: Consumer, topic: Topic, ends: Mapping[int, int]) -> None:

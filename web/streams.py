@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from random import Random
 from typing import NamedTuple
 
@@ -14,11 +14,20 @@ from web.parts import Parts
 
 RETRY_MS = (1_000, 6_000)  # when a client comes back after its stream ended
 REFUSED_RETRY_MS = (10_000, 30_000)  # and when there was no place for it
+BEHIND_SECONDS = 10  # for this process to get the board that a client saw from another one
 
 # An EventSource gives up for good on any status but 200: the polite refusal is a stream that ends.
 REFUSED = "too many streams are open; try again later"
+BEHIND = "this server is behind; another one may not be"
 
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
+
+
+class _Stream(NamedTuple):
+    """One of the streams, and what a client gets before its state, by the id that it saw last."""
+
+    broadcast: Broadcast
+    opening: Callable[[str], bytes]
 
 
 class _Client(NamedTuple):
@@ -37,20 +46,24 @@ def routes(parts: Parts) -> Blueprint:
 
     @streams.get("/highScores")
     async def high_scores() -> Response:
-        return _respond(parts, feeds.board)
+        return _respond(parts, _Stream(feeds.board, _nothing))
 
     @streams.get("/events")
     async def events() -> Response:
-        return _respond(parts, feeds.scores)
+        return _respond(parts, _Stream(feeds.scores, _nothing))
 
     @streams.get("/live")
     async def live() -> Response:
-        return _respond(parts, feeds.live)
+        return _respond(parts, _Stream(feeds.live, feeds.story))
 
     return streams
 
 
-def _respond(parts: Parts, stream: Broadcast) -> Response:
+def _nothing(_resume: str) -> bytes:
+    return b""
+
+
+def _respond(parts: Parts, stream: _Stream) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if request.method == "HEAD":  # a body that never ends must not be begun
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
@@ -71,11 +84,17 @@ def _client(parts: Parts) -> _Client:
     return _Client(parts.client(request), resume, direct, cut)
 
 
-async def _body(parts: Parts, stream: Broadcast, client: _Client) -> AsyncGenerator[bytes, None]:
+async def _body(parts: Parts, stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
     if not parts.places.take(client.name):
         yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
         return
     try:
+        async with aclosing(_level(parts, client)) as beats:
+            async for beat in beats:
+                yield beat
+        if parts.feeds.is_behind(client.resume) and parts.feeds.is_stale():
+            yield sse.comment(BEHIND)
+            return
         async with aclosing(_chunks(stream, client)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -83,9 +102,28 @@ async def _body(parts: Parts, stream: Broadcast, client: _Client) -> AsyncGenera
         parts.places.leave(client.name)
 
 
-def _chunks(stream: Broadcast, client: _Client) -> AsyncGenerator[bytes, None]:
-    state, version = stream.snapshot(client.resume)
-    first = sse.retry(*RETRY_MS, _random) + state
+async def _level(parts: Parts, client: _Client) -> AsyncGenerator[bytes, None]:
+    """Yield heartbeats until this process has the board that the client saw, for 10 s at most.
+
+    Another process was ahead of this one: the client must see no step back. After 10 s the board of
+    a process that is well goes out all the same: its topic has lost what the client saw.
+    """
+    feeds = parts.feeds
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + BEHIND_SECONDS
+    beat = sse.retry(*RETRY_MS, _random)
+    while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
+        yield beat
+        beat = sse.HEARTBEAT
+        with suppress(TimeoutError):
+            seconds = min(left, parts.settings.web.heartbeat_seconds)
+            await asyncio.wait_for(feeds.next_board(), seconds)
+
+
+def _chunks(stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
+    broadcast = stream.broadcast
+    state, version = broadcast.snapshot(client.resume)
+    first = sse.retry(*RETRY_MS, _random) + stream.opening(client.resume) + state
     if client.transport is None:
-        return stream.follow(first, version, client.cut)
-    return stream.lend(first, version, client.transport)
+        return broadcast.follow(first, version, client.cut)
+    return broadcast.lend(first, version, client.transport)
