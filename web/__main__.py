@@ -39,7 +39,7 @@ async def serve(settings: Settings) -> int:
     sock = listen(settings.web.host, settings.web.port)
     app = create_app(settings, given_up=give_up)
     log.info("open %s", url(settings.web, sock))
-    await Server(app, settings.web, app.extensions["leaderboard"].feeds.end).serve(sock, stopping)
+    await Server(app, settings.web, app.extensions["leaderboard"].end).serve(sock, stopping)
     return 1 if failures else 0
 
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from conf.settings import Settings, load
 from web import board, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
+from web.follower import Follower
 from web.limits import Buckets, Places
 from web.metrics import Metrics
 from web.parts import OnLoop, Parts, Ticks
@@ -92,6 +93,7 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         relays,
         on_loop,
         Post(settings),
+        Follower(settings),
         Buckets(web.posts_per_second, web.posts_burst),
         Places(web.streams, web.streams_per_client),
         Metrics(feeds, relays),
@@ -109,9 +111,9 @@ async def _start(parts: Parts) -> None:
 
 async def _stop(parts: Parts) -> None:
     parts.ticks.stop()
-    parts.feeds.end()
+    parts.end()
     stops = [asyncio.to_thread(relay.stop) for relay in parts.relays]
-    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop))
+    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop), parts.follower.stop())
 
 
 async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from quart import Blueprint, render_template, request
 
+from web.outcomes import OUTCOMES, Outcome
 from web.parts import Parts
 from web.submission import BadSubmission
 
@@ -33,10 +34,16 @@ async def render(
         scores=parts.feeds.newest_scores()[::-1],
         size=parts.settings.top5.size,
         token=bool(parts.settings.web.token),
+        outcome=_outcome(request.args.get("outcome")),
         hall=request.args.get("display") == "hall",
         error=error,
         posted=posted or {},
     )
+
+
+def _outcome(named: str | None) -> Outcome | None:
+    """Read what became of a score that a form without JavaScript has posted."""
+    return next((outcome for outcome in OUTCOMES if outcome == named), None)
 
 
 def iso(time_ms: int) -> str:
