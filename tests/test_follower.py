@@ -12,6 +12,7 @@ from dataflows.leaderboard import Board, Row
 from dataflows.messages import ORIGIN, Origin, encode_board, encode_origin, partition_of
 from dataflows.topics import await_topics
 from tests.flows import running
+from tests.test_openapi import check_answer
 from tests.until import until
 from web.app import create_app
 
@@ -38,6 +39,7 @@ async def post(app, user, score, headers=WAIT):
         "/newScore", json={"user": user, "score": score}, headers=headers
     )
     assert answer.status_code == 202
+    await check_answer(answer, "/newScore", "post")
     return await answer.get_json(), answer.headers
 
 

@@ -12,5 +12,5 @@ come), `story` (how the leaders came about), `staleness`, `submission` (what may
 gives the latest of a stream to many and needs asyncio alone. `relay` keeps a thread at a topic,
 whatever happens; `board` and `scores` are what two such threads do. `post` writes a score. `app`
 has the routes, with `streams`, `top5`, `status` and `pages` beside it; `server` is Hypercorn with
-its connections known; `__main__` owns the signals.
+its connections known; `__main__` owns the signals, and `workers` keeps several such processes.
 """

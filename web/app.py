@@ -10,7 +10,7 @@ from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from conf.settings import Settings, load
-from web import board, pages, posting, scores, staleness, status, streams, top5
+from web import board, openapi, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
 from web.follower import Follower
 from web.limits import Buckets, Places
@@ -43,21 +43,32 @@ def _log_only(error: Exception) -> None:
 
 
 def create_app(
-    settings: Settings | None = None, *, given_up: Callable[[Exception], None] = _log_only
+    settings: Settings | None = None,
+    *,
+    given_up: Callable[[Exception], None] = _log_only,
+    worker: int | None = None,
 ) -> Quart:
     """Make the app; it starts its relays when it is served.
 
     Args:
         settings: Read from where they stand if None.
         given_up: Called, on the event loop, when a topic was never there in time or is wrong.
+        worker: The number that the metrics carry, where several processes share a port.
     """
     settings = settings or load()
     app = Quart(__name__)
     rules = Rules(settings.user_max_bytes, settings.topics.scores.format)
     app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
-    parts = _parts(settings, given_up)
+    parts = _parts(settings, given_up, worker)
     app.extensions["leaderboard"] = parts
-    for routes in (pages.routes, posting.routes, streams.routes, top5.routes, status.routes):
+    app.register_blueprint(openapi.routes())
+    for routes in (
+        pages.routes,
+        posting.routes,
+        streams.routes,
+        top5.routes,
+        status.routes,
+    ):
         app.register_blueprint(routes(parts))
     app.before_serving(partial(_start, parts))
     app.after_serving(partial(_stop, parts))
@@ -66,7 +77,7 @@ def create_app(
     return app
 
 
-def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
+def _parts(settings: Settings, given_up: Callable[[Exception], None], worker: int | None) -> Parts:
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
 
@@ -96,7 +107,7 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         Follower(settings),
         Buckets(web.posts_per_second, web.posts_burst),
         Places(web.streams, web.streams_per_client),
-        Metrics(feeds, relays),
+        Metrics(feeds, relays, worker),
         Ticks(judge),
     )
 

@@ -26,17 +26,29 @@ SEND_BUFFER = 64 * 1024  # bytes that the kernel holds for a client who does not
 GRACE_SECONDS = 1.5  # for clients to take the end of their streams
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket that clients connect to.
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Open the socket that clients connect to; the kernel spreads them over shared ones.
 
     Raises:
         OSError: The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    sock = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     return sock
+
+
+def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """Open so many sockets on one port, 0 for any.
+
+    Raises:
+        OSError: The address cannot be had, also because others share it.
+    """
+    listen(host, port).close()
+    sockets = [listen(host, port, shared=True)]
+    port = sockets[0].getsockname()[1]
+    return sockets + [listen(host, port, shared=True) for _ in range(count - 1)]
 
 
 def url(web: Web, sock: socket.socket) -> str:
