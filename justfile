@@ -11,9 +11,9 @@ demo:
 reset:
     rm -rf .local
 
-# Run the tests, three at a time, each on a Kafka of its own; `-n 0` for one after the other.
+# Run the tests, on a Kafka of their own.
 test *arguments:
-    pytest -n 3 --dist worksteal {{arguments}}
+    pytest {{arguments}}
 
 # Break things at random for some minutes, and check that nothing is lost.
 chaos *arguments:
