@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.game import Expected, Size
 from conf import clients
 from conf.settings import Settings
-from dataflows.kafka import read_to_end
+from dataflows.ends import read_to_end
 from local.claims import ports
 
 LIMIT_SECONDS = 300
