@@ -53,7 +53,7 @@ def run(
 
 
 def _measure(settings: Settings, port: int, rate: int, seconds: float) -> list[float]:
-    _await_ready(port)
+    await_ready(port)
     found: list[float] = []
     ended = threading.Event()
     player = threading.Thread(target=_play, args=(settings, rate, seconds, ended))
@@ -66,7 +66,12 @@ def _measure(settings: Settings, port: int, rate: int, seconds: float) -> list[f
     return found[len(found) // 3 :]  # the first third warms up Kafka
 
 
-def _await_ready(port: int) -> None:
+def await_ready(port: int) -> None:
+    """Wait until the web app on this machine is ready.
+
+    Raises:
+        TimeoutError: It was not in time.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:

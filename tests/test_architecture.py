@@ -13,7 +13,18 @@ MODULES = [
 ]
 PURE = ["dataflows/leaderboard.py", "dataflows/messages.py"] + [
     f"web/{name}.py"
-    for name in ("sse", "ids", "rates", "story", "staleness", "latest", "limits", "broadcast")
+    for name in (
+        "sse",
+        "ids",
+        "rates",
+        "story",
+        "staleness",
+        "latest",
+        "limits",
+        "prefer",
+        "outcomes",
+        "broadcast",
+    )
 ]
 CONTRACT = {"dataflows.messages", "dataflows.topics", "dataflows.leaderboard"}
 LONGEST = 270  # lines: every rule in one file, every format in one file

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from quart import Quart, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.settings import Settings, load
-from web import board, pages, posting, scores, staleness, status, streams, top5
+from web import board, openapi, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
+from web.follower import Follower
+from web.guard import guard
 from web.limits import Buckets, Places
 from web.metrics import Metrics
 from web.parts import OnLoop, Parts, Ticks
@@ -22,6 +24,7 @@ from web.submission import Rules
 log = logging.getLogger(__name__)
 
 BODY_SECONDS = 10  # for a request's body to arrive
+UNFIT = {400, 408, 413, 414, 431}  # after which nothing on the connection can be trusted
 OPEN_PATHS = ("/highScores", "/events", "/live", "/top5", "/openapi.json")  # to other origins
 
 HEADERS = {
@@ -42,22 +45,34 @@ def _log_only(error: Exception) -> None:
 
 
 def create_app(
-    settings: Settings | None = None, *, given_up: Callable[[Exception], None] = _log_only
+    settings: Settings | None = None,
+    *,
+    given_up: Callable[[Exception], None] = _log_only,
+    worker: int | None = None,
 ) -> Quart:
     """Make the app; it starts its relays when it is served.
 
     Args:
         settings: Read from where they stand if None.
         given_up: Called, on the event loop, when a topic was never there in time or is wrong.
+        worker: The number that the metrics carry, where several processes share a port.
     """
     settings = settings or load()
     app = Quart(__name__)
     rules = Rules(settings.user_max_bytes, settings.topics.scores.format)
     app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
-    parts = _parts(settings, given_up)
+    parts = _parts(settings, given_up, worker)
     app.extensions["leaderboard"] = parts
-    for routes in (pages.routes, posting.routes, streams.routes, top5.routes, status.routes):
+    app.register_blueprint(openapi.routes())
+    for routes in (
+        pages.routes,
+        posting.routes,
+        streams.routes,
+        top5.routes,
+        status.routes,
+    ):
         app.register_blueprint(routes(parts))
+    app.before_request(guard(settings.web))
     app.before_serving(partial(_start, parts))
     app.after_serving(partial(_stop, parts))
     app.after_request(partial(_finish, settings.web.cors_origins))
@@ -65,7 +80,7 @@ def create_app(
     return app
 
 
-def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
+def _parts(settings: Settings, given_up: Callable[[Exception], None], worker: int | None) -> Parts:
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
 
@@ -92,9 +107,10 @@ def _parts(settings: Settings, given_up: Callable[[Exception], None]) -> Parts:
         relays,
         on_loop,
         Post(settings),
+        Follower(settings),
         Buckets(web.posts_per_second, web.posts_burst),
         Places(web.streams, web.streams_per_client),
-        Metrics(feeds, relays),
+        Metrics(feeds, relays, worker),
         Ticks(judge),
     )
 
@@ -109,9 +125,9 @@ async def _start(parts: Parts) -> None:
 
 async def _stop(parts: Parts) -> None:
     parts.ticks.stop()
-    parts.feeds.end()
+    parts.end()
     stops = [asyncio.to_thread(relay.stop) for relay in parts.relays]
-    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop))
+    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop), parts.follower.stop())
 
 
 async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:
@@ -129,4 +145,8 @@ async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response
 async def _explain(error: HTTPException) -> Response:
     answer = jsonify({"error": error.description or error.name})
     answer.status_code = error.code or 500
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(error.valid_methods or ())
+    if error.code in UNFIT and request.http_version != "2":
+        answer.headers["Connection"] = "close"
     return answer

@@ -1,35 +1,26 @@
 """The latest of a stream to many subscribers, pure asyncio.
 
 A stream has a state, an ordered mapping of keys to chunks: one chunk for a board, ten for the last
-scores. A subscriber holds no queue, only the version that it saw; whoever is slow gets what the
-state still has of what it missed, and whoever takes nothing for too long is cut off.
+scores. A subscriber holds no queue: who is level gets what is new, who is not free lags behind and
+gets, once it is free, what the state still has of what it missed; who lags for too long is cut off.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from typing import NamedTuple, Protocol
 
-from web.subscribers import Slot, Wire
+from web.subscribers import Chunk, Slot, Subscriber, Wire, frame
 
 Chunks = AsyncGenerator[bytes, None]
-SWEEP_SECONDS = 0.05  # between looks at those who lag, while there are any
 
 
-class Subscriber(Protocol):
-    """One client of a stream."""
+class Lender(Protocol):
+    """A connection whose transport may be lent."""
 
-    def is_free(self) -> bool:
-        """Say whether everything given so far was taken."""
+    is_lent: bool
 
-    def give(self, chunk: bytes) -> None:
-        """Take a chunk, without waiting."""
-
-    def end(self) -> None:
-        """End the stream properly: nothing more will be given."""
-
-    @property
-    def cut(self) -> Callable[[], object]:
-        """Drop the client at once: it has stopped reading."""
+    def lend(self, wire: Wire) -> bool:
+        """Give the transport to the wire for good, if the client is still there."""
 
 
 class Times(NamedTuple):
@@ -44,14 +35,11 @@ class _Entry(NamedTuple):
     chunk: bytes
 
 
-class _Seen:
-    """What a subscriber saw, and since when it has lagged (loop time, 0: it does not)."""
+class _Lag(NamedTuple):
+    """What a subscriber saw last, and since when it has not been free, in the loop's time."""
 
-    __slots__ = ("lagging_since", "version")
-
-    def __init__(self, version: int) -> None:
-        self.version = version
-        self.lagging_since = 0.0
+    version: int
+    since: float
 
 
 class Broadcast:
@@ -63,12 +51,13 @@ class Broadcast:
     """
 
     def __init__(self, heartbeat: bytes, times: Times) -> None:
-        self._heartbeat = heartbeat
+        self._heartbeat = frame(heartbeat)
         self._times = times
         self._version = 0
         self._state: dict[Hashable, _Entry] = {}
-        self._subscribers: dict[Subscriber, _Seen] = {}
-        self._sweep: asyncio.TimerHandle | None = None
+        self._level: dict[Subscriber, None] = {}  # free, and has seen all
+        self._lagging: dict[Subscriber, _Lag] = {}  # in the order of their `since`
+        self._watch: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
         self._last_given = 0.0
         self.ended = False
@@ -76,7 +65,7 @@ class Broadcast:
         self.cut = 0  # clients that had stopped reading, ever
 
     def __len__(self) -> int:
-        return len(self._subscribers)
+        return len(self._level) + len(self._lagging)
 
     def publish(self, state: Mapping[Hashable, bytes]) -> None:
         """Replace the state; what has a new key, or another chunk, goes out."""
@@ -89,7 +78,7 @@ class Broadcast:
         news = self._since(before)
         if news:
             self._version = version
-            self._send(news, before)
+            self._send(frame(news))
 
     def snapshot(self, resume: Hashable = None) -> tuple[bytes, int]:
         """Give the whole state, but what `resume` names, and its version for `add`."""
@@ -97,19 +86,25 @@ class Broadcast:
         return b"".join(entry.chunk for key, entry in entries if key != resume), self._version
 
     def add(self, subscriber: Subscriber, version: int) -> None:
-        """Let a subscriber in who saw that version; it gets at once what came since."""
+        """Let a subscriber in who saw that version; it gets what came since, once it is free."""
         if self.ended:
             subscriber.end()
             return
-        self._subscribers[subscriber] = _Seen(version)
-        self._catch_up(subscriber)
+        self._place(subscriber, version, free=subscriber.is_free())
         if self._beat is None:
             self._last_given = asyncio.get_running_loop().time()
             self._schedule_beat()
 
+    def ready(self, subscriber: Subscriber) -> None:
+        """Give a subscriber that is free again what it has missed."""
+        lag = self._lagging.pop(subscriber, None)
+        if lag is not None:
+            self._place(subscriber, lag.version, free=True)
+
     def remove(self, subscriber: Subscriber) -> None:
         """Forget a subscriber, also one that is not there."""
-        self._subscribers.pop(subscriber, None)
+        self._level.pop(subscriber, None)
+        self._lagging.pop(subscriber, None)
 
     async def follow(self, first: bytes, version: int, cut: Callable[[], object]) -> Chunks:
         """Yield `first`, then what is newer than `version`, until the end.
@@ -117,7 +112,7 @@ class Broadcast:
         Registered inside the generator, so that a client who left before the first byte leaks
         nothing.
         """
-        slot = Slot(cut)
+        slot = Slot(self, cut)
         try:
             yield first
             self.add(slot, version)
@@ -126,68 +121,72 @@ class Broadcast:
         finally:
             self.remove(slot)
 
-    async def lend(self, first: bytes, version: int, transport: asyncio.WriteTransport) -> Chunks:
-        """Yield `first`; what is newer goes to the transport itself, until the end."""
-        wire = Wire(transport, ended := asyncio.get_running_loop().create_future())
-        try:
-            yield first
+    async def lend(
+        self, first: bytes, version: int, lender: Lender, left: Callable[[], object]
+    ) -> Chunks:
+        """Yield `first` and end; what is newer goes to the connection itself, until the end.
+
+        Args:
+            first: What is sent first.
+            version: That it shows.
+            lender: The connection; it is closed after the end.
+            left: Called once, when a client has left whose connection was lent.
+        """
+        yield first
+        wire = Wire(self, left)
+        if lender.lend(wire):
             self.add(wire, version)
-            await ended
-        finally:
-            self.remove(wire)
 
     def end(self) -> None:
         """End every stream, now and from now on."""
         self.ended = True
-        for timer in (self._beat, self._sweep):
+        for timer in (self._beat, self._watch):
             if timer is not None:
                 timer.cancel()
-        subscribers, self._subscribers = self._subscribers, {}
+        subscribers = [*self._level, *self._lagging]
+        self._level, self._lagging = {}, {}
         for subscriber in subscribers:
             subscriber.end()
 
     def _since(self, version: int) -> bytes:
         return b"".join(entry.chunk for entry in self._state.values() if entry.version > version)
 
-    def _send(self, news: bytes, before: int) -> None:
-        now = self._last_given = asyncio.get_running_loop().time()
-        version = self._version
-        for subscriber, seen in self._subscribers.items():
-            if seen.version == before and subscriber.is_free():
-                subscriber.give(news)
-                seen.version = version
-                self.given += 1
-            elif not seen.lagging_since:
-                seen.lagging_since = now
-        self._schedule_sweep()
+    def _send(self, chunk: Chunk) -> None:
+        """Give a chunk to all who are level; who is not free after it lags."""
+        self._last_given = asyncio.get_running_loop().time()
+        self.given += len(self._level)
+        for subscriber in [each for each in self._level if not each.give(chunk)]:
+            del self._level[subscriber]
+            self._lag(subscriber, self._version)
 
-    def _catch_up(self, subscriber: Subscriber) -> None:
-        seen = self._subscribers[subscriber]
-        if seen.version < self._version and (news := self._since(seen.version)):
-            subscriber.give(news)
+    def _place(self, subscriber: Subscriber, version: int, *, free: bool) -> None:
+        """Give a subscriber what is newer than it saw, and put it where it then belongs."""
+        if free and version < self._version and (news := self._since(version)):
             self.given += 1
-        seen.version = self._version
-        seen.lagging_since = 0.0
+            free, version = subscriber.give(frame(news)), self._version
+        if free:
+            self._level[subscriber] = None
+        else:
+            self._lag(subscriber, version)
 
-    def _schedule_sweep(self) -> None:
-        lagging = any(seen.lagging_since for seen in self._subscribers.values())
-        if lagging and self._sweep is None:
-            loop = asyncio.get_running_loop()
-            self._sweep = loop.call_later(SWEEP_SECONDS, self._look_at_lagging)
+    def _lag(self, subscriber: Subscriber, version: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._lagging[subscriber] = _Lag(version, loop.time())
+        if self._watch is None:
+            self._watch = loop.call_later(self._times.stall, self._cut_stalled)
 
-    def _look_at_lagging(self) -> None:
-        self._sweep = None
-        now = asyncio.get_running_loop().time()
-        for subscriber, seen in list(self._subscribers.items()):
-            if not seen.lagging_since:
-                continue
-            if subscriber.is_free():
-                self._catch_up(subscriber)
-            elif now - seen.lagging_since > self._times.stall:
-                self.remove(subscriber)
-                self.cut += 1
-                subscriber.cut()
-        self._schedule_sweep()
+    def _cut_stalled(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() - self._times.stall
+        stalled = [each for each, lag in self._lagging.items() if lag.since <= due]
+        for subscriber in stalled:
+            self.remove(subscriber)
+            self.cut += 1
+            subscriber.cut()
+        oldest = next(iter(self._lagging.values()), None)
+        self._watch = None
+        if oldest is not None:
+            self._watch = loop.call_at(oldest.since + self._times.stall, self._cut_stalled)
 
     def _schedule_beat(self) -> None:
         loop = asyncio.get_running_loop()
@@ -195,18 +194,9 @@ class Broadcast:
 
     def _give_beat(self) -> None:
         self._beat = None
-        if not self._subscribers:
+        if not len(self):
             return
         now = asyncio.get_running_loop().time()
         if now - self._last_given >= self._times.heartbeat:
-            self._send_beat(now)
+            self._send(self._heartbeat)
         self._schedule_beat()
-
-    def _send_beat(self, now: float) -> None:
-        self._last_given = now
-        for subscriber, seen in self._subscribers.items():
-            if subscriber.is_free():
-                subscriber.give(self._heartbeat)
-            elif not seen.lagging_since:
-                seen.lagging_since = now
-        self._schedule_sweep()

@@ -15,9 +15,13 @@ MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The counters of the routes, and what the streams and the relays know of themselves."""
+    """The counters of the routes, and what the streams and the relays know of themselves.
 
-    def __init__(self, feeds: Feeds, relays: Iterable[Relay]) -> None:
+    With the number of a worker, which all carry as a label: Prometheus asks one after the other.
+    """
+
+    def __init__(self, feeds: Feeds, relays: Iterable[Relay], worker: int | None = None) -> None:
+        self._labels = {} if worker is None else {"worker": str(worker)}
         self._registry = CollectorRegistry()
         self._registry.register(_Streams(feeds, tuple(relays)))
         self._posts = Counter(
@@ -30,7 +34,23 @@ class Metrics:
 
     def text(self) -> bytes:
         """Write all of them."""
-        return generate_latest(self._registry)
+        return generate_latest(_Labelled(self._registry, self._labels))
+
+
+class _Labelled(Collector):
+    """All of a registry, each with some labels more."""
+
+    def __init__(self, registry: CollectorRegistry, labels: Mapping[str, str]) -> None:
+        self._registry = registry
+        self._labels = labels
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [
+                sample._replace(labels={**sample.labels, **self._labels})
+                for sample in metric.samples
+            ]
+            yield metric
 
 
 class _Streams(Collector):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from quart import Blueprint, render_template, request
 
+from web.outcomes import OUTCOMES, Outcome
 from web.parts import Parts
 from web.submission import BadSubmission
 
@@ -35,10 +36,16 @@ async def render(
         user_max_bytes=parts.settings.user_max_bytes,
         score_bits=32 if parts.settings.topics.scores.format == "int32" else 64,
         token=bool(parts.settings.web.token),
+        outcome=_outcome(request.args.get("outcome")),
         hall=request.args.get("display") == "hall",
         error=error,
         posted=posted or {},
     )
+
+
+def _outcome(named: str | None) -> Outcome | None:
+    """Read what became of a score that a form without JavaScript has posted."""
+    return next((outcome for outcome in OUTCOMES if outcome == named), None)
 
 
 def iso(time_ms: int) -> str:

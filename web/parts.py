@@ -10,6 +10,7 @@ from quart import Request
 from conf.settings import Settings
 from web import limits
 from web.feeds import Feeds
+from web.follower import Follower
 from web.limits import Buckets, Places
 from web.metrics import Metrics
 from web.post import Post
@@ -67,6 +68,7 @@ class Parts:
     relays: tuple[Relay, ...]
     on_loop: OnLoop
     post: Post
+    follower: Follower  # of what becomes of scores
     buckets: Buckets  # tokens for posts
     places: Places  # for streams
     metrics: Metrics
@@ -77,6 +79,11 @@ class Parts:
         peer = request.remote_addr or ""
         forwarded = request.headers.getlist("X-Forwarded-For")
         return limits.client(peer, forwarded, self.settings.web.trusted_proxies)
+
+    def end(self) -> None:
+        """End every stream, and every wait for what becomes of a score."""
+        self.feeds.end()
+        self.follower.end()
 
     def problems(self) -> list[str]:
         """Say what keeps the app from showing the newest; empty when it is ready."""

@@ -3,25 +3,18 @@
 import asyncio
 import logging
 import threading
-from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from web.outcomes import Receipt
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5  # for the broker to acknowledge a score
 FLUSH_SECONDS = 2
 POLL_SECONDS = 0.2
-
-
-class Receipt(NamedTuple):
-    """Where a score stands."""
-
-    partition: int
-    offset: int
 
 
 class Unacknowledged(ConnectionError):  # noqa: N818 - what the score is

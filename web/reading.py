@@ -32,13 +32,34 @@ class Changed(ConnectionError):  # noqa: N818 - what the topic has
     """A topic was made anew or got more partitions: reading starts again."""
 
 
+def make_consumer(settings: Settings, **properties: object) -> Consumer:
+    """Make a consumer without a group of its own: it is assigned partitions and commits nothing."""
+    ours = {"group.id": f"{settings.group}-web", "enable.partition.eof": True}
+    return Consumer({**clients.consumer(settings), **ours, **properties}, logger=log)
+
+
 @contextmanager
 def consumer(settings: Settings, **properties: object) -> Iterator[Consumer]:
-    """Give a consumer without a group of its own: it is assigned partitions and commits nothing."""
-    ours = {"group.id": f"{settings.group}-web", "enable.partition.eof": True}
-    all_of_them = {**clients.consumer(settings), **ours, **properties}
-    with closing(Consumer(all_of_them, logger=log)) as made:
+    """Give such a consumer for the length of the block."""
+    with closing(make_consumer(settings, **properties)) as made:
         yield made
+
+
+def make_admin(settings: Settings) -> AdminClient:
+    """Make a client for questions; the relays say whether the broker is there."""
+    return AdminClient({**clients.client(settings), "log_level": "2"})
+
+
+def ends(admin: AdminClient, topic: Topic) -> dict[int, int]:
+    """Give the end of each partition.
+
+    Raises:
+        KafkaException: No answer in 2 s.
+    """
+    wanted = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
+    latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = admin.list_offsets(dict.fromkeys(wanted, latest), request_timeout=ANSWER_SECONDS)
+    return {at.partition: future.result().offset for at, future in asked.items()}
 
 
 def take(reader: Consumer, most: int, seconds: float = POLL_SECONDS) -> list[Message]:
@@ -73,7 +94,7 @@ class Watch:
     def __init__(self, relay: Relay, settings: Settings, topic: Topic) -> None:
         self._relay = relay
         self._topic = topic
-        self._admin = AdminClient({**clients.client(settings), "log_level": "2"})
+        self._admin = make_admin(settings)
         self._next = 0.0
         self._looks = 0
         self._identity = self._identify()
@@ -84,14 +105,9 @@ class Watch:
         Raises:
             KafkaException: No answer in 2 s.
         """
-        wanted = [TopicPartition(self._topic.name, n) for n in range(self._topic.partitions)]
-        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        asked = self._admin.list_offsets(
-            dict.fromkeys(wanted, latest), request_timeout=ANSWER_SECONDS
-        )
-        ends = {at.partition: future.result().offset for at, future in asked.items()}
+        found = ends(self._admin, self._topic)
         self._relay.seen()
-        return ends
+        return found
 
     def look(self) -> Mapping[int, int] | None:
         """Give the ends when it is time to look and the broker answers; no answer is no error.

@@ -1,4 +1,4 @@
-"""Hypercorn on asyncio, with its connections known, so that all of them can be ended.
+"""Hypercorn on asyncio behind a door of our own, with all connections known, so that they can end.
 
 Hypercorn's own `serve` waits for open connections without a limit from Python 3.12.1 on, and ends
 the app only after that. Here the end comes first to the streams, then to who is left.
@@ -8,35 +8,48 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from quart import Quart
 
 from conf.settings import Web
+from web.connections import Connection, connect
+from web.door import Door, connections_max
+from web.limits import Places
+from web.talk import HttpOnly, Talk
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 4096  # clients that wait to be accepted: all of them come at once after a restart
 HEADER_SECONDS = 10  # for a request's headers, and for the next request on a connection
-USER_TIMEOUT_MS = 30_000  # for a vanished client to acknowledge what was sent to it
-SEND_BUFFER = 64 * 1024  # bytes that the kernel holds for a client who does not read
+UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what is on its way to it
+PAGES_PER_CLIENT = 50  # connections of one address that are no streams
 GRACE_SECONDS = 1.5  # for clients to take the end of their streams
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the socket that clients connect to.
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Open the socket that clients connect to; the kernel spreads them over shared ones.
 
     Raises:
         OSError: The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    return sock
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+
+
+def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """Open so many sockets on one port, 0 for any.
+
+    Raises:
+        OSError: The address cannot be had, also because others share it.
+    """
+    listen(host, port).close()
+    sockets = [listen(host, port, shared=True)]
+    port = sockets[0].getsockname()[1]
+    return sockets + [listen(host, port, shared=True) for _ in range(count - 1)]
 
 
 def url(web: Web, sock: socket.socket) -> str:
@@ -51,53 +64,99 @@ class Server:
 
     def __init__(self, app: Quart, web: Web, end_streams: Callable[[], None]) -> None:
         self._app = app
-        self._asgi = ASGIWrapper(app)
+        self._asgi = HttpOnly(app)
         self._config = _config(web)
+        self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
+        self._tls = self._config.create_ssl_context()
+        self._places = Places(connections_max(), _connections_each(web))
         self._context = WorkerContext(None)
-        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Transport, None] = {}
+        self._empty = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Count the connections."""
+        return len(self._open)
 
     async def serve(self, sock: socket.socket, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set, then end within about two seconds."""
         await self._app.startup()
-        ssl = self._config.create_ssl_context()
-        server = await asyncio.start_server(self._connect, sock=sock, ssl=ssl, backlog=BACKLOG)
+        _bound_clients(sock, self._stall_seconds)
+        door = Door(sock, self._places, self._welcome)
+        door.open()
         await stopping.wait()
-        server.close()
+        door.close()
         await self._drain()
         await self._app.shutdown()
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - start_server makes one for each client
-        self._connections[task] = writer
+    def _welcome(self, client: socket.socket, leave: Callable[[], None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(client, leave))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, client: socket.socket, leave: Callable[[], None]) -> None:
         try:
-            await TCPServer(
-                self._asgi,
-                asyncio.get_running_loop(),
-                self._config,
-                self._context,
-                {"transport": writer.transport},  # the app finds it in the state of each request
-                reader,
-                writer,
-            )
+            connection = await connect(client, self._tls)
+        except OSError:
+            leave()
+            return
+        transport = connection.lendable
+        self._open[transport] = None
+        connection.gone = partial(self._forget, transport, leave)
+        try:
+            await self._speak(connection)
         finally:
-            del self._connections[task]
+            if not connection.is_lent:
+                connection.gone()
+
+    async def _speak(self, connection: Connection) -> None:
+        await Talk(
+            self._asgi,
+            asyncio.get_running_loop(),
+            self._config,
+            self._context,
+            {"connection": connection},  # the app finds it in the state of each request
+            connection.reader,
+            connection,
+        )
+
+    def _forget(self, transport: asyncio.Transport, leave: Callable[[], None]) -> None:
+        leave()
+        del self._open[transport]
+        if not self._open:
+            self._empty.set()
 
     async def _drain(self) -> None:
         await self._context.terminated.set()
         self._end_streams()
-        left = await self._wait_for_connections(GRACE_SECONDS)
-        if left:
-            log.info("dropping %d clients that have not taken the end of their streams", left)
-        for writer in self._connections.values():
-            writer.transport.abort()
-        await self._wait_for_connections(GRACE_SECONDS)
+        await self._wait_until_empty()
+        if self._open:
+            log.info("dropping %d clients that have not taken their end", len(self._open))
+        for transport in self._open:
+            transport.abort()
+        await self._wait_until_empty()
+        for task in self._tasks:
+            task.cancel()
 
-    async def _wait_for_connections(self, seconds: float) -> int:
-        if self._connections:
-            await asyncio.wait(list(self._connections), timeout=seconds)
-        return len(self._connections)
+    async def _wait_until_empty(self) -> None:
+        self._empty.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS if self._open else 0):
+                await self._empty.wait()
+
+
+def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
+    """Let the kernel drop a client who has vanished or takes nothing, and hold little for each."""
+    milliseconds = int(stall_seconds * 1000)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+def _connections_each(web: Web) -> int:
+    """Give how many connections an address may have, 0 for any: behind a proxy all have one."""
+    streams = web.streams_per_client
+    return streams + PAGES_PER_CLIENT if streams and not web.trusted_proxies else 0
 
 
 def _config(web: Web) -> Config:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
 from quart import Blueprint, Response, request
 
 from web import sse
-from web.broadcast import Broadcast
+from web.broadcast import Broadcast, Lender
 from web.parts import Parts
 
 RETRY_MS = (1_000, 6_000)  # when a client comes back after its stream ended
@@ -35,7 +36,7 @@ class _Client(NamedTuple):
 
     name: str
     resume: str  # the id of the last event that it saw, or ""
-    transport: asyncio.WriteTransport | None  # to be written to directly, where that is possible
+    lender: Lender | None  # its connection, where a stream can be written to it directly
     cut: Callable[[], object]
 
 
@@ -67,7 +68,10 @@ def _respond(parts: Parts, stream: _Stream) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if request.method == "HEAD":  # a body that never ends must not be begun
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
-    body = _body(parts, stream, _client(parts))
+    client = _client(parts)
+    if client.lender is not None:
+        headers["Connection"] = "close"  # it is the stream's alone
+    body = _body(parts, stream, client)
     response = Response(body, mimetype=sse.MIME_TYPE, headers=headers)
     response.timeout = None  # Quart would cut it after a minute
     return response
@@ -77,11 +81,11 @@ def _client(parts: Parts) -> _Client:
     resume = sse.last_event_id(
         request.headers.get("Last-Event-ID"), request.args.get("lastEventId")
     )
-    transport = request.scope.get("state", {}).get("transport")  # of our own server
+    connection = request.scope.get("state", {}).get("connection")  # of our own server
     task = asyncio.current_task()
-    cut = transport.abort if transport else task.cancel if task else lambda: None
-    direct = transport if request.http_version == "1.1" else None
-    return _Client(parts.client(request), resume, direct, cut)
+    cut = connection.transport.abort if connection else task.cancel if task else lambda: None
+    lender = connection if request.http_version == "1.1" else None
+    return _Client(parts.client(request), resume, lender, cut)
 
 
 async def _body(parts: Parts, stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
@@ -95,11 +99,12 @@ async def _body(parts: Parts, stream: _Stream, client: _Client) -> AsyncGenerato
         if parts.feeds.is_behind(client.resume) and parts.feeds.is_stale():
             yield sse.comment(BEHIND)
             return
-        async with aclosing(_chunks(stream, client)) as chunks:
+        async with aclosing(_chunks(parts, stream, client)) as chunks:
             async for chunk in chunks:
                 yield chunk
     finally:
-        parts.places.leave(client.name)
+        if client.lender is None or not client.lender.is_lent:  # else it goes on
+            parts.places.leave(client.name)
 
 
 async def _level(parts: Parts, client: _Client) -> AsyncGenerator[bytes, None]:
@@ -120,10 +125,11 @@ async def _level(parts: Parts, client: _Client) -> AsyncGenerator[bytes, None]:
             await asyncio.wait_for(feeds.next_board(), seconds)
 
 
-def _chunks(stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
+def _chunks(parts: Parts, stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
     broadcast = stream.broadcast
     state, version = broadcast.snapshot(client.resume)
     first = sse.retry(*RETRY_MS, _random) + stream.opening(client.resume) + state
-    if client.transport is None:
+    if client.lender is None:
         return broadcast.follow(first, version, client.cut)
-    return broadcast.lend(first, version, client.transport)
+    leave = partial(parts.places.leave, client.name)
+    return broadcast.lend(first, version, client.lender, leave)

@@ -9,6 +9,7 @@ import msgspec
 
 from conf.settings import Format
 from dataflows.messages import BadMessage, check_user, encode_score
+from web import prefer
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -33,6 +34,7 @@ class Submission(NamedTuple):
     key: bytes
     value: bytes
     token: str | None
+    wait_seconds: int = 0  # that whoever posted it would wait to know what becomes of it
 
 
 class Rules(NamedTuple):
@@ -62,6 +64,7 @@ def read(content_type: str, body: bytes, rules: Rules) -> Submission:
         _user(fields.get("user"), rules),
         _score(fields.get("score"), rules),
         token if isinstance(token, str) else None,
+        prefer.seconds(str(fields.get("wait", ""))),
     )
 
 

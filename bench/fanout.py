@@ -1,0 +1,150 @@
+"""Fan-out: one web process, many clients of the board over HTTP/1.1, boards published on Kafka.
+
+`python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures once, on a broker of its own.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from bench.latency import await_ready
+from bench.runs import Candidate, start, stop
+from conf import clients as kafka
+from conf.settings import Settings, load
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from dataflows.topics import await_topics
+from local.claims import ports
+from local.kafka import running
+
+SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
+ROWS = 5
+TICKS = os.sysconf("SC_CLK_TCK")
+NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
+
+
+def run(clients: int, updates_per_second: float, seconds: float) -> dict[str, float]:
+    """Connect clients all at once, publish boards, and measure the web process and what arrives.
+
+    The broker and the topics are those of the settings. Latency is from the producer's clock to
+    the client's. Clients and server share the machine: each one's CPU is given apart.
+    """
+    settings = load()
+    topics = await_topics(settings)
+    del topics
+    (port,) = ports(0)
+    boards = _Boards(settings)
+    boards.publish()
+    with _serving(port) as web:
+        await_ready(port)
+        before = _Usage(web.pid)
+        with _watching(port, clients, seconds) as watchers:
+            storm = _line(watchers)
+            time.sleep(SETTLE_SECONDS)
+            settled = _Usage(web.pid)
+            boards.publish_at(updates_per_second, seconds - 2 * SETTLE_SECONDS)
+            ended = _Usage(web.pid)
+            found = _line(watchers)
+    wall = ended.at - settled.at
+    return {
+        "clients": clients,
+        "updates_per_second": updates_per_second,
+        "events_per_second": found["events"] / wall,
+        "delivered": found["events"] / max(1, clients * (boards.published - 1)),
+        "p50_ms": found["p50_ms"],
+        "p99_ms": found["p99_ms"],
+        "max_ms": found["max_ms"],
+        "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
+        "client_cores": found["client_cores"],
+        "kib_per_client": (settled.kib - before.kib) / clients,
+        "served": storm["served"],
+        "storm_seconds": storm["storm_seconds"],
+        "storm_cpu_seconds": settled.cpu_seconds - before.cpu_seconds,
+        "lost": found["lost"],
+    }
+
+
+class _Usage:
+    """What a process has used: CPU seconds so far, KiB of memory now; and when that was."""
+
+    def __init__(self, pid: int) -> None:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        self.cpu_seconds = (int(times[11]) + int(times[12])) / TICKS
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        self.kib = pages * os.sysconf("SC_PAGE_SIZE") / 1024
+        self.at = time.monotonic()
+
+
+class _Boards:
+    """Publishes boards whose first score is the microsecond of their publishing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._producer = Producer(kafka.producer(settings))
+        self._topic = settings.topics.top_5.name
+        self.published = 0
+
+    def publish(self) -> None:
+        now = time.time_ns() // 1000
+        rows = tuple(Row(1 + n, f"player-{n}", now // 1000**n, now // 1000) for n in range(ROWS))
+        self._producer.produce(
+            self._topic, encode_board(Board("all-time", 81_204, now // 1000, rows)), b"all-time"
+        )
+        self._producer.flush(10)
+        self.published += 1
+
+    def publish_at(self, rate: float, seconds: float) -> None:
+        started = time.monotonic()
+        for number in range(int(rate * seconds)):
+            time.sleep(max(0, started + number / rate - time.monotonic()))
+            self.publish()
+        time.sleep(max(0, started + seconds - time.monotonic()))
+
+
+@contextmanager
+def _serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
+    processes = start(Candidate("web", "web", []), given)
+    try:
+        yield processes[0]
+    finally:
+        stop(processes)
+
+
+@contextmanager
+def _watching(port: int, clients: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "bench.watchers", str(port), str(clients), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as watchers:  # noqa: S603 - our own
+        yield watchers
+
+
+def _line(process: subprocess.Popen[bytes]) -> Mapping[str, float]:
+    if process.stdout is None or not (line := process.stdout.readline()):
+        msg = "the watchers ended before they said what came"
+        raise RuntimeError(msg)
+    found: Mapping[str, float] = json.loads(line)
+    return found
+
+
+def main() -> None:
+    """Measure once and print it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.fanout", description=__doc__)
+    parser.add_argument("clients", type=int)
+    parser.add_argument("updates_per_second", type=float)
+    parser.add_argument("seconds", type=float)
+    given = vars(parser.parse_args())
+    with tempfile.TemporaryDirectory() as place, running(Path(place)) as address:
+        os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
+        print(json.dumps({name: round(it, 2) for name, it in run(**given).items()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

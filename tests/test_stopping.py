@@ -1,0 +1,27 @@
+"""A stop at any moment: also of a cluster whose processes are not equally far."""
+
+import signal
+
+import pytest
+
+from conf.settings import load
+from dataflows.topics import await_topics
+from tests.flows import Flow
+from tests.until import until_true
+
+
+@pytest.mark.parametrize("said", ["no committed position", "restored"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_cluster_that_is_stopped_while_it_starts_ends_cleanly(names, monkeypatch, said, number):
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    await_topics(load())
+    flow = Flow("highscores", names, processes=2)
+    try:
+        until_true(lambda: said in flow.said(), 15)
+        statuses = flow.stop(number)
+
+        assert statuses == [0, 0]
+        assert "Traceback" not in flow.said()
+    finally:
+        flow.close()

@@ -1,0 +1,84 @@
+"""Several processes on one port: a parent that starts them, replaces who dies, and ends them all.
+
+Each worker has a listening socket of its own on the port, which the parent holds too: the kernel
+spreads clients over the sockets, and those of a worker that has died wait for its successor. A
+worker reads from a pipe that only the parent writes to: it ends when the parent is gone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
+from socket import socket
+
+log = logging.getLogger(__name__)
+
+GIVEN_UP = 69  # status of a worker whose topics were never there: another one would fare no better
+PAUSE_SECONDS = (0, 1, 2, 5)  # before one that died is replaced, by how many died young in a row
+YOUNG_SECONDS = 10
+ENDED_WELL = {0, -signal.SIGTERM}  # the latter before it had begun
+STOP_SECONDS = 2.7  # for all to end; then they are killed
+
+
+class Workers:
+    """The workers, one for each listening socket."""
+
+    def __init__(self, sockets: Sequence[socket], stopping: asyncio.Event) -> None:
+        self._sockets = sockets
+        self._stopping = stopping
+        self._processes: dict[int, Process] = {}
+
+    async def run(self) -> int:
+        """Keep all running until `stopping`, then end them; status 0 if all have ended well."""
+        kept = [self._keep(number, sock) for number, sock in enumerate(self._sockets)]
+        end = asyncio.create_task(self._end())
+        statuses = await asyncio.gather(*kept)
+        end.cancel()
+        return 0 if set(statuses) <= ENDED_WELL else 1
+
+    async def _keep(self, number: int, sock: socket) -> int:
+        """Run a worker and its successors; give the status of the last."""
+        loop = asyncio.get_running_loop()
+        died_young = 0
+        while not self._stopping.is_set():
+            began = loop.time()
+            status = await self._work(number, sock)
+            if self._stopping.is_set():
+                return status
+            if status == GIVEN_UP:
+                self._stopping.set()
+                return status
+            died_young = died_young + 1 if loop.time() - began < YOUNG_SECONDS else 0
+            pause = PAUSE_SECONDS[min(died_young, len(PAUSE_SECONDS) - 1)]
+            log.error("worker %d ended with %d; another starts in %d s", number, status, pause)
+            await self._pause(pause)
+        return 0
+
+    async def _work(self, number: int, sock: socket) -> int:
+        command = ("-m", "web", "--worker", str(number), "--socket", str(sock.fileno()))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdin=PIPE, pass_fds=[sock.fileno()], start_new_session=True
+        )
+        self._processes[number] = process
+        if self._stopping.is_set():
+            process.terminate()
+        try:
+            return await process.wait()
+        finally:
+            del self._processes[number]
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _end(self) -> None:
+        await self._stopping.wait()
+        for process in self._processes.values():
+            process.terminate()
+        await asyncio.sleep(STOP_SECONDS)
+        for number, process in self._processes.items():
+            log.error("worker %d has not ended in %g s, and is killed", number, STOP_SECONDS)
+            process.kill()
