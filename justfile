@@ -11,15 +11,15 @@ demo:
 reset:
     rm -rf .local
 
-# Run the tests, three at a time, each on a Kafka of its own; `-n 0` for one after the other.
+# Run the tests, on a Kafka of their own.
 test *arguments:
-    pytest -n 3 --dist worksteal {{arguments}}
+    pytest {{arguments}}
 
 # Break things at random for some minutes, and check that nothing is lost.
 chaos *arguments:
     python -m tests.chaos {{arguments}}
 
-# Measure it against the floor, the naive flow and others: `just bench quick` in two minutes.
+# Measure it against bare loops and others: all in 15 minutes, `just bench quick` in two.
 bench *arguments:
     python -m bench {{arguments}}
 

@@ -1,7 +1,9 @@
-"""What the README's numbers come from: `python -m bench`, or `python -m bench quick`.
+"""What the numbers come from: `python -m bench [full|quick|tiny] [PART…]`.
 
-`game` makes seeded scores and knows what must come out. `loops` and `naive` are what we are
-measured against, `runs` starts candidates and measures them from outside, `latency` and `restarts`
-measure what their names say, `fanout` has `watchers` count what reaches many clients, `report`
-writes it all down, with the machine it ran on.
+`game` has seeded scores and what must come of them, `candidates` who is measured: bare `loops`, our
+flow, and others that do the same, `naive`, `quix` and `java/`. `plan` says how much of each of the
+`parts` is measured. `throughput` has each of the candidates run, `results` checks what it leaves,
+`latency` has an `observer` see scores pass, `restarts` kills, `fanout` has `watchers` count what
+reaches many clients. `facts` keeps what was found, `report` writes it down: against the `targets`,
+with plots, and with how it will grow. `place`, `topics` and `runs` are Kafka and processes for all.
 """

@@ -1,23 +1,43 @@
-"""Seeded scores of uniformly drawn users, and what must come out of them."""
+"""Seeded games: who plays, what they score, and what must come out of it.
+
+A game begins and ends with a mark on each partition: a score of a user of its own, always an
+improvement. So the first and the last message of the output tell how long all of it took, also
+where nothing else improves.
+"""
 
 import random
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from conf import clients
+from bench.topics import partitions_of, produce, producer
 from conf.settings import Settings
+from dataflows.messages import encode_score
 
-QUEUE_MESSAGES = 1_000_000
-HIGHEST = 1_000_000
+HIGHEST = 1_000_000  # no score reaches it
+SEED = 1
 
 
-class Size(NamedTuple):
-    """How many scores, by how many users."""
+class Game(NamedTuple):
+    """How many scores, by how many users, drawn how, written how."""
 
     scores: int
     users: int
+    is_skewed: bool = False  # few players play most: the number of a user is log-uniform
+    form: str = "json"
+    partitions: int = 8
+    is_replay: bool = False  # the table has a better score of each user already
+
+    def __str__(self) -> str:
+        """Describe it in a line."""
+        how = "skewed" if self.is_skewed else "uniform"
+        replayed = ", nothing improves" if self.is_replay else ""
+        return (
+            f"{self.scores:,} scores of {self.users:,} users, {how}, {self.form}, "
+            f"partitions: {self.partitions}{replayed}"
+        )
 
 
 class Expected(NamedTuple):
@@ -27,39 +47,63 @@ class Expected(NamedTuple):
     improvements: int
 
 
-def scores(size: Size, seed: int = 1) -> Iterator[tuple[bytes, int]]:
-    """Draw users and scores, the same for a seed."""
-    dice = random.Random(seed)  # noqa: S311 - a game
-    for _ in range(size.scores):
-        yield b"player-%d" % int(dice.random() * size.users), int(dice.random() * HIGHEST)
+def draw(game: Game) -> Iterator[tuple[bytes, int]]:
+    """Draw users and scores, the same for a game."""
+    dice = random.Random(SEED).random  # noqa: S311 - a game
+    for _ in range(game.scores):
+        number = game.users ** dice() - 1 if game.is_skewed else game.users * dice()
+        yield b"player-%d" % int(number), int(HIGHEST * dice())
 
 
-def fill(settings: Settings, size: Size) -> Expected:
-    """Write the scores to `scores` and compute what must come of them."""
-    producer = Producer(
-        {
-            **clients.producer(settings),
-            "linger.ms": "50",
-            "queue.buffering.max.messages": QUEUE_MESSAGES,
-        }
-    )
-    best: dict[bytes, int] = {}
-    improvements = 0
-    for user, score in scores(size):
+@cache
+def expected(game: Game) -> Expected:
+    """Compute what must come of a game."""
+    best = dict(_table(game))
+    improvements = 2 * game.partitions
+    for user, score in draw(game):
         if score > best.get(user, -1):
             best[user] = score
             improvements += 1
-        produce(producer, settings.topics.scores.name, user, b"%d" % score)
-    if producer.flush(60):
-        msg = "the broker did not take the scores in 60 s"
+    marks = {_mark(turn, each): 1 for turn in ("begin", "end") for each in range(game.partitions)}
+    return Expected(best | marks, improvements)
+
+
+def fill(settings: Settings, game: Game) -> None:
+    """Write a game to `scores`, which is new."""
+    topic = settings.topics.scores
+    out = producer(settings)
+    _write_marks(out, settings, "begin")
+    for user, score in draw(game):
+        produce(out, topic.name, user, encode_score(score, topic.format))
+    _finish(out)
+    _write_marks(out, settings, "end")
+    _finish(out)
+
+
+def fill_table(settings: Settings, game: Game) -> None:
+    """Write the table that a replay finds to `high-scores`."""
+    out = producer(settings)
+    for user, score in _table(game):
+        produce(out, settings.topics.high_scores.name, user, b"%d" % score)
+    _finish(out)
+
+
+def _table(game: Game) -> Iterator[tuple[bytes, int]]:
+    if game.is_replay:
+        yield from ((b"player-%d" % number, HIGHEST) for number in range(game.users))
+
+
+def _mark(turn: str, partition: int) -> bytes:
+    return f"{turn}-{partition}".encode()
+
+
+def _write_marks(out: Producer, settings: Settings, turn: str) -> None:
+    topic = settings.topics.scores
+    for each in partitions_of(settings, topic.name):
+        produce(out, topic.name, _mark(turn, each), encode_score(1, topic.format), partition=each)
+
+
+def _finish(out: Producer) -> None:
+    if out.flush(60):
+        msg = "the broker did not take the messages in 60 s"
         raise TimeoutError(msg)
-    return Expected(best, improvements)
-
-
-def produce(producer: Producer, topic: str, key: bytes, value: bytes, **more: object) -> None:
-    """Queue a message, waiting while the queue is full."""
-    while True:
-        try:
-            return producer.produce(topic, value, key, **more)  # type: ignore[arg-type]
-        except BufferError:
-            producer.poll(0.1)

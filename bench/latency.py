@@ -1,116 +1,174 @@
-"""Latency: from the producer's clock to the bytes of an SSE client, of scores that lead the board.
+"""Latency of scores that change the board: from the producer's clock to each place they pass.
 
-A leading score is the time at which it was made, in microseconds, so it always leads, and the
-client's clock says how long it took. Most scores are low ones that change nothing.
+A leading score is the time at which it was made, in microseconds, so it always leads, and an
+observer's clock says how long it took. Most scores are low ones that change nothing.
 """
 
 import http.client
 import json
+import os
 import statistics
-import threading
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from confluent_kafka import Producer
 
 from bench.runs import Candidate, start, stop
 from conf import clients
 from conf.settings import Settings
+from local import children
 from local.claims import ports
 
 LEADING_SHARE = 10  # one score in so many leads
+USERS = 97
 READY_SECONDS = 60
+GRACE_SECONDS = 1  # for the last scores to arrive
+WARM_SHARE = 3  # the first third warms up Kafka and does not count
+
+QUICK = {"LEADERBOARD_WEB__HEARTBEAT_SECONDS": "0.2"}  # so that the observer sees its end
+
+PARTS = (
+    Candidate("highscores", "bytewax.run", ["dataflows.highscores", "-s", "1"]),
+    Candidate("top5", "bytewax.run", ["dataflows.top5", "-s", "1"]),
+    Candidate("web", "web", []),
+)
+
+
+class Load(NamedTuple):
+    """How fast it is played, for how long, and with which settings."""
+
+    rate: int  # scores a second
+    seconds: float
+    guarantee: str = "at_least_once"
+    boards: int = 0  # boards a second at most, 0 for no limit
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give the settings by environment."""
+        return {
+            "LEADERBOARD_GUARANTEE": self.guarantee,
+            "LEADERBOARD_TOP5__UPDATES_PER_SECOND": str(self.boards),
+        }
 
 
 def run(
-    settings: Settings, environment: Mapping[str, str], rate: int, seconds: float
-) -> dict[str, float]:
-    """Play at `rate` scores a second for that long; gives p50, p99 and the longest in ms."""
+    settings: Settings, environment: Mapping[str, str], load: Load
+) -> Iterator[dict[str, float | str]]:
+    """Play, and yield for each place p50, p99 and the longest in ms of all leading scores."""
     (port,) = ports(0)
-    given = {
-        **environment,
-        "LEADERBOARD_WEB__PORT": str(port),
-        "LEADERBOARD_TOP5__UPDATES_PER_SECOND": "0",
-    }
-    parts = [
-        Candidate("highscores", "bytewax.run", ["dataflows.highscores", "-s", "1"]),
-        Candidate("top5", "bytewax.run", ["dataflows.top5", "-s", "1"]),
-        Candidate("web", "web", []),
-    ]
-    processes = [process for part in parts for process in start(part, given)]
+    given = {**environment, "LEADERBOARD_WEB__PORT": str(port), **QUICK}
+    processes = [process for part in PARTS for process in start(part, given)]
     try:
-        latencies = _measure(settings, port, rate, seconds)
+        await_ready(port)
+        with _observing(port, given) as observer:
+            sent = _play(settings, load)
+            time.sleep(GRACE_SECONDS)
+            seen = _ask(observer)
     finally:
         stop(processes)
-    cuts = statistics.quantiles(latencies, n=100)
-    return {
-        "rate": rate,
-        "boards": len(latencies),
-        "p50_ms": cuts[49],
-        "p99_ms": cuts[98],
-        "max_ms": max(latencies),
-    }
+    counted = sent[len(sent) // WARM_SHARE :]
+    facts = load._asdict()
+    facts.pop("seconds")
+    for to, observed in seen.items():
+        yield {**facts, "to": to, **_summary(delays(counted, observed))}
 
 
-def _measure(settings: Settings, port: int, rate: int, seconds: float) -> list[float]:
-    await_ready(port)
-    found: list[float] = []
-    ended = threading.Event()
-    player = threading.Thread(target=_play, args=(settings, rate, seconds, ended))
-    player.start()
-    for row in _leaders(port, ended):
-        sent = int(row["score"])
-        if sent > time.time_ns() // 1000 - 60_000_000:  # a leading one of this run
-            found.append((time.time_ns() / 1000 - sent) / 1000)
-    player.join()
-    return found[len(found) // 3 :]  # the first third warms up Kafka
+def _summary(found: Sequence[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(found, n=100, method="inclusive")
+    return {"scores": len(found), "p50_ms": cuts[49], "p99_ms": cuts[98], "max_ms": max(found)}
+
+
+def delays(sent: Sequence[int], observed: Sequence[tuple[int, int]]) -> list[float]:
+    """Give for each score the ms until it, or a later one that leads in its place, was seen.
+
+    Args:
+        sent: Leading scores, in order: each is its own time in microseconds.
+        observed: Leading scores and when they were seen, by that time.
+
+    Raises:
+        TimeoutError: The last of them were never seen.
+    """
+    leaders: list[int] = []
+    times: list[int] = []
+    for leader, at in observed:
+        if not leaders or leader > leaders[-1]:
+            leaders.append(leader)
+            times.append(at)
+    if not leaders or sent[-1] > leaders[-1]:
+        msg = f"leading scores that were never seen, the last of {len(sent)} sent"
+        raise TimeoutError(msg)
+    return [(times[bisect_left(leaders, score)] - score) / 1000 for score in sent]
 
 
 def await_ready(port: int) -> None:
-    """Wait until the web app on this machine is ready.
+    """Wait until the web app is ready, 60 s at most.
 
     Raises:
-        TimeoutError: It was not in time.
+        TimeoutError: It was not.
     """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/ready")
-            if connection.getresponse().status == http.HTTPStatus.OK:
-                return
-        except OSError:
-            pass
+        if _is_ready(port):
+            return
         time.sleep(0.2)
     msg = f"the web app was not ready within {READY_SECONDS} s"
     raise TimeoutError(msg)
 
 
-def _play(settings: Settings, rate: int, seconds: float, ended: threading.Event) -> None:
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _play(settings: Settings, load: Load) -> list[int]:
+    """Send scores at a steady rate, and give the leading ones."""
     producer = Producer(clients.producer(settings))
     topic = settings.topics.scores.name
+    leading: list[int] = []
     started = time.monotonic()
-    for number in range(int(rate * seconds)):
-        due = started + number / rate
+    for number in range(int(load.rate * load.seconds)):
+        due = started + number / load.rate
         while (left := due - time.monotonic()) > 0:
             producer.poll(min(left, 0.001))
-        score = 1 if number % LEADING_SHARE else time.time_ns() // 1000
-        producer.produce(topic, b"%d" % score, b"latency-%d" % (number % 97))
+        score = 1
+        if number % LEADING_SHARE == 0:
+            score = time.time_ns() // 1000
+            leading.append(score)
+        producer.produce(topic, b"%d" % score, b"player-%d" % (number % USERS))
     producer.flush(30)
-    ended.set()
+    return leading
 
 
-def _leaders(port: int, ended: threading.Event) -> Iterator[dict[str, str]]:
-    """Yield the first row of each board that comes, until a second after the end."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    connection.request("GET", "/highScores")
-    response = connection.getresponse()
-    while True:
-        try:
-            line = response.readline()
-        except TimeoutError:
-            line = b""
-        if line.startswith(b"data: "):
-            yield from json.loads(line[6:])["rows"][:1]
-        elif ended.is_set():
-            return connection.close()
+@contextmanager
+def _observing(port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    observer = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "bench.observer", str(port)],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=children.die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
+    )
+    try:
+        if observer.stdout is None or not observer.stdout.readline():
+            msg = "the observer did not start"
+            raise TimeoutError(msg)
+        yield observer
+    finally:
+        children.stop(observer, 5)
+
+
+def _ask(observer: subprocess.Popen[bytes]) -> dict[str, list[tuple[int, int]]]:
+    found, _ = observer.communicate(timeout=READY_SECONDS)
+    seen: dict[str, list[tuple[int, int]]] = json.loads(found)
+    return seen

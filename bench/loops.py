@@ -1,64 +1,108 @@
-"""The floor: bare Python loops. `python -m bench.loops consume|fold|produce COUNT OUT`.
+"""The floor: bare Python loops over `scores`. `python -m bench.loops consume|fold|produce`.
 
 `consume` drops the messages, `fold` decodes them and keeps a dict of the best, `produce` writes the
-improvements too, with an origin header. Prints the seconds from the first message to the last.
+improvements too, with an origin header. The best of `high-scores` are there before it begins.
+Prints its seconds and CPU seconds from the first message to the last, its peak of memory in MiB,
+and the sum of all bests, as JSON.
 """
 
+import json
 import sys
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
-from bench.game import produce
+from bench.runs import memory_mib
+from bench.topics import Ends, last_values, partitions_of, produce
 from conf import clients
 from conf.settings import Settings, load
 
+BATCH = 10_000  # messages
 WAIT_SECONDS = 0.001
+
+
+class Loop(NamedTuple):
+    """What a loop reads and writes with."""
+
+    settings: Settings
+    reader: Consumer
+    writer: Producer
+    best: dict[bytes, int]
 
 
 def consumer(settings: Settings) -> Consumer:
     """Read all partitions of `scores` with one consumer, with the flow's own properties."""
     topic = settings.topics.scores.name
     reader = Consumer({**clients.consumer(settings), "group.id": "loop"})
-    partitions = reader.list_topics(topic, 30).topics[topic].partitions
-    reader.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+    parts = partitions_of(settings, topic)
+    reader.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in parts])
     return reader
 
 
-def run(kind: str, count: int, out: str) -> float:
-    """Read that many messages, and give the seconds that it took."""
+def run(kind: str) -> dict[str, float | None]:
+    """Read all that there is."""
     settings = load()
-    reader = consumer(settings)
-    writer = Producer(clients.producer(settings))
-    decode = msgspec.json.Decoder(int).decode
-    best: dict[bytes, int] = {}
-    started, seen = 0.0, 0
+    table = last_values(settings, settings.topics.high_scores.name)
+    best = {user: int(score) for user, score in table.items()}
+    loop = Loop(settings, consumer(settings), Producer(clients.producer(settings)), best)
+    seconds, cpu = _read(loop, kind, Ends(settings, settings.topics.scores.name).count())
+    loop.reader.close()
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_mib": memory_mib("self", "VmHWM"),
+        "sum": None if kind == "consume" else sum(best.values()),
+    }
+
+
+def _read(loop: Loop, kind: str, count: int) -> tuple[float, float]:
+    step = {"consume": lambda *_: None, "fold": _fold, "produce": _produce}[kind]
+    decode = decoder(loop.settings.topics.scores.format)
+    started, cpu, seen = 0.0, 0.0, 0
     while seen < count:
-        messages = reader.consume(10_000, WAIT_SECONDS)
+        messages = loop.reader.consume(BATCH, WAIT_SECONDS)
         if messages and not seen:
-            started = time.monotonic()
+            started, cpu = time.monotonic(), time.process_time()
         seen += len(messages)
-        if kind == "consume":
-            continue
-        for message in messages:
-            if message.error() is not None:
-                raise SystemExit(str(message.error()))
-            key, score = message.key() or b"", decode(message.value() or b"")
-            if score <= best.get(key, -1):
-                continue
+        step(loop, decode, messages)
+    loop.writer.flush(60)
+    return time.monotonic() - started, time.process_time() - cpu
+
+
+def decoder(form: str) -> Callable[[bytes], int]:
+    """Give what decodes a score."""
+    if form == "json":
+        return msgspec.json.Decoder(int).decode
+    return lambda value: int.from_bytes(value, "big", signed=True)
+
+
+def _fold(loop: Loop, decode: Callable[[bytes], int], messages: list[Message]) -> None:
+    best = loop.best
+    for message in messages:
+        if message.error() is not None:
+            raise SystemExit(str(message.error()))
+        key, score = message.key() or b"", decode(message.value() or b"")
+        if score > best.get(key, -1):
             best[key] = score
-            if kind == "produce":
-                origin = b"abcdefgh/%d/%d" % (message.partition() or 0, message.offset() or 0)
-                moment = message.timestamp()[1]
-                headers = [("origin", origin)]
-                produce(writer, out, key, b"%d" % score, timestamp=moment, headers=headers)
-        writer.poll(0)
-    writer.flush(60)
-    took = time.monotonic() - started
-    reader.close()
-    return took
+
+
+def _produce(loop: Loop, decode: Callable[[bytes], int], messages: list[Message]) -> None:
+    best, writer, out = loop.best, loop.writer, loop.settings.topics.high_scores.name
+    for message in messages:
+        if message.error() is not None:
+            raise SystemExit(str(message.error()))
+        key, score = message.key() or b"", decode(message.value() or b"")
+        if score > best.get(key, -1):
+            best[key] = score
+            origin = b"abcdefgh/%d/%d" % (message.partition() or 0, message.offset() or 0)
+            moment = message.timestamp()[1]
+            headers = [("origin", origin)]
+            produce(writer, out, key, b"%d" % score, timestamp=moment, headers=headers)
+    writer.poll(0)
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    print(json.dumps(run(sys.argv[1])))

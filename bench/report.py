@@ -1,81 +1,123 @@
-"""The report: what was measured as Markdown for people and JSON for programs, and on what."""
+"""The report: Markdown for people, with plots beside it, of the JSON that the parts have left."""
 
-import json
-import os
-import platform
-import statistics
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-from bench.game import Size
-from bench.runs import Result
-from local.jars import KAFKA_VERSION
+from bench import growth, pictures, targets
+from bench.candidates import LOOP
+from bench.facts import Facts, Row, groups
+from bench.tables import table
 
-RESULTS = Path(__file__).parent / "results"
-BASE = "loop: produce"
-
-
-def machine() -> str:
-    """Say on what it ran."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}, {platform.system()}; "
-        f"CPython {platform.python_version()}, Bytewax {version('bytewax')}, "
-        f"confluent-kafka {version('confluent-kafka')}, Kafka {KAFKA_VERSION} on the same cores"
-    )
+MILLION = 1_000_000
 
 
-def throughput(results: Sequence[Result], size: Size) -> str:
-    """Write a table of the candidates, medians over their runs, ratios to the producing loop."""
-    runs: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        runs[result.name].append(result)
-    base = _rate(runs[BASE], size)
-    lines = [
-        f"{size.scores:,} scores of {size.users:,} users; medians of {len(runs[BASE])} runs",
-        "",
-        "| candidate | scores/s | spread | to produce | CPU s | peak MiB | messages | right |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    return "\n".join(lines + [_line(name, found, size, base) for name, found in runs.items()])
-
-
-def _rate(found: Sequence[Result], size: Size) -> float:
-    return statistics.median(size.scores / result.seconds for result in found)
-
-
-def _line(name: str, found: Sequence[Result], size: Size, base: float) -> str:
-    rates = sorted(size.scores / result.seconds for result in found)
-    cpu = statistics.median(result.cpu_seconds for result in found)
-    peak = max(result.peak_mib for result in found)
-    is_right = all(result.is_right for result in found)
-    rate = _rate(found, size)
-    return (
-        f"| {name} | {rate:,.0f} | {rates[0]:,.0f} to {rates[-1]:,.0f} | {rate / base:.2f} "
-        f"| {cpu:.1f} | {peak:.0f} | {found[0].messages:,} | {'yes' if is_right else 'NO'} |"
-    )
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write rows that have the same names."""
-    names = list(rows[0])
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    lines = [names, ["---"] * len(names), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
-
-
-def write(parts: Mapping[str, str], facts: Mapping[str, Any]) -> Path:
-    """Write `report.md` and `report.json` to bench/results, and give the first one's path."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "report.md"
-    sections = [f"## {title}\n\n{text}\n" for title, text in parts.items()]
-    path.write_text("\n".join(["# Benchmark", "", machine() + ".", "", *sections]))
-    (RESULTS / "report.json").write_text(json.dumps({"machine": machine(), **facts}, indent=1))
+def write(facts: Facts, into: Path) -> Path:
+    """Write `report.md` and the plots, and give the path of the report."""
+    into.mkdir(parents=True, exist_ok=True)
+    for name, text in pictures.draw(facts).items():
+        (into / name).write_text(text)
+    path = into / "report.md"
+    sections = [f"## {title}\n\n{text}" for title, text in _sections(facts)]
+    path.write_text("\n\n".join(["# Benchmark", _about(facts), *sections]) + "\n")
     return path
+
+
+def _about(facts: Facts) -> str:
+    lines = [[f"`{part}`", *about.values()] for part, about in facts.about.items()]
+    names = next((list(about) for about in facts.about.values()), [])
+    return table(["part", *names], lines)
+
+
+def _sections(facts: Facts) -> Iterable[tuple[str, str]]:
+    yield "Targets", table(["what", "target", "figure", "reached"], targets.lines(facts))
+    for part, title in PARTS.items():
+        if part in facts.parts:
+            yield title, TEXTS.get(part, _plain)(facts.parts[part].rows) + _skipped(facts, part)
+    checks = growth.checks(facts)
+    if checks:
+        names = ["what", "model", "at", "predicted", "measured"]
+        yield "Growth: a model, and where it was checked", table(names, checks)
+
+
+def _skipped(facts: Facts, part: str) -> str:
+    lines = [f"- {name}: skipped, {why}" for name, why in facts.parts[part].skipped.items()]
+    return "\n".join(["\n", *lines]) if lines else ""
+
+
+def _throughput(rows: list[Row]) -> str:
+    """Write a table for each game: medians, and the ratio to the producing loop of that game."""
+    texts = []
+    for (game,), found in groups(rows, "game").items():
+        base = next((_rate(runs) for (name,), runs in _by_candidate(found) if name == LOOP), 0.0)
+        lines = [_line(name, runs, base) for (name,), runs in _by_candidate(found)]
+        names = ["candidate", "runs", "scores/s", "spread", "to the loop", *COSTS, "right"]
+        texts.append(f"{game}.\n\n{table(names, lines)}")
+    return "\n\n".join(texts)
+
+
+def _by_candidate(rows: list[Row]) -> Iterable[tuple[tuple[str], list[Row]]]:
+    return groups(rows, "candidate").items()
+
+
+COSTS = ["CPU s a million", "peak MiB", "messages"]
+
+
+def _line(name: str, runs: list[Row], base: float) -> list[object]:
+    rates = sorted(run["rate"] for run in runs)
+    wrong = next((run["wrong"] for run in runs if run["wrong"]), "")
+    rate = _rate(runs)
+    cpu = median(run["cpu_seconds"] / run["scores"] for run in runs) * MILLION
+    return [
+        name,
+        len(runs),
+        rate,
+        f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
+        f"{rate / base:.2f}" if base else "",
+        cpu,
+        max(run["peak_mib"] for run in runs),
+        runs[0]["messages"],
+        f"NO: {wrong}" if wrong else "yes",
+    ]
+
+
+def _rate(runs: list[Row]) -> float:
+    """Give the median rate; a wrong run has none."""
+    return median(0.0 if run["wrong"] else run["rate"] for run in runs)
+
+
+def _plain(rows: list[Row]) -> str:
+    """Write rows as they are; a column that a row does not have stays empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return table(names, ([row.get(name) for name in names] for row in rows))
+
+
+def _restarts(rows: list[Row]) -> str:
+    """Write a line for each flow and table."""
+    lines = []
+    for (flow, users), found in groups(rows, "flow", "users").items():
+        seconds = sorted(row["seconds"] for row in found if "seconds" in row)
+        rest = next(row for row in found if "idle_percent" in row)
+        spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}" if seconds else ""
+        middle = median(seconds) if seconds else None
+        rests = [rest[name] for name in ("resident_mib", "peak_mib", "idle_percent")]
+        lines.append([flow, users, middle, spread, *rests])
+    return table(["flow", "users", "seconds", "spread", "MiB", "peak MiB", "idle %"], lines)
+
+
+PARTS = {
+    "throughput": "Throughput: bare loops and ours",
+    "others": "Throughput: others in Python",
+    "java": "Throughput: Kafka Streams",
+    "variants": "Throughput: other games",
+    "latency": "Latency of scores that change the board",
+    "restarts": "Back after kill -9, two messages a user; memory and CPU at rest",
+    "fanout": "Fan-out: one web process, HTTP/1.1, clients on the same cores",
+}
+TEXTS: dict[str, Callable[[list[Row]], str]] = {
+    "throughput": _throughput,
+    "others": _throughput,
+    "java": _throughput,
+    "variants": _throughput,
+    "restarts": _restarts,
+}

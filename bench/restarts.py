@@ -1,100 +1,125 @@
-"""Back after kill -9: how long until the next output with a table of many users; memory, idle.
+"""Back after kill -9: the time to the next right output with a table of many users; memory, idle.
 
-The table has two messages for each user, as it has before compaction.
+The table has two messages for each user, as it may have before compaction.
 """
 
+import itertools
+import json
 import os
 import signal
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from bench.game import QUEUE_MESSAGES, produce
-from bench.runs import Candidate, Topic, start, stop
+from bench.facts import Row
+from bench.latency import PARTS, await_ready
+from bench.runs import cpu_seconds, memory_mib, start, stop
+from bench.topics import News, produce, producer
 from conf import clients
 from conf.settings import Settings
 from dataflows.messages import ORIGIN, partition_of
 from dataflows.topics import await_topics
+from local.claims import ports
 
 OUTPUT_SECONDS = 60
-IDLE_SECONDS = 5
-SETTLE_SECONDS = 2
-TICKS = os.sysconf("SC_CLK_TCK")
+PLAYER = b"player-5"
+UNIT = 10**12  # a score above all others
+
+_turns = itertools.count(1)
 
 
-def fill(settings: Settings, users: int) -> None:
-    """Write a table of that many users, two messages each, with origins."""
-    found = await_topics(settings)
-    table, scores = found["high_scores"], found["scores"]
-    producer = Producer(
-        {
-            **clients.producer(settings),
-            "linger.ms": "50",
-            "queue.buffering.max.messages": QUEUE_MESSAGES,
-        }
-    )
-    for turn in range(2):
-        for number in range(users):
-            user = b"player-%d" % number
-            origin = f"{scores.id}/{partition_of(user, scores.partitions)}/0".encode()
-            value, when = b"%d" % (number * 10 + turn), 1_764_000_000_000 + number
-            headers = [(ORIGIN, origin)]
-            produce(producer, table.name, user, value, timestamp=when, headers=headers)
-    producer.flush(120)
+class Table(NamedTuple):
+    """A table on `high-scores` of so many users, and the environment of its flows."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    users: int
+    rest_seconds: float = 5  # to settle, and again to look how much CPU that takes
 
 
-def run(settings: Settings, environment: Mapping[str, str], flow: str) -> dict[str, float]:
-    """Kill a flow and start it again; gives seconds, MiB then in use, and idle CPU in percent."""
-    kind = {"highscores": "high_scores", "top5": "top_5"}[flow]
-    out = getattr(settings.topics, kind)
-    topic = Topic(settings, out.name, out.partitions)
-    candidate = Candidate(flow, "bytewax.run", [f"dataflows.{flow}", "-s", "1"])
-    processes = start(candidate, environment)
+def fill(table: Table) -> None:
+    """Write the table with its origins, and to `scores` what it says is counted."""
+    topics = await_topics(table.settings)
+    scores, name = topics["scores"], topics["high_scores"].name
+    out = producer(table.settings)
+    for turn, number in itertools.product(range(2), range(table.users)):
+        user = b"player-%d" % number
+        origin = f"{scores.id}/{partition_of(user, scores.partitions)}/0".encode()
+        value, headers = b"%d" % (10 * number + turn), [(ORIGIN, origin)]
+        produce(out, name, user, value, timestamp=1_764_000_000_000 + number, headers=headers)
+    produce(out, scores.name, PLAYER, b"0")
+    out.flush(120)
+
+
+def run(table: Table, flow: str, kills: int) -> Iterator[Row]:
+    """Kill a flow and start it again that often; yields seconds each time, then how it rests."""
+    (candidate,) = [part for part in PARTS if part.name == flow]
+    of: Row = {"flow": flow, "users": table.users}
+    processes = start(candidate, table.environment)
     try:
-        _await_output(settings, topic, flow, turn=1)
-        processes[0].send_signal(signal.SIGKILL)
-        processes[0].wait()
-        processes = start(candidate, environment)
-        seconds = _await_output(settings, topic, flow, turn=2)
-        mib, idle = _resident_mib(processes[0].pid), _idle_percent(processes[0].pid)
+        _await_news(table, flow)
+        for _ in range(kills):
+            killed = time.monotonic()
+            os.kill(processes[0].pid, signal.SIGKILL)
+            stop(processes)
+            processes = start(candidate, table.environment)
+            _await_news(table, flow)
+            yield of | {"seconds": time.monotonic() - killed}
+        yield of | _rest(table, processes[0].pid)
     finally:
         stop(processes)
-        topic.close()
-    return {"seconds": seconds, "resident_mib": mib, "idle_percent": idle}
 
 
-def _await_output(settings: Settings, topic: Topic, flow: str, *, turn: int) -> float:
-    """Send what leads to an output, and give the seconds until it stands there."""
-    before, started = topic.count(), time.monotonic()
-    producer = Producer(clients.producer(settings))
-    for number in range(4):  # the first of a partition is what the table says it has counted
-        score = 10**12 * turn + number
-        name = settings.topics.scores.name if flow == "highscores" else None
-        producer.produce(name or settings.topics.high_scores.name, b"%d" % score, b"player-5")
-    producer.flush(30)
-    while topic.count() == before:
-        if time.monotonic() > started + OUTPUT_SECONDS:
-            msg = f"{flow}: no output within {OUTPUT_SECONDS} s"
-            raise TimeoutError(msg)
-        time.sleep(0.005)
-    return time.monotonic() - started
+def _rest(table: Table, pid: int) -> dict[str, float]:
+    """Give the memory of a process at rest, the most it had, and its CPU in percent of a core."""
+    time.sleep(table.rest_seconds)
+    before = cpu_seconds([pid])
+    time.sleep(table.rest_seconds)
+    idle = 100 * (cpu_seconds([pid]) - before) / table.rest_seconds
+    peak = memory_mib(pid, "VmHWM")
+    return {"resident_mib": memory_mib(pid), "peak_mib": peak, "idle_percent": idle}
 
 
-def _resident_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (kib,) = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
-    return int(kib) / 1024
+def rest_of_web(table: Table) -> Row:
+    """Give how the web app rests, without clients."""
+    (port,) = ports(0)
+    processes = start(PARTS[2], {**table.environment, "LEADERBOARD_WEB__PORT": str(port)})
+    try:
+        await_ready(port)
+        return {"flow": "web", "users": table.users, **_rest(table, processes[0].pid)}
+    finally:
+        stop(processes)
 
 
-def _idle_percent(pid: int) -> float:
-    time.sleep(SETTLE_SECONDS)
-    before = _cpu_seconds(pid)
-    time.sleep(IDLE_SECONDS)
-    return 100 * (_cpu_seconds(pid) - before) / IDLE_SECONDS
+def _await_news(table: Table, flow: str) -> None:
+    """Send a score that leads, and wait until the flow's next output says so.
+
+    Raises:
+        ValueError: Another output came.
+        TimeoutError: None came within 60 s.
+    """
+    topics, score = table.settings.topics, UNIT * next(_turns)
+    into, out = topics.scores.name, topics.high_scores.name
+    right: object = score
+    if flow == "top5":
+        into, out = topics.high_scores.name, topics.top_5.name
+        right = _board(score, table.users)
+    news = News(table.settings, out)
+    sender = Producer(clients.producer(table.settings))
+    sender.produce(into, b"%d" % score, PLAYER)
+    sender.flush(30)
+    found = json.loads(news.first(OUTPUT_SECONDS))
+    if (found if flow == "highscores" else _rows(found)) != right:
+        msg = f"{flow}: {found!r} came, not {right!r}"
+        raise ValueError(msg)
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def _board(score: int, users: int) -> list[tuple[str, int]]:
+    others = [(f"player-{each}", 10 * each + 1) for each in range(users - 1, users - 5, -1)]
+    return [(PLAYER.decode(), score), *others]
+
+
+def _rows(board: dict[str, list[dict[str, str]]]) -> list[tuple[str, int]]:
+    return [(row["user"], int(row["score"])) for row in board["rows"]]

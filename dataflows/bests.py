@@ -12,8 +12,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import Message
 
-from dataflows.ends import read_to_end
-from dataflows.kafka import Broker, part_names
+from dataflows.kafka import Broker, part_names, read_to_end
 from dataflows.leaderboard import Bests, Candidates, improvements
 from dataflows.messages import (
     ORIGIN,

@@ -1,0 +1,87 @@
+"""Who is measured: bare loops, our flow, and others that do the same; a missing one says why."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.runs import Candidate
+
+HERE = Path(__file__).parent
+BUILD_SECONDS = 300
+
+FLOW = ("dataflows.highscores", "-s", "1")
+LOOP = "loop: produce"
+OURS, TWO_WORKERS, TWO_PROCESSES = "ours -w 1", "ours -w 2", "ours, 2 processes"
+NAIVE, QUIX = "naive Bytewax", "Quix Streams"
+CACHED, EACH, TUNED = "Streams reduce", "Streams reduce, no cache", "Streams processor"
+
+LOOPS = (
+    Candidate("loop: consume", "bench.loops", ["consume"], reports=True, writes=False),
+    Candidate("loop: fold", "bench.loops", ["fold"], reports=True, writes=False),
+    Candidate(LOOP, "bench.loops", ["produce"], reports=True),
+)
+FLOWS = (
+    Candidate(OURS, "bytewax.run", FLOW),
+    Candidate(TWO_WORKERS, "bytewax.run", [*FLOW, "-w", "2"]),
+    Candidate(TWO_PROCESSES, "bytewax.run", FLOW, processes=2),
+    Candidate("ours, 3 processes", "bytewax.run", FLOW, processes=3),
+)
+BASE = (LOOPS[2], FLOWS[0])  # what every other is measured against, in the same run
+
+
+class Skipped(NamedTuple):
+    """A candidate that cannot be measured here, and why."""
+
+    name: str
+    why: str
+
+
+def pythons() -> list[Candidate | Skipped]:
+    """Give the others in Python."""
+    return [Candidate(NAIVE, "bytewax.run", ["bench.naive", "-s", "1"]), _quix()]
+
+
+def _quix() -> Candidate | Skipped:
+    script = str(HERE / "quix.py")
+    uv = shutil.which("uv")
+    if uv is None:
+        return Skipped(QUIX, "there is no uv to make its environment")
+    for command in (
+        [uv, "sync", "-q", "--script", script],
+        [uv, "python", "find", "--script", script],
+    ):
+        done = _call(command)
+        if done.returncode:
+            return Skipped(QUIX, f"its environment cannot be made: {done.stderr.strip()[-200:]}")
+    return Candidate(QUIX, script, [], program=[done.stdout.strip()])
+
+
+def javas() -> list[Candidate | Skipped]:
+    """Give Kafka Streams in three ways, built first where that is needed."""
+    ways = {CACHED: "reduce", EACH: "each", TUNED: "processor"}
+    why = _build()
+    if why:
+        return [Skipped(name, why) for name in ways]
+    classes = f"{HERE}/java/target/bench.jar:{HERE}/java/target/lib/*"
+    program = ["java", "-cp", classes]
+    return [
+        Candidate(name, "bench.Highs", [way], program=program, quiet_seconds=4)
+        for name, way in ways.items()
+    ]
+
+
+def _build() -> str:
+    """Build bench/java, and say why that cannot be done, or nothing."""
+    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
+    if missing:
+        return f"there is no {missing[0]}"
+    done = _call(["mvn", "-q", "-B", "-f", str(HERE / "java" / "pom.xml"), "package"])
+    return f"mvn package failed: {done.stdout.strip()[-200:]}" if done.returncode else ""
+
+
+def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - tools that the tree names
+        command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+    )

@@ -1,0 +1,65 @@
+"""What was measured, part by part: kept as JSON, so that parts of one report may be run apart."""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.machine import describe
+
+SHOWN = 8  # columns
+
+Row = dict[str, Any]
+
+
+class Part(NamedTuple):
+    """What one part has measured, a row a measurement, and what was skipped, with the reason."""
+
+    rows: list[Row]
+    skipped: dict[str, str]
+
+    def add(self, row: Row) -> None:
+        """Add a row, and show how it begins."""
+        self.rows.append(row)
+        shown = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in row.values()]
+        print("  ", *shown[:SHOWN], flush=True)
+
+
+class Facts:
+    """All parts of a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.parts: dict[str, Part] = {}
+        self.about: dict[str, Mapping[str, str]] = {}
+        for path in sorted(directory.glob("*.json")):
+            found = json.loads(path.read_text())
+            self.parts[path.stem] = Part(found["rows"], found["skipped"])
+            self.about[path.stem] = found["about"]
+
+    def keep(self, name: str, plan: str, part: Part) -> None:
+        """Keep a part in the place of an earlier one of that name."""
+        about = {"plan": plan, **describe()}
+        self.parts[name], self.about[name] = part, about
+        self._directory.mkdir(parents=True, exist_ok=True)
+        path = self._directory / f"{name}.json"
+        path.write_text(json.dumps({"about": about, **part._asdict()}, indent=1) + "\n")
+
+    def rows(self, part: str, **where: object) -> list[Row]:
+        """Give the rows of a part that have these values and are not wrong."""
+        found = self.parts[part].rows if part in self.parts else []
+        return [row for row in found if not row.get("wrong") and where.items() <= row.items()]
+
+    def median(self, part: str, name: str, **where: object) -> float | None:
+        """Give the median of a column of those rows, or None where there are none."""
+        found = [row[name] for row in self.rows(part, **where) if name in row]
+        return statistics.median(found) if found else None
+
+
+def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Group rows by what stands in these columns, in the order in which they come."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[name] for name in names), []).append(row)
+    return found

@@ -1,0 +1,82 @@
+"""How much is measured: all of it, a quick look, or the least that shows that all of it works."""
+
+from typing import NamedTuple
+
+from bench.game import Game
+from bench.latency import Load
+
+
+class Crowd(NamedTuple):
+    """So many clients of one web process, that many boards a second, for that long."""
+
+    clients: int
+    updates_per_second: float
+    seconds: float
+
+
+class Plan(NamedTuple):
+    """How much of each part is measured."""
+
+    game: Game
+    rounds: int
+    variants: tuple[Game, ...]
+    tables: tuple[int, ...]  # users, least first
+    kills: int
+    rest_seconds: float
+    loads: tuple[Load, ...]
+    crowds: tuple[Crowd, ...]
+
+
+def _variants(game: Game) -> tuple[Game, ...]:
+    return (
+        game._replace(is_replay=True),
+        game._replace(partitions=1),
+        game._replace(form="int32"),
+        game._replace(users=game.users // 10),
+        game._replace(users=game.users * 10),
+        game._replace(is_skewed=True),
+    )
+
+
+def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
+    guarantees = ("at_least_once", "exactly_once")
+    loads = [Load(rate, seconds, guarantee) for guarantee in guarantees for rate in rates]
+    return (*loads, Load(1_000, seconds, boards=20))
+
+
+_FULL = Game(3_000_000, 100_000)
+_QUICK = Game(300_000, 20_000)
+_TINY = Game(20_000, 1_000)
+
+PLANS = {
+    "full": Plan(
+        game=_FULL,
+        rounds=3,
+        variants=_variants(_FULL),
+        tables=(100_000, 300_000, 1_000_000),
+        kills=3,
+        rest_seconds=5,
+        loads=_loads((100, 1_000, 10_000), 12),
+        crowds=(Crowd(5_000, 5, 12), Crowd(1_000, 80, 12)),
+    ),
+    "quick": Plan(
+        game=_QUICK,
+        rounds=1,
+        variants=(_QUICK._replace(is_replay=True),),
+        tables=(20_000,),
+        kills=1,
+        rest_seconds=3,
+        loads=(Load(1_000, 6),),
+        crowds=(Crowd(500, 5, 5),),
+    ),
+    "tiny": Plan(
+        game=_TINY,
+        rounds=1,
+        variants=(_TINY._replace(is_replay=True, form="int32", is_skewed=True),),
+        tables=(1_000,),
+        kills=1,
+        rest_seconds=0.5,
+        loads=(Load(200, 3, boards=20),),
+        crowds=(Crowd(20, 5, 4),),
+    ),
+}

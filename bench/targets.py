@@ -1,0 +1,178 @@
+"""What was promised, and whether it is reached: a row for every target, measured or not."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from bench.candidates import CACHED, EACH, LOOP, NAIVE, OURS, TUNED, TWO_PROCESSES, TWO_WORKERS
+from bench.facts import Facts
+
+FREE_CORES = 4
+
+Figure = Callable[[Facts], float | None]
+
+
+class Target(NamedTuple):
+    """A figure and its limit."""
+
+    what: str
+    figure: Figure
+    limit: float
+    unit: str = ""
+    is_least: bool = False  # the limit is the least that will do, not the most
+
+    def line(self, facts: Facts) -> tuple[str, str, str, str]:
+        """Give what it is, the target, the figure, and whether it is reached."""
+        unit = f" {self.unit}" if self.unit else ""
+        goal = f"{'≥' if self.is_least else '≤'} {self.limit:,.4g}{unit}"
+        figure = self.figure(facts)
+        if figure is None:
+            return self.what, goal, "", "not measured"
+        is_reached = figure >= self.limit if self.is_least else figure <= self.limit
+        return self.what, goal, f"{figure:,.3g}{unit}", "yes" if is_reached else "**no**"
+
+
+def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
+    """Give a line for each target."""
+    return [target.line(facts) for target in TARGETS]
+
+
+def ratio(above: float | None, below: float | None) -> float | None:
+    """Divide, where both are there."""
+    return above / below if above is not None and below else None
+
+
+def _rate(part: str, *names: str, **where: object) -> Figure:
+    """Give the best of these candidates' median rates."""
+
+    def figure(facts: Facts) -> float | None:
+        rates = [facts.median(part, "rate", candidate=name, **where) for name in names]
+        return max((rate for rate in rates if rate is not None), default=None)
+
+    return figure
+
+
+def _cpu(part: str, name: str) -> Figure:
+    return _column(part, "cpu_seconds", candidate=name)
+
+
+def _scaling(facts: Facts) -> float | None:
+    two, one = (_rate("throughput", name)(facts) for name in (TWO_PROCESSES, OURS))
+    return ratio(two, one)
+
+
+def _column(part: str, name: str, **where: object) -> Figure:
+    return lambda facts: facts.median(part, name, **where)
+
+
+def _over(above: Figure, below: Figure) -> Figure:
+    return lambda facts: ratio(above(facts), below(facts))
+
+
+def slope(facts: Facts, name: str, flow: str) -> float | None:
+    """Give what a user more adds to a column of the restarts, between the least and most users."""
+    users = sorted({row["users"] for row in facts.rows("restarts", flow=flow)})
+    if len(users) < 2:  # noqa: PLR2004 - a slope has two ends
+        return None
+    ends = [facts.median("restarts", name, flow=flow, users=each) for each in (users[0], users[-1])]
+    return None if None in ends else (ends[1] - ends[0]) / (users[-1] - users[0])  # type: ignore[operator]
+
+
+def _bytes_per_user(flow: str) -> Figure:
+    def figure(facts: Facts) -> float | None:
+        found = slope(facts, "resident_mib", flow)
+        return None if found is None else found * 2**20
+
+    return figure
+
+
+def _sse(name: str) -> Figure:
+    where = {"to": "SSE", "rate": 1_000, "guarantee": "at_least_once", "boards": 0}
+    return _column("latency", name, **where)
+
+
+def _back(flow: str) -> Figure:
+    return _column("restarts", "seconds", flow=flow, users=1_000_000)
+
+
+def _idle(flow: str) -> Figure:
+    return _column("restarts", "idle_percent", flow=flow)
+
+
+def _events(facts: Facts) -> float | None:
+    """Give the most events a second that were delivered."""
+    return max((row["events_per_second"] for row in facts.rows("fanout")), default=None)
+
+
+def _crowd(name: str) -> Figure:
+    return _column("fanout", name, clients=5_000, updates_per_second=5)
+
+
+TARGETS = (
+    Target(
+        "catch-up with `-w 1`, to a loop that produces the improvements",
+        _over(_rate("throughput", OURS), _rate("throughput", LOOP)),
+        0.85,
+        is_least=True,
+    ),
+    Target(
+        "the same, to the naive Bytewax flow",
+        _over(_rate("others", OURS), _rate("others", NAIVE)),
+        6,
+        is_least=True,
+    ),
+    Target(
+        "the same, to Kafka Streams `reduce`, the faster way",
+        _over(_rate("java", OURS), _rate("java", CACHED, EACH)),
+        3,
+        is_least=True,
+    ),
+    Target(
+        "the same, to a hand-tuned Kafka Streams Processor",
+        _over(_rate("java", OURS), _rate("java", TUNED)),
+        2,
+        is_least=True,
+    ),
+    Target(
+        "its CPU, to that Processor's",
+        _over(_cpu("java", OURS), _cpu("java", TUNED)),
+        1 / 3,
+    ),
+    Target(
+        "a replay where nothing improves, to the loop",
+        _over(_rate("variants", OURS, is_replay=True), _rate("variants", LOOP, is_replay=True)),
+        0.9,
+        is_least=True,
+    ),
+    Target(
+        "`-w 2` in one process, to `-w 1`",
+        _over(_rate("throughput", TWO_WORKERS), _rate("throughput", OURS)),
+        1,
+        is_least=True,
+    ),
+    Target(
+        "CPU of two processes, to one",
+        _over(_cpu("throughput", TWO_PROCESSES), _cpu("throughput", OURS)),
+        1.15,
+    ),
+    Target(
+        f"throughput of two processes, to one, where {FREE_CORES} cores are",
+        lambda facts: _scaling(facts) if (os.cpu_count() or 1) >= FREE_CORES else None,
+        1.7,
+        is_least=True,
+    ),
+    Target("latency to SSE at 1,000 scores/s, p50", _sse("p50_ms"), 5, "ms"),
+    Target("the same, p99", _sse("p99_ms"), 25, "ms"),
+    Target("highscores back after kill -9, 1 M users", _back("highscores"), 5, "s"),
+    Target("top5 back after kill -9, 1 M users", _back("top5"), 5, "s"),
+    Target("memory of highscores, a user", _bytes_per_user("highscores"), 250, "bytes"),
+    Target("memory of top5, a user", _bytes_per_user("top5"), 200, "bytes"),
+    Target("highscores idle, of a core", _idle("highscores"), 4, "%"),
+    Target("top5 idle, of a core", _idle("top5"), 4, "%"),
+    Target("web idle, of a core", _idle("web"), 4, "%"),
+    Target("fan-out, events delivered", _events, 60_000, "/s", is_least=True),
+    Target("5,000 clients at 5 updates/s, p99", _crowd("p99_ms"), 150, "ms"),
+    Target("the same, CPU of the web process", _crowd("server_cores"), 0.5, "cores"),
+    Target("the same, memory a client", _crowd("kib_per_client"), 30_000 / 1024, "KiB"),
+    Target("5,000 connects at once, all served", _crowd("storm_seconds"), 5, "s"),
+)

@@ -1,0 +1,128 @@
+"""Topics as the benchmark fills, watches and reads them; shares no code with the flows."""
+
+import time
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from conf import clients
+from conf.settings import Settings
+
+QUEUE_MESSAGES = 1_000_000
+REQUEST_SECONDS = 10
+RETRY_SECONDS = 0.1
+BATCH = 10_000  # messages
+
+
+def producer(settings: Settings) -> Producer:
+    """Give a producer that fills a topic fast."""
+    fast = {"linger.ms": "50", "queue.buffering.max.messages": QUEUE_MESSAGES}
+    return Producer({**clients.producer(settings), **fast})
+
+
+def produce(out: Producer, topic: str, key: bytes, value: bytes, **more: Any) -> None:  # noqa: ANN401
+    """Queue a message, waiting while the queue is full."""
+    while True:
+        try:
+            return out.produce(topic, value, key, **more)
+        except BufferError:
+            out.poll(0.1)
+
+
+def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """Give the numbers of a topic's partitions."""
+    consumer = Consumer(clients.consumer(settings))
+    try:
+        return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
+    finally:
+        consumer.close()
+
+
+def _end(consumer: Consumer, part: TopicPartition) -> int:
+    """Give the end offset of a partition; one that was just made has no leader for a moment."""
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(part, REQUEST_SECONDS)[1])
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+
+
+class Ends:
+    """The end offsets of a topic, looked at from outside."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._parts = [TopicPartition(name, each) for each in partitions_of(settings, name)]
+        self._consumer = Consumer(clients.consumer(settings))
+        self._before = self.count()
+
+    def count(self) -> int:
+        """Count what was ever written, transaction markers too."""
+        return sum(_end(self._consumer, part) for part in self._parts)
+
+    def news(self) -> int:
+        """Count what was written since it looked first."""
+        return self.count() - self._before
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._consumer.close()
+
+
+class News:
+    """What is written to a topic from now on."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._consumer = Consumer(clients.consumer(settings))
+        parts = [TopicPartition(topic, each) for each in partitions_of(settings, topic)]
+        for part in parts:
+            part.offset = _end(self._consumer, part)
+        self._consumer.assign(parts)
+
+    def first(self, seconds: float) -> bytes:
+        """Wait for the first message, and give its value; ends the reading.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        try:
+            message = self._consumer.poll(seconds)
+        finally:
+            self._consumer.close()
+        if message is None or message.error() is not None:
+            msg = f"no output within {seconds:g} s"
+            raise TimeoutError(msg)
+        return message.value() or b""
+
+
+def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:
+    """Read a topic to its end, and give the last value of each key."""
+    consumer = Consumer({**clients.consumer(settings), "enable.partition.eof": "true"})
+    parts = [
+        TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions_of(settings, topic)
+    ]
+    consumer.assign(parts)
+    found: dict[bytes, bytes] = {}
+    ended = 0
+    try:
+        while ended < len(parts):
+            for message in consumer.consume(BATCH, 0.05):
+                error = message.error()
+                if error is None:
+                    found[message.key() or b""] = message.value() or b""
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+                    ended += 1
+                else:
+                    raise OSError(error.str())
+        return found
+    finally:
+        consumer.close()

@@ -1,0 +1,120 @@
+"""The benchmark measures every candidate once and finds it right; its arithmetic is tried apart."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import candidates, growth, latency, plots, report, targets, throughput
+from bench import game as games
+from bench.candidates import LOOP, NAIVE, OURS, QUIX
+from bench.facts import Facts, Part
+from bench.game import Game
+from bench.parts import PARTS
+from bench.place import Place
+from bench.plan import PLANS
+
+TINY = PLANS["tiny"]
+
+
+def loops_and_flows():
+    return [*candidates.LOOPS, *candidates.FLOWS]
+
+
+@pytest.mark.timeout(240)  # seconds: others are fetched and built first
+@pytest.mark.parametrize("give", [loops_and_flows, candidates.pythons, candidates.javas])
+def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_path):
+    everyone = give()
+    part = throughput.run(Place(kafka, tmp_path), TINY.game, everyone, 1)
+
+    assert [row["wrong"] for row in part.rows] == [""] * len(part.rows)
+    assert {row["candidate"] for row in part.rows} | set(part.skipped) == {
+        each.name for each in everyone
+    }
+    assert not {LOOP, OURS, NAIVE} & set(part.skipped)
+
+
+@pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
+def test_every_part_finds_what_it_measures(name, kafka, tmp_path):
+    part = PARTS[name](Place(kafka, tmp_path), TINY)
+
+    assert part.rows
+    assert not any(row.get("wrong") for row in part.rows)
+
+
+@pytest.mark.parametrize("is_skewed", [False, True])
+def test_a_game_is_the_same_for_its_seed_and_its_bests_are_its_maxima(is_skewed):
+    game = Game(5_000, 100, is_skewed)
+    played = list(games.draw(game))
+    expected = games.expected(game)
+
+    assert played == list(games.draw(game))
+    assert len(expected.best) == len({user for user, _ in played}) + 2 * game.partitions
+    for user in {user for user, _ in played}:
+        assert expected.best[user] == max(score for each, score in played if each == user)
+
+
+def test_nothing_of_a_replay_improves_but_its_marks():
+    game = Game(1_000, 50, is_replay=True, partitions=3)
+
+    assert games.expected(game).improvements == 6
+
+
+def test_a_score_counts_as_seen_when_it_or_a_later_leader_was():
+    sent = [1_000, 2_000, 3_000]
+
+    assert latency.delays(sent, [(1_000, 5_000), (3_000, 9_000)]) == [4.0, 7.0, 6.0]
+    assert latency.delays(sent, [(3_000, 9_000), (1_000, 9_500)]) == [8.0, 7.0, 6.0]
+
+
+def test_a_leading_score_that_nobody_saw_fails_the_measurement():
+    with pytest.raises(TimeoutError, match="never seen"):
+        latency.delays([1_000, 2_000], [(1_000, 5_000)])
+
+
+def row(candidate, rate, wrong=""):
+    return {"candidate": candidate, "rate": rate, "cpu_seconds": 1.0, "wrong": wrong}
+
+
+def test_a_target_is_reached_missed_or_not_measured(tmp_path):
+    facts = Facts(tmp_path)
+    rows = [row(OURS, 90.0), row("loop: produce", 100.0), row("ours -w 2", 45.0)]
+    facts.keep("throughput", "tiny", Part(rows, {}))
+
+    lines = targets.lines(facts)
+
+    assert lines[0][1:] == ("≥ 0.85", "0.9", "yes")
+    assert lines[6][1:] == ("≥ 1", "0.5", "**no**")
+    assert lines[1][3] == "not measured"
+
+
+def test_a_wrong_result_never_counts(tmp_path):
+    facts = Facts(tmp_path)
+    rows = [row(OURS, 900.0, wrong="3 of 7 users wrong"), row(OURS, 90.0)]
+    facts.keep("throughput", "tiny", Part(rows, {}))
+
+    assert facts.median("throughput", "rate", candidate=OURS) == 90.0
+
+
+def test_parts_that_were_measured_apart_make_one_report(tmp_path):
+    first = {"flow": "top5", "users": 10, "seconds": 2.0}
+    rest = {"flow": "top5", "users": 10, "resident_mib": 50.0, "peak_mib": 60.0}
+    Facts(tmp_path).keep("restarts", "tiny", Part([first, rest | {"idle_percent": 1.0}], {}))
+    Facts(tmp_path).keep("others", "tiny", Part([], {QUIX: "there is no uv"}))
+
+    text = report.write(Facts(tmp_path), tmp_path).read_text()
+
+    assert "| top5 | 10 | 2 |" in text
+    assert "Quix Streams: skipped, there is no uv" in text
+    assert (tmp_path / "restarts.svg").exists()
+
+
+def test_a_line_through_the_ends_foretells_the_middle():
+    line = growth.through([(1.0, 12.0), (2.0, 99.0), (3.0, 16.0)])
+
+    assert line.at(2.0) == pytest.approx(14.0)
+
+
+def test_a_plot_is_xml_that_names_every_bar():
+    text = plots.bars("A & B", "note", [plots.Bar("<one>", 1.0, 0.5, 1.5)])
+
+    assert "<one>" in "".join(ET.fromstring(text).itertext())  # noqa: S314 - our own
