@@ -11,9 +11,9 @@ demo:
 reset:
     rm -rf .local
 
-# Run the tests, on a Kafka of their own.
+# Run the tests, three at a time, each on a Kafka of its own; `-n 0` for one after the other.
 test *arguments:
-    pytest {{arguments}}
+    pytest -n 3 --dist worksteal {{arguments}}
 
 # Break things at random for some minutes, and check that nothing is lost.
 chaos *arguments:

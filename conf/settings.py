@@ -120,6 +120,7 @@ class Web(_Frozen):
     posts_burst: Annotated[int, Field(ge=1)]
     trusted_proxies: Annotated[int, Field(ge=0, le=10)]
     token: str
+    hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     certificate: str
     private_key: str

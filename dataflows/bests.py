@@ -12,7 +12,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import Message
 
-from dataflows.kafka import Broker, part_names, read_to_end
+from dataflows.ends import read_to_end
+from dataflows.kafka import Broker, part_names
 from dataflows.leaderboard import Bests, Candidates, improvements
 from dataflows.messages import (
     ORIGIN,

@@ -10,7 +10,8 @@ from operator import lt
 from bytewax.outputs import FixedPartitionedSink
 from confluent_kafka import Message
 
-from dataflows.kafka import Broker, read_to_end
+from dataflows.ends import read_to_end
+from dataflows.kafka import Broker
 from dataflows.leaderboard import Board, News, succeed
 from dataflows.messages import (
     POSITIONS,

@@ -1,23 +1,15 @@
-"""What sources and sinks share: the topics, the writers, and reading a partition to its end."""
+"""What sources and sinks share: the topics, the writers, and how a partition is read."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from conf import clients
 from conf.settings import Settings
 from dataflows.stopping import FAILED, Stopping, leave
 from dataflows.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
@@ -28,7 +20,6 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 BATCH = 10_000  # messages
-WAIT_SECONDS = 0.005
 STALL_SECONDS = 60
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.2
@@ -173,41 +164,3 @@ class Pace:
         """Give the time of the next look."""
         now = datetime.now(UTC)
         return now if self._pause is None else now + self._pause
-
-
-def read_to_end(
-    settings: Settings, topic: str, partition: int, stopping: Callable[[], bool]
-) -> Iterator[list[Message]]:
-    """Yield a partition's messages from its beginning to its end, in batches, in offset order.
-
-    Read committed: the end is the last stable offset when it is reached. Ends the process with
-    status 0 when `stopping` turns true: the reader has then not begun its work.
-
-    Raises:
-        BrokenWorld: An error, or nothing for 60 s.
-    """
-    quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
-    consumer = Consumer({**clients.consumer(settings), **quick})
-    try:
-        assign(consumer, TopicPartition(topic, partition, OFFSET_BEGINNING))
-        yield from _until_end(consumer, f"{topic}[{partition}]", stopping)
-    finally:
-        consumer.close()
-
-
-def _until_end(
-    consumer: Consumer, where: str, stopping: Callable[[], bool]
-) -> Iterator[list[Message]]:
-    deadline = time.monotonic() + STALL_SECONDS
-    end = None
-    while end is None:
-        if stopping():
-            log.info("stopped while reading %s: nothing was begun", where)
-            leave(0)
-        messages, end = consume(consumer, WAIT_SECONDS)
-        if messages:
-            deadline = time.monotonic() + STALL_SECONDS
-            yield messages
-        elif time.monotonic() > deadline:
-            msg = f"{where}: nothing for {STALL_SECONDS} s; is the broker up and the topic there?"
-            raise BrokenWorld(msg)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from conf.settings import InvalidSettings, Settings, load
-from dataflows.kafka import read_to_end
+from dataflows.ends import read_to_end
 from dataflows.leaderboard import standings
 from dataflows.messages import BadMessage, decode_score, partition_of
 from dataflows.topics import Topic, Unavailable, WrongTopic, await_topics

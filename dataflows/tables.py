@@ -7,13 +7,14 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
+from dataflows.ends import Level
 from dataflows.kafka import Broker, Pace, assign, consume, part_names
 
 
 class Tail(NamedTuple):
     """Messages of one of `partitions` partitions of a table, by offset.
 
-    `end` is the offset of the partition's end, where they reached it.
+    `end` is the offset of the partition's end, where they are level with it.
     """
 
     partition: int
@@ -49,7 +50,9 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
             "enable.partition.eof": "true",
         }
         self._consumer = Consumer(properties)
-        assign(self._consumer, TopicPartition(self._topic.name, partition, OFFSET_BEGINNING))
+        start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
+        assign(self._consumer, start)
+        self._level: Level | None = Level(self._consumer, start)
         self._pace = Pace()
 
     def next_batch(self) -> list[Tail]:
@@ -64,6 +67,9 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
             raise StopIteration
         messages, end = consume(self._consumer)
         self._pace.saw(messages)
+        if self._level is not None:
+            end = self._level.reached(messages, end)
+            self._level = self._level if end is None else None  # it stays so
         if not messages and end is None:
             return []
         return [Tail(self._partition, self._topic.partitions, messages, end)]

@@ -10,6 +10,7 @@ import pytest
 
 from local import jars
 from local.kafka import running
+from tests.theatre import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
 QUICK = {
@@ -23,12 +24,23 @@ QUICK = {
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fetch Kafka before any worker starts: what a worker prints is not seen."""
+    if session.config.getoption("numprocesses"):
+        _fetch_kafka(session)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch Kafka, if a test needs it and it is not here yet: no test has to wait for that."""
     if any("kafka" in getattr(item, "fixturenames", ()) for item in session.items):
-        capture = session.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled(), _shown(jars.log):
-            jars.class_path()
+        _fetch_kafka(session)
+
+
+def _fetch_kafka(session: pytest.Session) -> None:
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled(), _shown(jars.log):
+        jars.class_path()
 
 
 @contextlib.contextmanager

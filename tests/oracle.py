@@ -1,11 +1,13 @@
 """An oracle: from the log alone, what must stand on the topics. Shares no code with the flows."""
 
+import contextlib
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 LIMIT = 2**63
 
@@ -30,7 +32,10 @@ class Improvement(NamedTuple):
 
 
 def read(address: str, topic: str) -> list[Seen]:
-    """Read a topic whole, by partition and offset."""
+    """Read a topic, by partition and offset, to where it ends now.
+
+    An end is an event only where nothing comes; a partition that is written all the time has none.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": address,
@@ -42,20 +47,31 @@ def read(address: str, topic: str) -> list[Seen]:
     partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
     found: list[Seen] = []
-    ends: set[int | None] = set()
     try:
-        while len(ends) < len(partitions):
+        ends = {each: _end(consumer, topic, each) for each in partitions}
+        while ends:
             for message in consumer.consume(10_000, 0.05):
                 error = message.error()
                 if error is None:
                     found.append(_seen(message))
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-                    ends.add(message.partition())
-                else:
+                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
                     raise AssertionError(error)
+                if error is not None or (message.offset() or 0) + 1 >= ends.get(
+                    message.partition(), 0
+                ):
+                    ends.pop(message.partition(), None)
     finally:
         consumer.close()
     return sorted(found, key=lambda seen: seen[:2])
+
+
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    where = TopicPartition(topic, partition)
+    for _ in range(100):
+        with contextlib.suppress(KafkaException):  # of a topic that is new or a busy broker
+            return int(consumer.get_watermark_offsets(where, 10)[1])
+        time.sleep(0.1)
+    raise TimeoutError(topic)
 
 
 def _seen(message: Any) -> Seen:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.gate import check_origin, check_token
+from web.gate import check_origin, check_token, hosts, is_served
 from web.submission import BadSubmission
 
 HERE = "scores.example:8000"
@@ -68,3 +68,24 @@ def test_without_the_token_nothing_is_let_in(authorization, posted):
 
 def test_without_a_setting_no_token_is_asked_for():
     check_token("", None, None)
+
+
+def test_who_listens_for_this_machine_alone_answers_for_its_own_names():
+    assert hosts("127.0.0.1", (), 0) == hosts("::1", (), 0) == hosts("localhost", (), 0)
+    assert hosts("localhost", (), 0) == {"localhost"}
+
+
+def test_who_listens_for_others_or_behind_a_proxy_answers_for_any_name_until_it_is_told_its_own():
+    assert hosts("0.0.0.0", (), 0) is hosts("scores.example", (), 0) is None  # noqa: S104
+    assert hosts("127.0.0.1", (), 1) is None
+    assert hosts("0.0.0.0", ("Scores.example",), 1) == {"scores.example"}  # noqa: S104
+
+
+@pytest.mark.parametrize("host", [HERE, "SCORES.example.", "10.0.0.1:8000", "[::1]", ""])
+def test_a_host_is_answered_for(host):
+    assert is_served(host, {"scores.example"})
+
+
+@pytest.mark.parametrize("host", ["evil.example", "scores.example@evil.example", "[", "a:b:c"])
+def test_a_host_is_not_answered_for(host):
+    assert not is_served(host, {"scores.example"})

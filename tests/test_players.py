@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.settings import load
-from dataflows.kafka import read_to_end
+from dataflows.ends import read_to_end
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
 

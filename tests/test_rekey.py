@@ -6,7 +6,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[att
 
 from conf import clients
 from conf.settings import load
-from dataflows.kafka import read_to_end
+from dataflows.ends import read_to_end
 from dataflows.messages import partition_of
 from dataflows.positions import forget, positions
 from dataflows.rekey import rekey

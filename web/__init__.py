@@ -12,6 +12,7 @@ come), `story` (how the leaders came about), `staleness`, `submission` (what may
 gives the latest of a stream to many and needs asyncio alone. `relay` keeps a thread at a topic,
 whatever happens; `board` and `scores` are what two such threads do. `post` writes a score. `app`
 has the routes, with `streams`, `top5`, `status` and `pages` beside it. `door` lets clients in,
-`connections` are Hypercorn's until a stream takes one over, `server` has them all and ends them;
+`connections` are Hypercorn's (`talk`) until a stream takes one over, `server` has them all and ends
+them; `guard` and `gate` look at who asks, and for what;
 `__main__` owns the signals, and `workers` keeps several such processes.
 """

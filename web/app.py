@@ -7,12 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from quart import Quart, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.settings import Settings, load
 from web import board, openapi, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
 from web.follower import Follower
+from web.guard import guard
 from web.limits import Buckets, Places
 from web.metrics import Metrics
 from web.parts import OnLoop, Parts, Ticks
@@ -23,6 +24,7 @@ from web.submission import Rules
 log = logging.getLogger(__name__)
 
 BODY_SECONDS = 10  # for a request's body to arrive
+UNFIT = {400, 408, 413, 414, 431}  # after which nothing on the connection can be trusted
 OPEN_PATHS = ("/highScores", "/events", "/live", "/top5", "/openapi.json")  # to other origins
 
 HEADERS = {
@@ -70,6 +72,7 @@ def create_app(
         status.routes,
     ):
         app.register_blueprint(routes(parts))
+    app.before_request(guard(settings.web))
     app.before_serving(partial(_start, parts))
     app.after_serving(partial(_stop, parts))
     app.after_request(partial(_finish, settings.web.cors_origins))
@@ -142,4 +145,8 @@ async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response
 async def _explain(error: HTTPException) -> Response:
     answer = jsonify({"error": error.description or error.name})
     answer.status_code = error.code or 500
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(error.valid_methods or ())
+    if error.code in UNFIT and request.http_version != "2":
+        answer.headers["Connection"] = "close"
     return answer

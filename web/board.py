@@ -51,18 +51,19 @@ def _look_back(reader: Consumer, at: TopicPartition, relay: Relay) -> list[Messa
     while True:
         start = max(low, end - reach)
         reader.assign([TopicPartition(at.topic, at.partition, start)])
-        messages = _read_to_end(reader, relay)
+        messages = _read_to(end, reader, relay)
         if start == low or any(message.key() == BOARD for message in messages):
             return messages
         reach *= WIDER
 
 
-def _read_to_end(reader: Consumer, relay: Relay) -> list[Message]:
+def _read_to(end: int, reader: Consumer, relay: Relay) -> list[Message]:
+    """Read what was there when it began: while boards come all the time, no end is ever reached."""
     messages: list[Message] = []
     while not relay.stopping():
         taken = reading.take(reader, BATCH)
         messages += [message for message in taken if message.error() is None]
         messages = messages[-FIRST_LOOK:]
-        if any(map(reading.at_end, taken)):
+        if any(reading.at_end(message) or reading.after(message) >= end for message in taken):
             break
     return messages

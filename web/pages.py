@@ -33,6 +33,8 @@ async def render(
         board=parts.feeds.newest_board,
         scores=parts.feeds.newest_scores()[::-1],
         size=parts.settings.top5.size,
+        user_max_bytes=parts.settings.user_max_bytes,
+        score_bits=32 if parts.settings.topics.scores.format == "int32" else 64,
         token=bool(parts.settings.web.token),
         outcome=_outcome(request.args.get("outcome")),
         hall=request.args.get("display") == "hall",

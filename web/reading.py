@@ -83,6 +83,11 @@ def at_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
+def after(message: Message) -> int:
+    """Give the offset after this one."""
+    return (message.offset() or 0) + 1
+
+
 class Watch:
     """Looks at a topic from time to time: where it ends, whether the broker is there."""
 

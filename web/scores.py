@@ -5,7 +5,7 @@ to just before the end of each partition, and never reads what nobody could.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
@@ -36,12 +36,13 @@ def read(relay: Relay, settings: Settings, put: Put, put_ends: PutEnds) -> None:
     topic = await_topics(settings, ["scores"], stopping=relay.stopping)["scores"]
     watch = reading.Watch(relay, settings, topic)
     with reading.consumer(settings, **SMALL) as reader:
-        _jump(reader, topic, watch.ends())
+        first_ends = watch.ends()
+        _jump(reader, topic, first_ends)
         unread = set(range(topic.partitions))
         while not relay.stopping():
             messages = reading.take(reader, BATCH)
             put(list(_scores(messages, settings)))
-            unread -= {message.partition() for message in messages if reading.at_end(message)}
+            unread -= set(_level(messages, first_ends))
             if len(messages) == BATCH:
                 relay.pause(REST_SECONDS)
                 _jump(reader, topic, watch.ends())
@@ -50,6 +51,14 @@ def read(relay: Relay, settings: Settings, put: Put, put_ends: PutEnds) -> None:
                 relay.caught_up()
             if (ends := watch.look()) is not None:
                 put_ends(Ends(time.time_ns() // 1_000_000, ends))
+
+
+def _level(messages: Iterable[Message], ends: Mapping[int, int]) -> Iterator[int]:
+    """Yield the partitions that are read up to their end, which shows only where nothing comes."""
+    for message in messages:
+        partition = message.partition() or 0
+        if reading.at_end(message) or reading.after(message) >= ends.get(partition, 0):
+            yield partition
 
 
 def _jump(reader: Consumer, topic: Topic, ends: Mapping[int, int]) -> None:

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from quart import Quart
@@ -21,12 +19,12 @@ from conf.settings import Web
 from web.connections import Connection, connect
 from web.door import Door, connections_max
 from web.limits import Places
+from web.talk import HttpOnly, Talk
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 4096  # clients that wait to be accepted: all of them come at once after a restart
 HEADER_SECONDS = 10  # for a request's headers, and for the next request on a connection
-USER_TIMEOUT_MS = 30_000  # for a vanished client to acknowledge what was sent to it
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what is on its way to it
 PAGES_PER_CLIENT = 50  # connections of one address that are no streams
 GRACE_SECONDS = 1.5  # for clients to take the end of their streams
@@ -39,10 +37,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         OSError: The address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-    return sock
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
@@ -69,8 +64,9 @@ class Server:
 
     def __init__(self, app: Quart, web: Web, end_streams: Callable[[], None]) -> None:
         self._app = app
-        self._asgi = ASGIWrapper(app)
+        self._asgi = HttpOnly(app)
         self._config = _config(web)
+        self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
         self._tls = self._config.create_ssl_context()
         self._places = Places(connections_max(), _connections_each(web))
@@ -79,9 +75,14 @@ class Server:
         self._open: dict[asyncio.Transport, None] = {}
         self._empty = asyncio.Event()
 
+    def __len__(self) -> int:
+        """Count the connections."""
+        return len(self._open)
+
     async def serve(self, sock: socket.socket, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set, then end within about two seconds."""
         await self._app.startup()
+        _bound_clients(sock, self._stall_seconds)
         door = Door(sock, self._places, self._welcome)
         door.open()
         await stopping.wait()
@@ -110,7 +111,7 @@ class Server:
                 connection.gone()
 
     async def _speak(self, connection: Connection) -> None:
-        await TCPServer(
+        await Talk(
             self._asgi,
             asyncio.get_running_loop(),
             self._config,
@@ -143,6 +144,13 @@ class Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_SECONDS if self._open else 0):
                 await self._empty.wait()
+
+
+def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
+    """Let the kernel drop a client who has vanished or takes nothing, and hold little for each."""
+    milliseconds = int(stall_seconds * 1000)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _connections_each(web: Web) -> int:

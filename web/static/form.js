@@ -1,27 +1,80 @@
 // Adding a score without a reload; without JavaScript the form posts itself.
 
-/** @param {HTMLFormElement} form @param {HTMLElement} answer */
-export function watchForm(form, answer) {
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    send(form, answer);
-  });
+import { scoreProblem, tokenProblem, userProblem } from "./check.js";
+import { Field } from "./fields.js";
+import { answerText, send } from "./send.js";
+
+/** The form: checked, sent, and answered in words. */
+export class Form {
+  /** @param {HTMLFormElement} form @param {number} size rows of the board */
+  constructor(form, size) {
+    this._form = form;
+    this._size = size;
+    this._isSending = false;
+    this._answer = /** @type {HTMLElement} */ (form.querySelector("#answer"));
+    this._button = /** @type {HTMLElement} */ (form.querySelector("button"));
+    this._fields = fieldsOf(form);
+    form.noValidate = true; // the browser's own bubbles give way to errors beside the fields
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._submit();
+    });
+  }
+
+  async _submit() {
+    const wrong = this._fields.filter((field) => !field.check());
+    if (wrong.length || this._isSending) {
+      wrong[0]?.input.focus();
+      return;
+    }
+    this._setSending(true);
+    this._show(await send(this._form.action, new FormData(this._form)));
+    this._setSending(false);
+  }
+
+  /** @param {import("./send.js").Answer} answer */
+  _show(answer) {
+    const field = this._fields.find(({ input }) => input.name === answer.field);
+    field?.mark(answer.error);
+    field?.input.focus();
+    this._answer.classList.toggle("bad", Boolean(answer.error));
+    this._answer.textContent = field ? "" : answerText(answer, this._size);
+    if (!answer.error) {
+      this._clear("score");
+    }
+  }
+
+  /** @param {string} name */
+  _clear(name) {
+    const input = this._fields.find((field) => field.input.name === name)?.input;
+    if (input) {
+      input.value = "";
+    }
+  }
+
+  /** @param {boolean} isSending */
+  _setSending(isSending) {
+    this._isSending = isSending;
+    this._button.setAttribute("aria-disabled", String(isSending));
+    this._form.classList.toggle("sending", isSending);
+    if (isSending) {
+      this._answer.classList.remove("bad");
+      this._answer.textContent = "";
+    }
+  }
 }
 
-/** @param {HTMLFormElement} form @param {HTMLElement} answer */
-async function send(form, answer) {
-  answer.textContent = "";
-  try {
-    const response = await fetch(form.action, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(Object.fromEntries(new FormData(form))),
-    });
-    const said = await response.json();
-    answer.classList.toggle("bad", !response.ok);
-    answer.textContent = response.ok ? "Received." : said.error;
-  } catch {
-    answer.classList.add("bad");
-    answer.textContent = "The server cannot be reached. Try again.";
-  }
+/** @param {HTMLFormElement} form @returns {Field[]} */
+function fieldsOf(form) {
+  const limits = {
+    userMaxBytes: Number(form.dataset.userMaxBytes),
+    scoreBits: Number(form.dataset.scoreBits),
+  };
+  /** @type {Record<string, (value: string) => string>} */
+  const checks = {
+    user: (value) => userProblem(value, limits),
+    score: (value) => scoreProblem(value, limits),
+    token: tokenProblem,
+  };
+  return [...form.querySelectorAll("input")].map((input) => new Field(input, checks[input.name]));
 }

@@ -1,14 +1,80 @@
-// The page: what comes in on the one stream goes to the parts of the page.
+// The page: what comes in on the one stream goes to the parts of the page that are there.
 
-import { showBoard } from "./board.js";
-import { watchForm } from "./form.js";
-import { follow } from "./live.js";
-import { addScore } from "./scores.js";
-import { showTimes } from "./words.js";
+import { createAnnouncer } from "./announcer.js";
+import { createBoard } from "./board.js";
+import { Connection } from "./connection.js";
+import { Form } from "./form.js";
+import { keepHall } from "./hall.js";
+import { createHistory } from "./history.js";
+import { Live } from "./live.js";
+import { GLIDE_MS } from "./motion.js";
+import { watchNames } from "./names.js";
+import { paced } from "./pace.js";
+import { createRate } from "./rate.js";
+import { createScores } from "./scores.js";
+import { createSlots } from "./slots.js";
+import { keepTimes, setServerTime, showTime } from "./times.js";
+import { nameText, numberText } from "./words.js";
 
-showTimes(document);
-watchForm(document.getElementById("form"), document.getElementById("answer"));
-follow(document.getElementById("connection"), {
-  board: (board) => showBoard(document.querySelector("#board tbody"), board),
-  score: (score) => addScore(document.querySelector("#scores tbody"), score),
-});
+/** @typedef {import("./types.js").Board} Board */
+/** @typedef {import("./types.js").Rate} Rate */
+
+/** @param {string} selector @returns {any} null where the page has no such part */
+const find = (selector) => document.querySelector(selector);
+
+const isHall = document.documentElement.classList.contains("hall");
+const size = Number(find("#board").dataset.size);
+find("#board").style.setProperty("--rows", String(size));
+const slots = createSlots();
+const connection = new Connection(find("#connection"));
+const announce = createAnnouncer(find("#news"));
+const showRows = createBoard(find("#board tbody"), slots.of);
+const history = isHall ? null : createHistory(find("#story"), size, slots.of);
+const addScore = isHall ? null : createScores(find("#scores tbody"));
+const addRate = isHall ? null : createRate(find("#rate"), find("#rate-plot"));
+const BURST_MS = 3000; // after the opening, in which old rates are sent
+let openedAt = Infinity;
+const noteChange = isHall ? keepHall() : null;
+
+const showBoard = paced((/** @type {Board} */ { players, updated, rows }) => {
+  showRows(rows);
+  find("#players")?.replaceChildren(numberText(players));
+  if (updated && !isHall) {
+    showTime(find("#changed time"), updated);
+  }
+}, GLIDE_MS);
+
+keepTimes();
+document.querySelectorAll("table").forEach(watchNames);
+if (!isHall) {
+  new Form(find("#form"), size);
+}
+
+new Live(
+  {
+    board: (/** @type {Board} */ board) => {
+      const [leader] = board.rows;
+      slots.take(board.rows.map(({ user }) => user));
+      announce(leader?.user, leader ? `${nameText(leader.user)} leads with ${numberText(leader.score)}` : "");
+      history?.see(board.rows);
+      noteChange?.();
+      showBoard(board);
+    },
+    score: (score) => addScore?.(score),
+    rate: (/** @type {Rate} */ rate) => {
+      if (Date.now() - openedAt > BURST_MS) {
+        setServerTime(rate.time);
+      }
+      addRate?.(rate);
+    },
+    story: ({ boards }) => history?.tell(boards),
+    status: (status) => connection.told(status),
+  },
+  {
+    opened() {
+      openedAt = Date.now();
+      connection.opened();
+    },
+    lost: (since) => connection.lost(since),
+  },
+);

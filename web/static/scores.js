@@ -1,30 +1,57 @@
 // The last ten scores, newest first.
 
-import { row, scoreText, timeElement, userElement } from "./words.js";
+import { enter, glide } from "./motion.js";
+import { markCut } from "./names.js";
+import { paced } from "./pace.js";
+import { arrange, makeRow, scoreCells } from "./rows.js";
+
+/** @typedef {import("./types.js").Score} Score */
 
 const SHOWN = 10;
-
-/** @typedef {{user: string, score: string, time: number, partition: number, offset: number}} Score */
-
-/** @type {Score[]} newest first */
-let scores = [];
+const PACE_MS = 500;
+const FOLLOWED = 2; // new rows at once that an eye can follow; more just stand there
 
 /**
+ * Give the function that takes a score, in any order, the same one again too.
+ *
  * @param {HTMLElement} body of the table
- * @param {Score} score
+ * @returns {(score: Score) => void}
  */
-export function addScore(body, score) {
-  scores = [score, ...scores.filter((other) => !isSame(other, score))].sort(byAge).slice(0, SHOWN);
-  body.replaceChildren(
-    ...scores.map(({ time, user, score: points }) =>
-      row([timeElement(time), userElement(user), scoreText(points)]),
-    ),
-  );
+export function createScores(body) {
+  /** @type {Score[]} */
+  let newest = [];
+  const show = paced(createList(body), PACE_MS);
+  return (score) => {
+    const others = newest.filter((other) => keyOf(other) !== keyOf(score));
+    newest = [score, ...others].sort(byAge).slice(0, SHOWN);
+    show(newest);
+  };
 }
 
-/** @param {Score} one @param {Score} other */
-function isSame(one, other) {
-  return one.partition === other.partition && one.offset === other.offset;
+/** @param {HTMLElement} body @returns {(scores: Score[]) => void} */
+function createList(body) {
+  /** @type {Map<string, HTMLElement>} */
+  let shown = new Map();
+  return (scores) => {
+    const before = shown;
+    shown = new Map(
+      scores.map((score) => [keyOf(score), before.get(keyOf(score)) ?? makeRow(scoreCells(score))]),
+    );
+    const rows = [...shown.values()];
+    const entering = rows.filter((row) => !row.isConnected);
+    if (entering.length > FOLLOWED) {
+      arrange(body, rows);
+    } else {
+      glide(body, () => arrange(body, rows));
+      entering.forEach(enter);
+    }
+    markCut(body);
+  };
+}
+
+/** @param {Score} score */
+function keyOf({ partition, offset }) {
+  return `${partition}:${offset}`;
 }
 
 /** @param {Score} one @param {Score} other */

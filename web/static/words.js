@@ -1,60 +1,85 @@
-// How times and numbers are written, in the viewer's language and zone.
+// How numbers and times are written: words in English, separators and dates as the viewer has them.
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const WEEK = 7 * DAY;
+const CALM = 10 * SECOND; // the finest step of an age: seconds that tick disturb
+const AHEAD = MINUTE; // how far a clock may be ahead before a time counts as in the future
+const LAST_TIME = 253_402_300_799_999; // of the year 9999
+const SHOWN_NAME = 24; // letters of a name within a sentence
+
 const digits = new Intl.NumberFormat();
+const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const letters = new Intl.Segmenter();
+const list = new Intl.ListFormat("en");
 
-/** Write a time of today as the clock shows it, any other with its day. @param {Date} date */
-function timeText(date) {
-  const isToday = date.toDateString() === new Date().toDateString();
-  return (isToday ? clock : exact).format(date);
+const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+
+/** Write a whole number, exact to its last digit. @param {string | number} number */
+export function numberText(number) {
+  return digits.format(BigInt(number));
 }
 
-/** @param {HTMLTimeElement} element @param {number} milliseconds since the epoch */
-function showTime(element, milliseconds) {
-  const date = new Date(milliseconds);
-  if (Number.isNaN(date.getTime())) {
-    element.textContent = "?";
-    return;
+/** Write a rate; below ten with one decimal. @param {number} rate */
+export function rateText(rate) {
+  return rate < 10 ? fine.format(rate) : digits.format(Math.round(rate));
+}
+
+/** Write a small count as a word. @param {number} count */
+export function countText(count) {
+  return COUNTS[count] ?? numberText(count);
+}
+
+/** Give a date that every browser can write. @param {number} milliseconds since the epoch */
+export function dateOf(milliseconds) {
+  return new Date(Math.min(milliseconds, LAST_TIME));
+}
+
+/** @param {Date} date */
+export function clockText(date) {
+  return clock.format(date);
+}
+
+/** @param {Date} date */
+export function exactText(date) {
+  return exact.format(date);
+}
+
+/** Write how long ago a date was; a distant one as its day. @param {Date} date @param {number} now */
+export function agoText(date, now) {
+  const age = now - date.getTime();
+  if (age < -AHEAD || age >= WEEK) {
+    return day.format(date);
   }
-  element.dateTime = date.toISOString();
-  element.title = exact.format(date);
-  element.textContent = timeText(date);
+  return age < CALM ? "now" : `${spanText(age)} ago`;
 }
 
-/** @param {string} score digits, more than a number could hold exactly */
-export function scoreText(score) {
-  return digits.format(BigInt(score));
-}
-
-/** Give a time element. @param {number} milliseconds since the epoch */
-export function timeElement(milliseconds) {
-  const element = document.createElement("time");
-  showTime(element, milliseconds);
-  return element;
-}
-
-/** Write the times that the server wrote in the viewer's zone. @param {ParentNode} within */
-export function showTimes(within) {
-  for (const element of within.querySelectorAll("time")) {
-    showTime(element, Date.parse(element.dateTime));
+/** Write a length of time, rounded down. @param {number} milliseconds */
+export function spanText(milliseconds) {
+  if (milliseconds < MINUTE) {
+    return `${(Math.floor(milliseconds / CALM) * CALM) / SECOND} s`;
   }
-}
-
-/** Give a row of a table. @param {(string | Node)[]} cells */
-export function row(cells) {
-  const element = document.createElement("tr");
-  for (const cell of cells) {
-    const place = document.createElement("td");
-    place.append(cell);
-    element.append(place);
+  if (milliseconds < HOUR) {
+    return `${Math.floor(milliseconds / MINUTE)} min`;
   }
-  return element;
+  return milliseconds < DAY
+    ? `${Math.floor(milliseconds / HOUR)} h`
+    : `${Math.floor(milliseconds / DAY)} d`;
 }
 
-/** Give a user's name, which is untrusted text of any direction. @param {string} user */
-export function userElement(user) {
-  const element = document.createElement("bdi");
-  element.textContent = user;
-  return element;
+/** Write a name within a sentence: cut, and apart from the direction of the rest. @param {string} user */
+export function nameText(user) {
+  const start = [...letters.segment(user.slice(0, 40 * SHOWN_NAME))].map((each) => each.segment);
+  const short = start.length > SHOWN_NAME ? `${start.slice(0, SHOWN_NAME).join("")}…` : user;
+  return `\u2068${short}\u2069`;
+}
+
+/** Write some things as a list. @param {string[]} things */
+export function listText(things) {
+  return list.format(things);
 }
