@@ -14,12 +14,19 @@ NOWHERE = {"LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1", "LEADERBOARD_WEB__HOS
 class Served:
     """The app that is served: its server, its parts, its feeds, and its port."""
 
-    def __init__(self, app, server, port):
+    def __init__(self, app, server, sock):
         self.app = app
         self.server = server
-        self.port = port
+        self.port = sock.getsockname()[1]
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(server.serve(sock, self._stopping))
         self.parts = app.extensions["leaderboard"]
         self.feeds = self.parts.feeds
+
+    async def stop(self):
+        """End the server, as a signal does."""
+        self._stopping.set()
+        await asyncio.wait_for(asyncio.shield(self._task), 10)
 
     async def connect(self):
         return await asyncio.open_connection("127.0.0.1", self.port)
@@ -69,15 +76,10 @@ async def serving(monkeypatch, **web):
     settings = load()
     settings = settings.model_copy(update={"web": settings.web.model_copy(update=web)})
     app = create_app(settings)
-    stopping = asyncio.Event()
-    sock = listen("127.0.0.1", 0)
-    port = sock.getsockname()[1]
     server = Server(app, settings.web, app.extensions["leaderboard"].end)
-    task = asyncio.create_task(server.serve(sock, stopping))
-    served = Served(app, server, port)
+    served = Served(app, server, listen("127.0.0.1", 0))
     try:
         await until(lambda: served.parts.on_loop._loop)  # noqa: SLF001 - it has begun
         yield served
     finally:
-        stopping.set()
-        await asyncio.wait_for(task, 10)
+        await served.stop()

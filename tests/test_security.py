@@ -120,6 +120,7 @@ async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
 
 
 async def test_who_asks_and_does_not_read_is_cut_off(monkeypatch):
+    monkeypatch.setattr("web.server.LENIENCE_SECONDS", 0)
     async with serving(monkeypatch, stall_seconds=1) as served:
         served.app.route("/large")(large)
         reader, writer = await served.connect()

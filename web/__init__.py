@@ -11,8 +11,8 @@ come), `story` (how the leaders came about), `staleness`, `submission` (what may
 `prefer` (how long one waits for its outcome) and `limits` (how much of it) are pure. `broadcast`
 gives the latest of a stream to many and needs asyncio alone. `relay` keeps a thread at a topic,
 whatever happens; `board` and `scores` are what two such threads do. `post` writes a score. `app`
-has the routes, with `streams`, `top5`, `status` and `pages` beside it. `door` lets clients in,
-`connections` are Hypercorn's (`talk`) until a stream takes one over, `server` has them all and ends
-them; `guard` and `gate` look at who asks, and for what;
-`__main__` owns the signals, and `workers` keeps several such processes.
+has the routes, with `streams`, `top5`, `status` and `pages` beside it; `guard` and `gate` look at
+who asks for what. `door` lets clients in; `connections` are Hypercorn's (`talk`) until a stream
+takes one over; `server` has them all and ends them. `__main__` owns the signals, and `workers`
+keeps several such processes.
 """

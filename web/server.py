@@ -25,9 +25,11 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 4096  # clients that wait to be accepted: all of them come at once after a restart
 HEADER_SECONDS = 10  # for a request's headers, and for the next request on a connection
+LENIENCE_SECONDS = 5  # that the kernel waits longer than we for a client who takes nothing
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what is on its way to it
 PAGES_PER_CLIENT = 50  # connections of one address that are no streams
-GRACE_SECONDS = 1.5  # for clients to take the end of their streams
+LAST_FRAME_SECONDS = 0.1  # for Hypercorn to end streams on HTTP/2, before it ends connections
+GRACE_SECONDS = 1.0  # for clients to take the end of their streams
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -79,6 +81,10 @@ class Server:
         """Count the connections."""
         return len(self._open)
 
+    def transports(self) -> list[asyncio.Transport]:
+        """Give the transports of all connections."""
+        return list(self._open)
+
     async def serve(self, sock: socket.socket, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set, then end within about two seconds."""
         await self._app.startup()
@@ -128,8 +134,9 @@ class Server:
             self._empty.set()
 
     async def _drain(self) -> None:
-        await self._context.terminated.set()
         self._end_streams()
+        await asyncio.sleep(LAST_FRAME_SECONDS)
+        await self._context.terminated.set()
         await self._wait_until_empty()
         if self._open:
             log.info("dropping %d clients that have not taken their end", len(self._open))
@@ -148,7 +155,7 @@ class Server:
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
     """Let the kernel drop a client who has vanished or takes nothing, and hold little for each."""
-    milliseconds = int(stall_seconds * 1000)
+    milliseconds = int((stall_seconds + LENIENCE_SECONDS) * 1000)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
