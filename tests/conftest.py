@@ -66,6 +66,11 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def names(kafka: str) -> Mapping[str, str]:
     """Give the variables of the environment for topics and a group that only this test has."""
+    return names_of_its_own(kafka)
+
+
+def names_of_its_own(kafka: str) -> Mapping[str, str]:
+    """Give such variables, for whoever shares them on purpose."""
     suffix = f"{os.getpid()}-{next(_numbers)}"
     return {
         "LEADERBOARD_BOOTSTRAP_SERVERS": kafka,

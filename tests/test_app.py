@@ -13,6 +13,7 @@ from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from tests.until import until
 from web.app import create_app
+from web.staleness import Status
 from web.submission import FORM, JSON
 
 
@@ -254,7 +255,7 @@ async def test_live_has_all_of_them_with_names(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await until(lambda: feeds(app).newest_board.players == 1)
     await app.test_client().post("/newScore", json={"user": "ann", "score": 1})
-    await until(lambda: feeds(app).newest_scores() and not feeds(app).is_stale())
+    await until(lambda: feeds(app).newest_scores() and feeds(app).status == Status(None, ()))
     async with stream(app, "/live") as events:
         first = [await events.event() for _ in range(4)]
         rate = await events.event()

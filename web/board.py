@@ -1,6 +1,7 @@
 """What a relay does at `top-5`: give the last board, then each new one."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -8,6 +9,7 @@ from conf.settings import Settings
 from dataflows.messages import partition_of
 from dataflows.topics import await_topics
 from web import ids, reading
+from web.progress import Progress
 from web.relay import Relay
 
 BOARD = b"all-time"  # the key of the board that is shown
@@ -26,12 +28,16 @@ def read(relay: Relay, settings: Settings, put: Put) -> None:
     topic = await_topics(settings, ["top_5"], stopping=relay.stopping)["top_5"]
     watch = reading.Watch(relay, settings, topic)
     at = TopicPartition(topic.name, partition_of(BOARD, topic.partitions))
+    progress = Progress({})
     with reading.consumer(settings) as reader:
-        _put(put, topic.id, _look_back(reader, at, relay))
+        _put(put, topic.id, _look_back(reader, at, relay, progress))
         relay.caught_up()
         while not relay.stopping():
-            _put(put, topic.id, reading.take(reader, BATCH))
-            watch.look()
+            messages = reading.take(reader, BATCH)
+            progress.took(messages)
+            _put(put, topic.id, messages)
+            if (ends := watch.look()) is not None:
+                progress.check({at.partition: ends[at.partition]}, time.monotonic())
 
 
 def _put(put: Put, topic_id: str, messages: list[Message]) -> None:
@@ -44,26 +50,31 @@ def _put(put: Put, topic_id: str, messages: list[Message]) -> None:
         put(boards)
 
 
-def _look_back(reader: Consumer, at: TopicPartition, relay: Relay) -> list[Message]:
+def _look_back(
+    reader: Consumer, at: TopicPartition, relay: Relay, progress: Progress
+) -> list[Message]:
     """Read the last messages to the end, from as far back as a board is found."""
     low, end = reader.get_watermark_offsets(at, timeout=reading.ANSWER_SECONDS)
     reach = FIRST_LOOK
     while True:
         start = max(low, end - reach)
-        reader.assign([TopicPartition(at.topic, at.partition, start)])
-        messages = _read_to(end, reader, relay)
+        reading.assign(reader, [TopicPartition(at.topic, at.partition, start)])
+        progress.jumped({at.partition: start})
+        messages = _read_to({at.partition: end}, reader, relay, progress)
         if start == low or any(message.key() == BOARD for message in messages):
             return messages
         reach *= WIDER
 
 
-def _read_to(end: int, reader: Consumer, relay: Relay) -> list[Message]:
-    """Read what was there when it began: while boards come all the time, no end is ever reached."""
+def _read_to(
+    ends: Mapping[int, int], reader: Consumer, relay: Relay, progress: Progress
+) -> list[Message]:
     messages: list[Message] = []
-    while not relay.stopping():
+    while not relay.stopping() and not progress.reached(ends):
         taken = reading.take(reader, BATCH)
+        progress.took(taken)
         messages += [message for message in taken if message.error() is None]
         messages = messages[-FIRST_LOOK:]
-        if any(reading.at_end(message) or reading.after(message) >= end for message in taken):
-            break
+        if any(map(reading.at_end, taken)):
+            break  # what lies beyond is in an open transaction
     return messages

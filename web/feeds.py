@@ -1,6 +1,7 @@
 """The three streams: what the relays bring becomes chunks, each encoded once, ready to be sent."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
@@ -12,8 +13,10 @@ from web import ids, latest, rates, sse, staleness
 from web.broadcast import Broadcast, Times
 from web.latest import Latest, Score
 from web.rates import Ends, Rates
-from web.staleness import Status
+from web.staleness import Status, explain
 from web.story import Story
+
+log = logging.getLogger(__name__)
 
 NO_BOARD = Board("all-time", 0, 0, ())  # until the first has come
 
@@ -40,7 +43,7 @@ class Feeds:
         self._news = asyncio.Event()  # set at the next board or the end, then replaced
         self._latest = Latest()
         self._rates = Rates()
-        self._status: Status | None = None  # before the first
+        self.status: Status | None = None  # before the first
         self._story = Story()
         self._live_parts: dict[str, Chunks] = {name: {} for name in LIVE}
 
@@ -95,8 +98,9 @@ class Feeds:
 
     def put_status(self, status: Status) -> None:
         """Take whether the board is the newest; what has not changed is not sent."""
-        if status != self._status:
-            self._status = status
+        if status != self.status:
+            self.status = status
+            log.log(logging.WARNING if status.problems else logging.INFO, "%s", explain(status))
             event = sse.event(staleness.encode(status), name="status")
             self._publish_live("status", {("status",): event})
 
@@ -119,7 +123,7 @@ class Feeds:
 
     def is_stale(self) -> bool:
         """Say whether the board may be old."""
-        return self._status is None or self._status.stale_since is not None
+        return self.status is None or self.status.stale_since is not None
 
     async def next_board(self) -> None:
         """Wait for a new board, or for the end of the streams."""

@@ -122,7 +122,7 @@ class Follower:
                 await self._look(tail)
                 look_at = loop.time() + POSITIONS_SECONDS
             for each in self._all():
-                each.read(tail.read_to)
+                each.read(tail.progress.read_to)
 
     async def _look(self, tail: Tail) -> None:
         written = {each: each.receipt for each in self._all() if each.is_open() and each.receipt}

@@ -18,7 +18,7 @@ from web.relay import Relay
 
 Item = TypeVar("Item")
 
-TICK_SECONDS = 1
+TICK_SECONDS = 0.25
 
 
 class OnLoop:
@@ -42,7 +42,7 @@ class OnLoop:
 
 
 class Ticks:
-    """A call on the event loop once a second, from `begin` to `stop`."""
+    """A call on the event loop four times a second, from `begin` to `stop`."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self._call = call

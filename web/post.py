@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from web import reading
 from web.outcomes import Receipt
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,9 @@ class Post:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores.name
-        # The relays say whether the broker is there: librdkafka need not say it for every attempt.
-        limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000, "log_level": "2"}
-        self._producer = Producer({**clients.producer(settings), **limit}, logger=log)
+        limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
+        properties = {**clients.producer(settings), **reading.WATCHED, **limit}
+        self._producer = Producer(properties, logger=log)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="post", daemon=True)
 

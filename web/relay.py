@@ -70,7 +70,8 @@ class Relay:
 
     def caught_up(self) -> None:
         """Note that what was there at the start has been read."""
-        self.seen()
+        if not self._caught_up:
+            self.seen()
         self._caught_up = self._ever_caught_up = True
 
     def problem(self) -> str:

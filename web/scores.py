@@ -5,7 +5,7 @@ to just before the end of each partition, and never reads what nobody could.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
@@ -14,6 +14,7 @@ from dataflows.messages import BadMessage, check_user, decode_score
 from dataflows.topics import Topic, await_topics
 from web import reading
 from web.latest import Score
+from web.progress import Progress
 from web.rates import Ends
 from web.relay import Relay
 
@@ -36,37 +37,32 @@ def read(relay: Relay, settings: Settings, put: Put, put_ends: PutEnds) -> None:
     topic = await_topics(settings, ["scores"], stopping=relay.stopping)["scores"]
     watch = reading.Watch(relay, settings, topic)
     with reading.consumer(settings, **SMALL) as reader:
-        first_ends = watch.ends()
-        _jump(reader, topic, first_ends)
-        unread = set(range(topic.partitions))
+        goal = watch.ends()
+        progress = Progress(_jump(reader, topic, goal))
         while not relay.stopping():
             messages = reading.take(reader, BATCH)
+            progress.took(messages)
             put(list(_scores(messages, settings)))
-            unread -= set(_level(messages, first_ends))
             if len(messages) == BATCH:
                 relay.pause(REST_SECONDS)
-                _jump(reader, topic, watch.ends())
-                unread.clear()
-            if not unread:
+                _jump(reader, topic, ends := watch.ends())
+                progress.jumped(ends)  # whatever it does not get to before the next jump
+            if progress.reached(goal):
                 relay.caught_up()
-            if (ends := watch.look()) is not None:
-                put_ends(Ends(time.time_ns() // 1_000_000, ends))
+            if (looked := watch.look()) is not None:
+                put_ends(Ends(time.time_ns() // 1_000_000, looked))
+                progress.check(looked, time.monotonic())
 
 
-def _level(messages: Iterable[Message], ends: Mapping[int, int]) -> Iterator[int]:
-    """Yield the partitions that are read up to their end, which shows only where nothing comes."""
-    for message in messages:
-        partition = message.partition() or 0
-        if reading.at_end(message) or reading.after(message) >= ends.get(partition, 0):
-            yield partition
-
-
-def _jump(reader: Consumer, topic: Topic, ends: Mapping[int, int]) -> None:
-    starts = (
-        TopicPartition(topic.name, partition, end - SHOWN if end > SHOWN else OFFSET_BEGINNING)
-        for partition, end in ends.items()
-    )
-    reader.assign(list(starts))
+def _jump(reader: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int, int]:
+    """Go to just before these ends, and give where that is."""
+    starts = {partition: max(0, end - SHOWN) for partition, end in ends.items()}
+    positions = [
+        TopicPartition(topic.name, partition, start or OFFSET_BEGINNING)
+        for partition, start in starts.items()
+    ]
+    reading.assign(reader, positions)
+    return starts
 
 
 def _scores(messages: Iterable[Message], settings: Settings) -> Iterable[Score]:

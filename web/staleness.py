@@ -31,6 +31,11 @@ def status(board: Witness, others: Iterable[Witness], started_ms: int) -> Status
     return Status(since, tuple(filter(None, problems)))
 
 
+def explain(status: Status) -> str:
+    """Write a status as a line of the log."""
+    return "; ".join(status.problems) or "all is read and up to date"
+
+
 def encode(status: Status) -> bytes:
     """Write a status as the data of an event."""
     return msgspec.json.encode(status._asdict())

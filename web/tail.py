@@ -14,6 +14,7 @@ from dataflows.messages import ORIGIN, BadMessage, decode_origin, decode_score, 
 from dataflows.topics import Topic, await_topics
 from web import reading
 from web.outcomes import Best, Receipt
+from web.progress import Progress
 
 POLL_SECONDS = 0.05
 KINDS = ("scores", "high_scores")
@@ -31,7 +32,7 @@ class Tail:
     """
 
     def __init__(self, settings: Settings, over: Callable[[], bool]) -> None:
-        self.read_to: dict[int, int] = {}  # offset by partition
+        self.progress = Progress({})
         self._settings = settings
         self._over = over
         self._admin = reading.make_admin(settings)
@@ -53,10 +54,10 @@ class Tail:
             self._topics = await_topics(self._settings, KINDS, stopping=self._over)
             self._topics_until = time.monotonic() + TOPICS_SECONDS
         topic = self._topics["high_scores"]
-        self.read_to = reading.ends(self._admin, topic)
-        starts = [TopicPartition(topic.name, *each) for each in self.read_to.items()]
-        self._consumer.list_topics(topic.name, timeout=reading.ANSWER_SECONDS)  # finds its leaders
-        self._consumer.assign(starts)
+        ends = reading.ends(self._admin, topic)
+        self.progress = Progress(ends)
+        starts = [TopicPartition(topic.name, *each) for each in ends.items()]
+        reading.assign(self._consumer, starts)
 
     def pause(self) -> None:
         """Read nothing any more."""
@@ -73,9 +74,7 @@ class Tail:
             KafkaException: The broker reports an error.
         """
         messages = reading.take(self._consumer, BATCH, POLL_SECONDS)
-        for message in messages:
-            step = 0 if message.error() else 1
-            self.read_to[message.partition() or 0] = (message.offset() or 0) + step
+        self.progress.took(messages)
         return list(self._bests(messages))
 
     def passed(self, places: Collection[Receipt]) -> set[Receipt]:
