@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from tests.until import until
+from web import reading
 from web.app import create_app
 from web.staleness import Status
 from web.submission import FORM, JSON
@@ -268,6 +269,30 @@ async def test_live_has_all_of_them_with_names(app, settings):
     assert json.loads(rate["data"])["per_second"] > 0
 
 
+async def test_a_reader_that_fails_is_told_at_once_and_starts_again(app, settings, monkeypatch):
+    take = reading.take
+
+    def fail_once(*_):
+        monkeypatch.setattr(reading, "take", take)
+        msg = "a fault of this test"
+        raise KafkaException(msg)
+
+    async with stream(app, "/live") as events:
+        monkeypatch.setattr(reading, "take", fail_once)
+        problems: list[str] = []
+        while not problems:
+            event = await events.event()
+            problems = json.loads(event["data"]).get("problems")
+        ready = await app.test_client().get("/ready")
+        publish(settings, board(1, Row(1, "ann", 1, 1)))
+        while event.get("event") != "board":
+            event = await events.event()
+
+    assert "is not read to its end yet" in problems[0]
+    assert ready.status_code == 503
+    await until(lambda: not app.extensions["leaderboard"].problems())
+
+
 async def test_the_story_is_told_on_connect_to_who_missed_something(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await until(lambda: feeds(app).newest_id)
@@ -472,11 +497,14 @@ async def test_cors_is_a_setting_for_the_streams_alone(settings):
         friend, other = {"Origin": "https://a.example"}, {"Origin": "https://b.example"}
         allowed = await client.head("/highScores", headers=friend)
         refused = await client.head("/highScores", headers=other)
+        preflight = await client.options("/live", headers=friend)
         page = await client.head("/", headers=friend)
 
     name = "Access-Control-Allow-Origin"
     assert allowed.headers[name] == "https://a.example"
     assert name not in refused.headers
+    assert (preflight.status_code, preflight.headers[name]) == (200, "https://a.example")
+    assert "GET" in preflight.headers["Allow"]
     assert name not in page.headers
 
 

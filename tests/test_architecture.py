@@ -23,6 +23,8 @@ PURE = ["dataflows/leaderboard.py", "dataflows/messages.py"] + [
         "limits",
         "prefer",
         "outcomes",
+        "progress",
+        "cors",
         "broadcast",
     )
 ]

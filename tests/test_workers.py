@@ -195,11 +195,15 @@ def test_workers_end_when_their_parent_is_gone(parent):
     until_true(lambda: not any(map(is_running, workers.values())), 5)
 
 
-def test_workers_that_can_never_be_ready_end_their_parent(names, tmp_path):
-    never = {
-        "LEADERBOARD_CREATE_TOPICS": "false",
-        "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "0.5",
-    }
+@pytest.mark.parametrize(
+    "never",
+    [
+        {"LEADERBOARD_CREATE_TOPICS": "false", "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "0.5"},
+        {"LEADERBOARD_WEB__CERTIFICATE": "/nowhere"},
+    ],
+    ids=["no topics", "no certificate"],
+)
+def test_workers_that_can_never_serve_end_their_parent(names, tmp_path, never):
     parent = Parent({**names, **never}, tmp_path / "log")
 
     assert parent.process.wait(20) == 1

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; status 1 if that was not possible."""
     options = _options(arguments)
+    failed = 1 if options.worker is None else GIVEN_UP
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(serve(settings))
     except (InvalidSettings, OSError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return failed
 
 
 async def serve(settings: Settings) -> int:

@@ -10,7 +10,7 @@ from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.settings import Settings, load
-from web import board, openapi, pages, posting, scores, staleness, status, streams, top5
+from web import board, cors, openapi, pages, posting, scores, staleness, status, streams, top5
 from web.feeds import Feeds
 from web.follower import Follower
 from web.guard import guard
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 BODY_SECONDS = 10  # for a request's body to arrive
 UNFIT = {400, 408, 413, 414, 431}  # after which nothing on the connection can be trusted
-OPEN_PATHS = ("/highScores", "/events", "/live", "/top5", "/openapi.json")  # to other origins
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -131,14 +130,9 @@ async def _stop(parts: Parts) -> None:
 
 
 async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:
+    origin = request.headers.get("Origin", "")
     response.headers.update(HEADERS)
-    if request.path in OPEN_PATHS and cors_origins:
-        origin = request.headers.get("Origin", "")
-        response.headers["Vary"] = "Origin"
-        if "*" in cors_origins or origin in cors_origins:
-            response.headers["Access-Control-Allow-Origin"] = (
-                origin if origin in cors_origins else "*"
-            )
+    response.headers.update(cors.headers(request.path, request.method, origin, cors_origins))
     return response
 
 
