@@ -3,14 +3,17 @@
 Libraries of other languages are installed by name from their registries, once, into the cache.
 """
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from confluent_kafka import Producer
 
@@ -18,6 +21,7 @@ from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from dataflows.topics import await_topics
+from local.claims import ports
 from tests.conftest import names_of_its_own
 from tests.test_end_to_end import web
 from tests.until import until_true
@@ -145,13 +149,19 @@ class Server:
 def server(kafka):
     """Give one app for all clients."""
     names = names_of_its_own(kafka)
+    settings = settings_of(names)
+    with web(names) as address:
+        yield Server(settings, address)
+
+
+def settings_of(names):
+    """Read the settings of that environment, and let their topics be there."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in names.items():
             patch.setenv(name, value)
         settings = load()
     await_topics(settings)
-    with web(names) as address:
-        yield Server(settings, address)
+    return settings
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -163,3 +173,45 @@ def test_the_example_of_each_language_prints_the_board_and_each_change(language,
         until_true(lambda: second in program.said(), 20)
 
         assert program.said().count(first) == 1
+
+
+def test_who_polls_and_who_posts_do_as_the_example_says(server):
+    lines = examples("sh")[1].strip().replace(HERE, server.address).split("\n")
+    document = server.publish()
+    polled, posted = [
+        subprocess.run(
+            [tool("curl"), *shlex.split(line)[1:]], capture_output=True, text=True, check=True
+        ).stdout
+        for line in lines
+    ]
+
+    assert polled.startswith("HTTP/1.1 200")
+    assert document in polled
+    assert json.loads(posted)["outcome"] == "received"
+
+
+def test_the_example_of_the_readme_is_the_one_that_is_tried():
+    assert f"\n    {examples('sh')[0]}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("language", ["js", "go"])
+def test_a_library_comes_back_after_a_restart_and_resumes_where_it_was(language, kafka, tmp_path):
+    names = {**names_of_its_own(kafka), "LEADERBOARD_WEB__PORT": str(ports(0)[0])}
+    settings = settings_of(names)
+    with ExitStack() as stack:
+        with web(names) as address:
+            server = Server(settings, address)
+            first = server.publish()
+            program = stack.enter_context(running(language, address, tmp_path))
+            until_true(lambda: first in program.said(), 20)
+        with web(names):
+            until_true(lambda: open_streams(address) == 1, 20)
+            second = server.publish()
+            until_true(lambda: second in program.said(), 20)
+
+    assert program.said().count(first) == 1
+
+
+def open_streams(address):
+    metrics = httpx.get(f"{address}/metrics").text
+    return float(re.findall(r'leaderboard_web_streams{stream="live"} (\S+)', metrics)[0])

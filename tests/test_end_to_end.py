@@ -22,8 +22,8 @@ EXACT = [-1, 2**53 + 1, 2**63 - 1, -(2**63)]
 
 @contextmanager
 def web(names):
-    (port,) = ports(0)
-    environment = {**os.environ, **names, "LEADERBOARD_WEB__PORT": str(port)}
+    port = names.get("LEADERBOARD_WEB__PORT") or str(ports(0)[0])
+    environment = {**os.environ, **names, "LEADERBOARD_WEB__PORT": port}
     process = subprocess.Popen([sys.executable, "-m", "web"], env=environment)
     try:
         address = f"http://127.0.0.1:{port}"

@@ -100,21 +100,22 @@ async def test_both_flows_make_it_top_counted_or_best(settings, names):
     assert later == ["counted", "best", "best", "top"]
 
 
-async def test_without_a_flow_it_is_received(settings):
+async def test_without_a_flow_it_is_received_and_who_does_not_ask_is_not_told(
+    settings, monkeypatch
+):
     async with served(settings) as app:
-        answer, headers = await post(app, "ann", 120, {"Prefer": "wait=1"})
+        unasked, headers = await post(app, "ann", 120, {})
+        follower = app.extensions["leaderboard"].follower
+        follows = follower._tail is not None  # noqa: SLF001 - no other sign
+        asked, applied = await post(app, "ann", 120, {"Prefer": "wait=1"})
+        monkeypatch.setattr("web.follower.WAITING", 0)
+        at_once, _ = await asyncio.wait_for(post(app, "ann", 120), 1.5)
 
-    assert answer["outcome"] == "received"
-    assert headers["Preference-Applied"] == "wait=1"
-
-
-async def test_who_does_not_ask_is_not_told_and_nothing_is_followed(settings):
-    async with served(settings) as app:
-        answer, headers = await post(app, "ann", 120, {})
-
-        assert answer.keys() == {"partition", "offset"}
-        assert "Preference-Applied" not in headers
-        assert app.extensions["leaderboard"].follower._tail is None  # noqa: SLF001 - no other sign
+    assert unasked.keys() == {"partition", "offset"}
+    assert not follows
+    assert "Preference-Applied" not in headers
+    assert asked["outcome"] == at_once["outcome"] == "received"
+    assert applied["Preference-Applied"] == "wait=1"
 
 
 async def test_a_form_asks_by_a_field_and_is_told_in_the_address(settings):
@@ -143,27 +144,7 @@ def is_written(settings, place):
     return end > offset
 
 
-async def test_a_best_of_an_earlier_topic_of_that_name_is_not_its_own(settings):
-    async with served(settings) as app:
-        place = await next_place(app, "ann")
-        flow = Flow(settings)
-        posted = asyncio.create_task(post(app, "ann", 7))
-        await until(lambda: is_written(settings, place))
-        flow.improve(b"ann", 7, place, topic_id="another1")
-        flow.commit(place)
-
-        assert (await posted)[0]["outcome"] == "counted"
-
-
-async def test_beyond_the_limit_of_those_who_wait_it_is_received_at_once(settings, monkeypatch):
-    monkeypatch.setattr("web.follower.WAITING", 0)
-    async with served(settings) as app:
-        answer, _ = await asyncio.wait_for(post(app, "ann", 120), 1.5)
-
-    assert answer["outcome"] == "received"
-
-
-async def test_the_next_session_begins_after_what_was_written_between(settings):
+async def test_only_what_is_written_while_it_waits_for_this_very_score_is_its_own(settings):
     async with served(settings) as app:
         follower = app.extensions["leaderboard"].follower
         place = await next_place(app, "ann")
@@ -174,8 +155,17 @@ async def test_the_next_session_begins_after_what_was_written_between(settings):
         posted = asyncio.create_task(post(app, "ann", 7))
         await until(lambda: is_written(settings, place))
         flow.improve(b"ann", 7, place)
+        first, _ = await posted
+        flow.publish(("bob", 9, 1), ("cy", 9, 1), ("di", 9, 1), ("ed", 9, 1), ("flo", 9, 1))
+        posted = asyncio.create_task(post(app, "ann", 8))
+        place = place[0], place[1] + 1
+        await until(lambda: is_written(settings, place))
+        flow.improve(b"ann", 8, place, topic_id="another1")
+        flow.commit(place)
+        second, _ = await posted
 
-        assert (await posted)[0]["outcome"] == "best"
+    assert first["outcome"] == "best"
+    assert second["outcome"] == "counted"
 
 
 async def test_an_end_while_somebody_waits_tells_them_and_does_not_wait(settings):

@@ -16,6 +16,7 @@ from web.app import create_app
 from web.latest import Score
 from web.openapi import DOCUMENT
 from web.rates import Ends
+from web.staleness import Status
 
 ROOT = Path(__file__).parent.parent
 HIDDEN = {"/static/<path:filename>"}  # parts of the page
@@ -52,6 +53,8 @@ async def check_answer(answer, path, method="get"):
 async def app():
     """Give the app without a broker: what it shows is put there by hand."""
     made = create_app(load().model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
+    made.before_serving_funcs.clear()  # no relays
+    made.after_serving_funcs.clear()
     async with made.test_app():
         yield made
 
@@ -62,6 +65,7 @@ def fill(feeds):
     feeds.put_scores([Score(5, 3, 1_042, "ann", -7)])
     feeds.put_ends(Ends(1_000, {0: 1}))
     feeds.put_ends(Ends(2_000, {0: 8}))
+    feeds.put_status(Status(1_764_000_000_000, ("the broker is away",)))
 
 
 async def events(app, path, count):
