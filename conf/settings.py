@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -52,6 +53,13 @@ def _refuse_reserved(properties: dict[str, Property]) -> dict[str, Property]:
         msg = f"{name} may not be set: the guarantees rest on it"
         raise ValueError(msg)
     return properties
+
+
+def _go_together(private_key: str, web: ValidationInfo) -> str:
+    if bool(private_key) != bool(web.data.get("certificate")):
+        msg = "a certificate and its private key go together"
+        raise ValueError(msg)
+    return private_key
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
@@ -123,7 +131,7 @@ class Web(_Frozen):
     hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     certificate: str
-    private_key: str
+    private_key: Annotated[str, AfterValidator(_go_together)]
     workers: Annotated[int, Field(ge=1, le=64)]
 
 

@@ -38,6 +38,10 @@ def feeds(app):
     return app.extensions["leaderboard"].feeds
 
 
+def split(line):
+    return line.partition(": ")
+
+
 class Stream:
     """An open stream of the app, as a client sees it."""
 
@@ -52,7 +56,7 @@ class Stream:
                 chunk = await asyncio.wait_for(self._connection.receive(), 10)
                 self._text += chunk.decode()
             block, _, self._text = self._text.partition("\n\n")
-            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            fields = {name: value for name, _, value in map(split, block.split("\n"))}
             if "data" in fields:
                 return fields
 
@@ -277,6 +281,7 @@ async def test_a_reader_that_fails_is_told_at_once_and_starts_again(app, setting
         msg = "a fault of this test"
         raise KafkaException(msg)
 
+    await until(lambda: feeds(app).status == Status(None, ()))
     async with stream(app, "/live") as events:
         monkeypatch.setattr(reading, "take", fail_once)
         problems: list[str] = []
@@ -395,7 +400,7 @@ async def test_an_empty_topic_set_gives_a_complete_page(app):
     page = await answer.get_data(as_text=True)
 
     assert answer.status_code == 200
-    assert '<table id="board">' in page
+    assert 'id="board"' in page
 
 
 async def test_every_answer_carries_the_headers_of_security(app):

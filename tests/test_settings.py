@@ -41,6 +41,7 @@ def test_the_environment_goes_before_a_file_and_a_file_before_the_defaults(monke
         ("LEADERBOARD_KAFKA", "{", "kafka"),
         ("LEADERBOARD_GROPU", "x", "LEADERBOARD_GROPU"),
         ("LEADERBOARD_WEB__PROT", "1", "web.prot"),
+        ("LEADERBOARD_WEB__CERTIFICATE", "a.pem", "web.private_key"),
         ("LEADERBOARD_SETTINGS", "/nowhere.toml", "/nowhere.toml"),
     ],
 )

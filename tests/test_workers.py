@@ -118,15 +118,23 @@ def publish(names, monkeypatch):
 
 
 @pytest.fixture
-def parent(names, tmp_path):
-    made = Parent(names, tmp_path / "log")
-    try:
-        yield made
-    finally:
-        if made.process.poll() is None:
-            made.process.terminate()
-            made.process.wait(10)
-        print(made.said())
+def start(names, tmp_path):
+    """Give what starts one, and end it with the test."""
+    with ExitStack() as stack:
+
+        def start(**environment):
+            made = Parent({**names, **environment}, tmp_path / "log")
+            stack.callback(lambda: print(made.said()))
+            stack.callback(made.process.wait, 10)
+            stack.callback(made.process.terminate)
+            return made
+
+        yield start
+
+
+@pytest.fixture
+def parent(start):
+    return start()
 
 
 def offset(event):
@@ -199,20 +207,19 @@ def test_workers_end_when_their_parent_is_gone(parent):
     "never",
     [
         {"LEADERBOARD_CREATE_TOPICS": "false", "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "0.5"},
-        {"LEADERBOARD_WEB__CERTIFICATE": "/nowhere"},
+        {"LEADERBOARD_WEB__CERTIFICATE": "/no", "LEADERBOARD_WEB__PRIVATE_KEY": "/no"},
     ],
     ids=["no topics", "no certificate"],
 )
-def test_workers_that_can_never_serve_end_their_parent(names, tmp_path, never):
-    parent = Parent({**names, **never}, tmp_path / "log")
+def test_workers_that_can_never_serve_end_their_parent(start, never):
+    parent = start(**never)
 
     assert parent.process.wait(20) == 1
 
 
-def test_a_port_that_another_program_listens_on_is_refused(names, tmp_path):
+def test_a_port_that_another_program_listens_on_is_refused(start):
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
-        port = {"LEADERBOARD_WEB__PORT": str(other.getsockname()[1])}
-        parent = Parent({**names, **port}, tmp_path / "log")
+        parent = start(LEADERBOARD_WEB__PORT=str(other.getsockname()[1]))
 
         assert parent.process.wait(20) == 1
         assert "Address already in use" in parent.said()
