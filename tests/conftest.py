@@ -24,6 +24,12 @@ QUICK = {
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--long`."""
+    text = "the long forms of tests: a minute of updates instead of ten seconds, and the like"
+    parser.addoption("--long", action="store_true", help=text)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Fetch Kafka before any worker starts: what a worker prints is not seen."""

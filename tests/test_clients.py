@@ -23,8 +23,8 @@ from dataflows.messages import encode_board
 from dataflows.topics import await_topics
 from local.claims import ports
 from tests.conftest import names_of_its_own
-from tests.test_end_to_end import web
 from tests.until import until_true
+from tests.webs import web
 
 ROOT = Path(__file__).parent.parent
 HERE = "http://127.0.0.1:8000"  # in the examples

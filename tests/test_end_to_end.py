@@ -1,44 +1,18 @@
 """From a score in Kafka to the bytes of an event stream, with every part as its own process."""
 
-import os
-import subprocess
-import sys
-from contextlib import contextmanager
-
 import httpx
 import pytest
 from httpx_sse import connect_sse
 
 from conf.settings import load
 from dataflows.topics import await_topics
-from local.claims import ports
 from tests import oracle
 from tests.flows import Game, running
 from tests.until import until_true
+from tests.webs import web
 
 USERS = ["q'u\"o", "<img src=x onerror=alert(1)>", "a\nb\r", "😀", "l\u2028s\x85", "x" * 1_000]
 EXACT = [-1, 2**53 + 1, 2**63 - 1, -(2**63)]
-
-
-@contextmanager
-def web(names):
-    port = names.get("LEADERBOARD_WEB__PORT") or str(ports(0)[0])
-    environment = {**os.environ, **names, "LEADERBOARD_WEB__PORT": port}
-    process = subprocess.Popen([sys.executable, "-m", "web"], env=environment)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        until_true(lambda: is_ready(address), 30)
-        yield address
-    finally:
-        process.terminate()
-        assert process.wait(5) == 0
-
-
-def is_ready(address):
-    try:
-        return httpx.get(f"{address}/ready").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def events(address, path, count):

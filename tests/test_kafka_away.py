@@ -13,8 +13,8 @@ from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from dataflows.topics import await_topics
 from local import broker
-from tests.test_end_to_end import is_ready, web
 from tests.until import until_true
+from tests.webs import is_ready, web
 
 
 class Kafka:
