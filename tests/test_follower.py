@@ -129,10 +129,13 @@ async def test_a_form_asks_by_a_field_and_is_told_in_the_address(settings):
         flow.improve(b"ann", 7, place)
         flow.publish(("ann", 7, 5))
         answer = await posted
-        page = await client.get(answer.headers["Location"])
+        page = await (await client.get(answer.headers["Location"])).get_data(as_text=True)
+        other = await (await client.get("/?outcome=<b>")).get_data(as_text=True)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/?outcome=top")
-    assert page.status_code == 200
+    assert "In the top 5." in page
+    assert "In the top 5." not in other
+    assert "<b>" not in other
 
 
 def is_written(settings, place):
