@@ -23,6 +23,8 @@ HOSTILE = [
     " ",
     "Z̸̧̛͇͎͙͚̪̼͂̑̽a̴͎̼̽̈́l̷̗̆g̶̣͝o̶̬͋",
 ]
+WIDTH = "names => names.map(name => name.clientWidth)"
+IS_CUT = "cells => cells.map(cell => cell.scrollWidth > cell.clientWidth)"
 WIDTHS = [320, 390, 640, 960, 1280, 1920, 3840]
 
 
@@ -258,7 +260,7 @@ def test_the_rate_is_a_number_and_a_line(stage, open_page):
 
 def test_nothing_is_wider_than_the_screen(stage, open_page):
     stage.first = [
-        ("board", board(*[("w" * 300, 2**63 - 1 - each) for each in range(5)])),
+        ("board", board(*[("w" * 300 + user, 2**63 - 1) for user in "abcde"])),
         ("story", story("abcde", "bacde", "bafcd")),
         ("status", status(now(), "a long sentence about a broker " * 4)),
         *[("score", score("w" * 300, -(2**63), offset)) for offset in range(10)],
@@ -266,10 +268,13 @@ def test_nothing_is_wider_than_the_screen(stage, open_page):
     page = open_page(said="Stale")
     expect(page.locator("#scores tbody tr")).to_have_count(10)
     expect(page.locator("#story figcaption")).to_contain_text("took the lead")
+    expect(page.locator("#board tbody tr")).to_have_count(5)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert min(page.locator("tbody .name").evaluate_all(WIDTH)) > 60
+        assert page.locator("td.score").evaluate_all(IS_CUT) == [False] * 15
 
 
 @contextmanager
@@ -352,7 +357,7 @@ def test_fields_are_checked_while_typing_but_nobody_is_nagged(open_page):
     field.press_sequentially("12x")
     expect(error).to_have_text("")
     field.blur()
-    expect(error).to_have_text("Enter a whole number, in digits only.")
+    expect(error).to_have_text("Whole numbers only, in digits.")
     field.focus()
     field.press("End")
     field.press("Backspace")
@@ -376,6 +381,13 @@ def test_without_javascript_the_board_and_the_form_work(open_page):
     assert "score must be a whole number" in page.locator("#score-error").text_content()
     assert page.locator("#score").get_attribute("aria-invalid") == "true"
     assert page.locator("#user").input_value() == "ann"
+
+
+def test_without_javascript_too_it_is_told_what_became_of_a_score(open_page):
+    page = open_page("/?outcome=top", java_script_enabled=False, said="As of when")
+
+    assert page.locator("#answer").text_content() == "In the top 5."
+    assert page.locator("form button[name=wait]").get_attribute("value") == "2"
 
 
 def test_the_keyboard_alone_adds_a_score(open_page):

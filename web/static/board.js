@@ -2,7 +2,7 @@
 
 import { enter, glide, leave, lightUp } from "./motion.js";
 import { markCut } from "./names.js";
-import { arrange, makeRow, scoreCells, setCell, setTime } from "./rows.js";
+import { arrange, makeScoreRow, setCell, setScore, setTime } from "./rows.js";
 import { numberText } from "./words.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -35,10 +35,10 @@ export function createBoard(body, slotOf) {
  * @param {Row} row
  */
 function keep(known, row) {
-  const element = known?.element ?? makeRow({ rank: "", ...scoreCells(row) });
+  const element = known?.element ?? makeScoreRow(row, { rank: "" });
   const score = numberText(row.score);
   setCell(element, "rank", String(row.rank));
-  setCell(element, "score", score);
+  setScore(element, score);
   setTime(element, row.time);
   return { element, score };
 }

@@ -25,7 +25,7 @@ export function scoreProblem(score, { scoreBits }) {
     return "Enter a score.";
   }
   if (!INTEGER.test(text)) {
-    return "Enter a whole number, in digits only.";
+    return "Whole numbers only, in digits.";
   }
   const number = BigInt(text.replace("+", ""));
   const end = 2n ** BigInt(scoreBits - 1);

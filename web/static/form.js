@@ -76,5 +76,8 @@ function fieldsOf(form) {
     score: (value) => scoreProblem(value, limits),
     token: tokenProblem,
   };
-  return [...form.querySelectorAll("input")].map((input) => new Field(input, checks[input.name]));
+  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (
+    form.querySelectorAll("input")
+  );
+  return [...inputs].map((input) => new Field(input, checks[input.name]));
 }

@@ -6,7 +6,7 @@ import { describe, retell } from "./retold.js";
 import { rankOf, SPAN_MS, Story } from "./story.js";
 import { svg } from "./svg.js";
 import { serverNow } from "./times.js";
-import { spanText } from "./words.js";
+import { BLANK, isBlank, spanText } from "./words.js";
 
 /** @typedef {import("./types.js").Moment} Moment */
 
@@ -50,10 +50,10 @@ function createView(section, story, slotOf) {
   section.style.setProperty("--lanes", String(story.lanes));
   plot.append(title, told);
   return () => {
-    if (!story.orders.length) {
+    section.hidden = !story.orders.some(({ users }) => users.length);
+    if (section.hidden) {
       return;
     }
-    section.hidden = false;
     const now = serverNow();
     const from = Math.max(now - SPAN_MS, Math.min(story.orders[0].time, now - SHORTEST_MS));
     const lines = story.lines(Math.max(from, story.orders[0].time));
@@ -76,7 +76,7 @@ function showLabels(section, lines, slotOf) {
   lines.forEach(({ user }, index) => {
     const label = /** @type {HTMLElement} */ (labels.children[index] ?? labels.appendChild(makeLabel()));
     label.dataset.slot = String(slotOf(user));
-    setText(label, "bdi", user);
+    setText(label, "bdi", isBlank(user) ? BLANK : user);
   });
 }
 

@@ -1,7 +1,7 @@
 // Names of users: untrusted text of any script, direction and length. One that is cut to its cell
 // becomes a button that shows it whole, for a keyboard and for a finger too.
 
-const INVISIBLE = /^[\s\p{C}\p{M}\p{Default_Ignorable_Code_Point}]*$/u;
+import { isBlank } from "./words.js";
 
 /** @param {string} user */
 export function nameElement(user) {
@@ -9,7 +9,7 @@ export function nameElement(user) {
   element.className = "name";
   element.dir = "auto";
   element.textContent = user;
-  element.classList.toggle("blank", INVISIBLE.test(user));
+  element.classList.toggle("blank", isBlank(user));
   return element;
 }
 

@@ -6,6 +6,7 @@ import { agoText, dateOf, listText, nameText } from "./words.js";
 /** @typedef {import("./story.js").Line} Line */
 /** @typedef {{from: number, now: number}} Span */
 
+const SHORT_MS = 60_000; // a story too short to have an "all along"
 const NOTHING = "No scores yet.";
 
 /** Tell who leads since when, who entered and who left. @param {Line[]} lines @param {Span} span */
@@ -35,7 +36,7 @@ export function describe(lines) {
 function leadText({ user, steps }, { from, now }) {
   const since = steps[steps.length - 1].time;
   if (since <= from) {
-    return `${nameText(user)} has led all along.`;
+    return now - from < SHORT_MS ? `${nameText(user)} leads.` : `${nameText(user)} has led all along.`;
   }
   const ago = agoText(dateOf(since), now);
   return `${nameText(user)} took the lead ${ago === "now" ? "just now" : ago}.`;

@@ -5,12 +5,14 @@ import { nameElement } from "./names.js";
 import { showTime, timeElement } from "./times.js";
 import { numberText } from "./words.js";
 
+const LONG = 13; // letters of a score that leave room for a name on a phone
+
 /**
  * Make a row; its cells are found by their class.
  *
  * @param {Record<string, string | Node>} cells by class, in order; `user` is the row's header
  */
-export function makeRow(cells) {
+function makeRow(cells) {
   const row = document.createElement("tr");
   row.setAttribute("role", "row");
   for (const [name, content] of Object.entries(cells)) {
@@ -27,9 +29,18 @@ export function makeRow(cells) {
   return row;
 }
 
-/** Give the cells of a user's score. @param {{user: string, score: string, time: number}} of */
-export function scoreCells({ user, score, time }) {
-  return { user: nameElement(user), score: numberText(score), when: timeElement(time) };
+/** Make a row of a user's score, with other cells before. @param {{user: string, score: string, time: number}} of @param {Record<string, string>} [first] */
+export function makeScoreRow({ user, score, time }, first = {}) {
+  const row = makeRow({ ...first, user: nameElement(user), score: "", when: timeElement(time) });
+  setScore(row, numberText(score));
+  return row;
+}
+
+/** Show a score; the length of its text lets the style fit it in. @param {HTMLElement} row @param {string} text */
+export function setScore(row, text) {
+  setCell(row, "score", text);
+  row.style.setProperty("--letters", String(text.length));
+  row.classList.toggle("long", text.length > LONG);
 }
 
 /** @param {HTMLElement} row @param {string} name a class @param {string} text */

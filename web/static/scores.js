@@ -3,7 +3,7 @@
 import { enter, glide } from "./motion.js";
 import { markCut } from "./names.js";
 import { paced } from "./pace.js";
-import { arrange, makeRow, scoreCells } from "./rows.js";
+import { arrange, makeScoreRow } from "./rows.js";
 
 /** @typedef {import("./types.js").Score} Score */
 
@@ -35,7 +35,7 @@ function createList(body) {
   return (scores) => {
     const before = shown;
     shown = new Map(
-      scores.map((score) => [keyOf(score), before.get(keyOf(score)) ?? makeRow(scoreCells(score))]),
+      scores.map((score) => [keyOf(score), before.get(keyOf(score)) ?? makeScoreRow(score)]),
     );
     const rows = [...shown.values()];
     const entering = rows.filter((row) => !row.isConnected);

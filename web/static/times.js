@@ -41,10 +41,13 @@ export function timeElement(milliseconds, { clock = false } = {}) {
 
 /** Keep all times of the page right, those that the server wrote too. */
 export function keepTimes() {
-  for (const element of document.querySelectorAll("time[datetime]")) {
-    showTime(element, Date.parse(element.dateTime));
-  }
-  setInterval(() => document.querySelectorAll("time[datetime]").forEach(refresh), REFRESH_MS);
+  allTimes().forEach((element) => showTime(element, Date.parse(element.dateTime)));
+  setInterval(() => allTimes().forEach(refresh), REFRESH_MS);
+}
+
+/** @returns {NodeListOf<HTMLTimeElement>} */
+function allTimes() {
+  return document.querySelectorAll("time[datetime]");
 }
 
 /** @param {HTMLTimeElement} element */

@@ -10,6 +10,9 @@ const AHEAD = MINUTE; // how far a clock may be ahead before a time counts as in
 const LAST_TIME = 253_402_300_799_999; // of the year 9999
 const SHOWN_NAME = 24; // letters of a name within a sentence
 
+const INVISIBLE = /^[\s\p{C}\p{M}\p{Default_Ignorable_Code_Point}]*$/u;
+export const BLANK = "(blank)"; // what stands for a name of which nothing can be seen
+
 const digits = new Intl.NumberFormat();
 const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -72,8 +75,16 @@ export function spanText(milliseconds) {
     : `${Math.floor(milliseconds / DAY)} d`;
 }
 
+/** Say whether nothing of a name can be seen. @param {string} user */
+export function isBlank(user) {
+  return INVISIBLE.test(user);
+}
+
 /** Write a name within a sentence: cut, and apart from the direction of the rest. @param {string} user */
 export function nameText(user) {
+  if (isBlank(user)) {
+    return BLANK;
+  }
   const start = [...letters.segment(user.slice(0, 40 * SHOWN_NAME))].map((each) => each.segment);
   const short = start.length > SHOWN_NAME ? `${start.slice(0, SHOWN_NAME).join("")}…` : user;
   return `\u2068${short}\u2069`;
