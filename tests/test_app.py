@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 
 import httpx
@@ -11,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
+from dataflows.topics import await_topics
 from tests.until import until
 from web import reading
 from web.app import create_app
@@ -314,6 +316,26 @@ async def test_the_story_is_told_on_connect_to_who_missed_something(app, setting
         {"user": "ann", "score": "1"},
     ]
     assert again["event"] == "status"
+
+
+async def test_an_app_that_starts_later_tells_the_story_of_the_last_minutes(settings):
+    await_topics(settings)
+    now = time.time_ns() // 1_000_000
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    for change in range(now - 700_000, now - 1_000, 500):
+        document = encode_board(Board("all-time", 1, change, (Row(1, "ann", change, 5),)))
+        producer.produce(settings.topics.top_5.name, document, b"all-time", timestamp=change)
+    assert producer.flush(10) == 0
+    made = create_app(settings)
+    async with made.test_app():
+        await until(lambda: feeds(made).newest_id)
+        async with stream(made, "/live") as events:
+            boards = (await events.document())["boards"]
+
+    times = [each["time"] for each in boards]
+    assert times[0] < now - 500_000
+    assert boards[-1]["rows"][0]["score"] == str(feeds(made).newest_board.updated)
+    assert times == sorted(times)
 
 
 async def test_who_saw_a_newer_board_elsewhere_sees_no_step_back(app, settings):

@@ -53,6 +53,18 @@ def test_of_what_changes_fast_the_newest_is_kept():
     ]
 
 
+def test_of_ten_busy_minutes_all_parts_are_told():
+    story = Story()
+    for score, time in enumerate(range(0, 2 * SPAN_MS, APART_MS)):
+        story.add(board(score), time)
+
+    times = [each["time"] for each in told(story)]
+    gaps = [later - time for time, later in pairwise(times)]
+    assert len(times) == MOMENTS
+    assert times[-1] - times[0] > SPAN_MS - 10_000
+    assert max(gaps) < 20_000
+
+
 def test_before_the_first_board_it_is_empty():
     assert told(Story()) == []
 

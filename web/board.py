@@ -11,10 +11,13 @@ from dataflows.topics import await_topics
 from web import ids, reading
 from web.progress import Progress
 from web.relay import Relay
+from web.story import APART_MS, SPAN_MS
 
 BOARD = b"all-time"  # the key of the board that is shown
-FIRST_LOOK = 100  # messages before the end that are looked at for the last board
-WIDER = 10  # times as far, when it is not among them
+LEAST = 100  # messages before the end that are looked at for the last boards
+MOST = 20_000  # of them, for the story
+WIDER = 10  # times as far, when no board is among them
+KEPT = 1_000  # boards, at most
 BATCH = 1000  # messages at once, at most
 
 Put = Callable[[list[tuple[str, bytes]]], object]  # takes events' ids and data, oldest first
@@ -53,28 +56,40 @@ def _put(put: Put, topic_id: str, messages: list[Message]) -> None:
 def _look_back(
     reader: Consumer, at: TopicPartition, relay: Relay, progress: Progress
 ) -> list[Message]:
-    """Read the last messages to the end, from as far back as a board is found."""
+    """Read the boards of the last minutes to the end, from as far back as one is found."""
     low, end = reader.get_watermark_offsets(at, timeout=reading.ANSWER_SECONDS)
-    reach = FIRST_LOOK
+    reach = _minutes_before(reader, at, end)
     while True:
         start = max(low, end - reach)
         reading.assign(reader, [TopicPartition(at.topic, at.partition, start)])
         progress.jumped({at.partition: start})
-        messages = _read_to({at.partition: end}, reader, relay, progress)
-        if start == low or any(message.key() == BOARD for message in messages):
-            return messages
+        boards = _read_to({at.partition: end}, reader, relay, progress)
+        if start == low or boards:
+            return boards
         reach *= WIDER
+
+
+def _minutes_before(reader: Consumer, at: TopicPartition, end: int) -> int:
+    """Give how many messages before the end the story of the last minutes begins, in bounds."""
+    then = time.time_ns() // 1_000_000 - SPAN_MS
+    asked = [TopicPartition(at.topic, at.partition, then)]
+    (since,) = reader.offsets_for_times(asked, timeout=reading.ANSWER_SECONDS)
+    return min(MOST, max(LEAST, end - since.offset)) if since.offset >= 0 else LEAST
 
 
 def _read_to(
     ends: Mapping[int, int], reader: Consumer, relay: Relay, progress: Progress
 ) -> list[Message]:
-    messages: list[Message] = []
+    """Give the boards up to these ends, of what changed within two seconds the newest alone."""
+    boards: dict[int, Message] = {}
     while not relay.stopping() and not progress.reached(ends):
         taken = reading.take(reader, BATCH)
         progress.took(taken)
-        messages += [message for message in taken if message.error() is None]
-        messages = messages[-FIRST_LOOK:]
+        for message in taken:
+            if message.error() is None and message.key() == BOARD:
+                moment = message.timestamp()[1] // APART_MS
+                boards.pop(moment, None)
+                boards[moment] = message
         if any(map(reading.at_end, taken)):
             break  # what lies beyond is in an open transaction
-    return messages
+    return list(boards.values())[-KEPT:]

@@ -3,7 +3,6 @@
 A page that stays adds later boards itself.
 """
 
-from collections import deque
 from typing import NamedTuple
 
 import msgspec
@@ -23,10 +22,13 @@ class _Moment(NamedTuple):
 
 
 class Story:
-    """Boards of the last 10 minutes, at most 120 and 64 kB of them, two seconds apart or more."""
+    """Boards of the last 10 minutes, at most 120 and 64 kB of them, two seconds apart or more.
+
+    Where more have come, they are thinned out evenly.
+    """
 
     def __init__(self) -> None:
-        self._moments: deque[_Moment] = deque()
+        self._moments: list[_Moment] = []
         self._bytes = 0
         self._rows: tuple[Row, ...] = ()
 
@@ -54,14 +56,16 @@ class Story:
         return b'{"boards":[%b]}' % boards
 
     def _forget(self, now: int) -> None:
+        """Drop what is too old or too long, and of too many the one that leaves the least gap."""
         moments = self._moments
-        while len(moments) > 1 and (
-            len(moments) > MOMENTS or self._bytes > BYTES or now - moments[0].time > SPAN_MS
-        ):
+        while len(moments) > 1 and (self._bytes > BYTES or now - moments[0].time > SPAN_MS):
             self._drop(0)
+        if len(moments) > MOMENTS:
+            gaps = [later.time - one.time for one, later in zip(moments, moments[2:], strict=False)]
+            self._drop(1 + gaps.index(min(gaps)))
 
     def _drop(self, place: int) -> _Moment:
-        moment = self._moments.popleft() if place == 0 else self._moments.pop()
+        moment = self._moments.pop(place)
         self._bytes -= len(moment.document)
         return moment
 
