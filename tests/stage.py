@@ -26,7 +26,7 @@ class Stage:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.first: list[tuple[str, object]] = [("board", board())]
+        self.first: list[tuple[str, object] | tuple[str, object, str]] = [("board", board())]
         self._settings = settings
         self._sock = listen("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
@@ -97,8 +97,8 @@ def playing(settings: Settings) -> Iterator[Stage]:
         stage.stop()
 
 
-def _event(name: str, document: object) -> bytes:
-    return sse.event(json.dumps(document).encode(), name=name)
+def _event(name: str, document: object, event_id: str = "") -> bytes:
+    return sse.event(json.dumps(document).encode(), name=name, event_id=event_id)
 
 
 def now() -> int:

@@ -201,6 +201,44 @@ def test_a_stream_that_the_browser_gives_up_is_opened_again(stage, open_page):
     expect(page.locator("#connection")).to_have_text("Live", timeout=15_000)
 
 
+@pytest.mark.parametrize(("newest", "opened"), [('"same"', 1), ('"other"', 2)])
+def test_after_a_long_silence_the_stream_is_opened_again_if_it_missed_a_board(
+    stage, chrome, newest, opened
+):
+    stage.first = [("board", board(("ann", 1)), "same")]
+    with chrome.new_context() as context:
+        page = context.new_page()
+        page.clock.install()
+        page.route("**/top5", lambda route: route.fulfill(headers={"ETag": newest}))
+        streams = []
+
+        def note(request):
+            if "/live" in request.url and not request.url.endswith(".js"):
+                streams.append(request.url)
+
+        page.on("request", note)
+        page.goto(stage.address)
+        expect(page.locator("#connection")).to_have_text("Live")
+        with page.expect_response("**/top5"):
+            page.clock.fast_forward(36_000)
+        wait_for(page, "document.querySelector('#connection').textContent === 'Live'")
+
+        assert streams[1:] == [f"{stage.address}/live?lastEventId=same"] * (opened - 1)
+
+
+def test_a_clock_that_is_wrong_makes_no_time_wrong(stage, chrome):
+    stage.first = [("board", board(("ann", 1), age=120))]
+    with chrome.new_context() as context:
+        page = context.new_page()
+        page.clock.install(time=(now() + 3_600_000) / 1000)
+        page.goto(stage.address)
+        expect(page.locator("#connection")).to_have_text("Live")
+        page.clock.run_for(4_000)
+        stage.send("rate", {"time": now() + 4_000, "per_second": 1})
+        page.clock.run_for(2_000)
+        expect(page.locator("#board time")).to_have_text("2 min ago")
+
+
 def test_only_a_new_leader_is_announced_and_only_now_and_then(stage, open_page):
     page = open_page()
     page.evaluate(

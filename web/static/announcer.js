@@ -1,35 +1,40 @@
-// What a screen reader says by itself: only a new leader, and not more often than every half minute.
+// What a screen reader says by itself: only a new leader, at most once in half a minute.
+
+import { nameText, numberText } from "./words.js";
 
 const PACE_MS = 30_000;
+
+/** @typedef {import("./types.js").Row} Row */
 
 /**
  * Give the function that takes the leader of each board. The first is not announced.
  *
  * @param {HTMLElement} region polite
- * @returns {(user: string | undefined, words: string) => void}
+ * @returns {(leader: Row | undefined) => void}
  */
 export function createAnnouncer(region) {
   /** @type {string | undefined} */
-  let leader;
+  let known;
   let isFirst = true;
-  let newest = "";
+  /** @type {Row | undefined} */
+  let newest;
   let timer = 0;
 
   function say() {
     timer = 0;
     if (newest) {
-      region.textContent = newest;
-      newest = "";
+      region.textContent = `${nameText(newest.user)} leads with ${numberText(newest.score)}`;
+      newest = undefined;
       timer = setTimeout(say, PACE_MS);
     }
   }
 
-  return (user, words) => {
-    if (!isFirst && user !== undefined && user !== leader) {
-      newest = words;
+  return (leader) => {
+    if (!isFirst && leader && leader.user !== known) {
+      newest = leader;
       timer ||= setTimeout(say);
     }
     isFirst = false;
-    leader = user;
+    known = leader?.user;
   };
 }

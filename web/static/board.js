@@ -21,7 +21,12 @@ export function createBoard(body, slotOf) {
     const before = shown;
     shown = new Map(rows.map((row) => [row.user, keep(before.get(row.user), row)]));
     before.forEach(({ element }, user) => shown.has(user) || leave(element));
-    glide(body, () => arrange(body, [...shown.values()].map(({ element }) => element)));
+    glide(body, () =>
+      arrange(
+        body,
+        [...shown.values()].map(({ element }) => element),
+      ),
+    );
     for (const [user, { element, score }] of before.size ? shown : []) {
       showChange(element, before.get(user)?.score, score);
     }

@@ -76,8 +76,6 @@ function fieldsOf(form) {
     score: (value) => scoreProblem(value, limits),
     token: tokenProblem,
   };
-  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (
-    form.querySelectorAll("input")
-  );
+  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input"));
   return [...inputs].map((input) => new Field(input, checks[input.name]));
 }

@@ -61,20 +61,32 @@ function createView(section, story, slotOf) {
     drawPlot(plot, lines, slotOf, { from, now, width, height, lanes: story.lanes });
     title.textContent = `Rank of each leader over the last ${spanText(now - from)}`;
     told.textContent = describe(lines);
-    setText(section, "figcaption", retell(lines, { from: Math.max(from, story.orders[0].time), now }));
+    setText(
+      section,
+      "figcaption",
+      retell(lines, { from: Math.max(from, story.orders[0].time), now }),
+    );
     setText(section, ".from", `${spanText(now - from)} ago`);
     showLabels(section, lines.filter(rankOf), slotOf);
   };
 }
 
-/** Name each line at its end. @param {HTMLElement} section @param {import("./story.js").Line[]} lines @param {(user: string) => number} slotOf */
+/**
+ * Name each line at its end.
+ *
+ * @param {HTMLElement} section
+ * @param {import("./story.js").Line[]} lines
+ * @param {(user: string) => number} slotOf
+ */
 function showLabels(section, lines, slotOf) {
   const labels = /** @type {HTMLElement} */ (section.querySelector(".labels"));
   while (labels.children.length > lines.length) {
     labels.lastElementChild?.remove();
   }
   lines.forEach(({ user }, index) => {
-    const label = /** @type {HTMLElement} */ (labels.children[index] ?? labels.appendChild(makeLabel()));
+    const label = /** @type {HTMLElement} */ (
+      labels.children[index] ?? labels.appendChild(makeLabel())
+    );
     label.dataset.slot = String(slotOf(user));
     setText(label, "bdi", isBlank(user) ? BLANK : user);
   });

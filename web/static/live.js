@@ -24,6 +24,7 @@ export class Live {
     this._heardAt = this._askedAt = Date.now();
     this._reopenMs = REOPEN_MS[0];
     this._timer = 0;
+    this._openedAt = NaN;
     this._boardId = "";
     this._open();
     setInterval(() => this._look(), LOOK_MS);
@@ -33,11 +34,17 @@ export class Live {
     document.addEventListener("visibilitychange", () => document.hidden || this._look());
   }
 
+  /** Say whether events come. @param {number} [milliseconds] for how long at least */
+  isOpen(milliseconds = 0) {
+    return Date.now() - this._openedAt >= milliseconds;
+  }
+
   _open() {
     clearTimeout(this._timer);
     this._source?.close();
-    this._isOpen = false;
-    const source = (this._source = new EventSource("/live"));
+    this._openedAt = NaN;
+    const resume = this._boardId ? `?lastEventId=${encodeURIComponent(this._boardId)}` : "";
+    const source = (this._source = new EventSource(`/live${resume}`));
     source.addEventListener("error", () => this._failed(source));
     for (const name of Object.keys(this._parts)) {
       source.addEventListener(name, (event) => this._take(name, event));
@@ -45,7 +52,7 @@ export class Live {
   }
 
   _lost() {
-    this._isOpen = false;
+    this._openedAt = NaN;
     this._told.lost(this._heardAt);
   }
 
@@ -63,8 +70,8 @@ export class Live {
   _take(name, event) {
     this._heardAt = Date.now();
     this._boardId = event.lastEventId || this._boardId;
-    if (!this._isOpen) {
-      this._isOpen = true;
+    if (!this.isOpen()) {
+      this._openedAt = Date.now();
       this._reopenMs = REOPEN_MS[0];
       this._told.opened();
     }
@@ -73,7 +80,7 @@ export class Live {
 
   /** Ask, after a long silence, whether the server has another board than the one that was sent. */
   async _look() {
-    if (!this._isOpen || Date.now() - Math.max(this._heardAt, this._askedAt) < SILENCE_MS) {
+    if (!this.isOpen() || Date.now() - Math.max(this._heardAt, this._askedAt) < SILENCE_MS) {
       return;
     }
     const askedAt = (this._askedAt = Date.now());

@@ -20,7 +20,11 @@ export function markCut(within) {
   names.forEach((name, index) => setCut(/** @type {HTMLElement} */ (name), cut[index]));
 }
 
-/** Let cut names open and close, and notice when the width of a part changes. @param {HTMLElement} part */
+/**
+ * Let cut names open and close, and notice when the width of a part changes.
+ *
+ * @param {HTMLElement} part
+ */
 export function watchNames(part) {
   part.addEventListener("click", (event) => toggle(event.target));
   part.addEventListener("keydown", (event) => {

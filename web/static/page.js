@@ -14,10 +14,12 @@ import { createRate } from "./rate.js";
 import { createScores } from "./scores.js";
 import { createSlots } from "./slots.js";
 import { keepTimes, setServerTime, showTime } from "./times.js";
-import { nameText, numberText } from "./words.js";
+import { numberText } from "./words.js";
 
 /** @typedef {import("./types.js").Board} Board */
 /** @typedef {import("./types.js").Rate} Rate */
+
+const BURST_MS = 3000; // after the opening, in which the rates of the last minute are sent
 
 /** @param {string} selector @returns {any} null where the page has no such part */
 const find = (selector) => document.querySelector(selector);
@@ -32,8 +34,6 @@ const showRows = createBoard(find("#board tbody"), slots.of);
 const history = isHall ? null : createHistory(find("#story"), size, slots.of);
 const addScore = isHall ? null : createScores(find("#scores tbody"));
 const addRate = isHall ? null : createRate(find("#rate"), find("#rate-plot"));
-const BURST_MS = 3000; // after the opening, in which old rates are sent
-let openedAt = Infinity;
 const noteChange = isHall ? keepHall() : null;
 
 const showBoard = paced((/** @type {Board} */ { players, updated, rows }) => {
@@ -50,19 +50,19 @@ if (!isHall) {
   new Form(find("#form"), size);
 }
 
-new Live(
+const live = new Live(
   {
     board: (/** @type {Board} */ board) => {
       const [leader] = board.rows;
       slots.take(board.rows.map(({ user }) => user));
-      announce(leader?.user, leader ? `${nameText(leader.user)} leads with ${numberText(leader.score)}` : "");
+      announce(leader);
       history?.see(board.rows);
       noteChange?.();
       showBoard(board);
     },
     score: (score) => addScore?.(score),
     rate: (/** @type {Rate} */ rate) => {
-      if (Date.now() - openedAt > BURST_MS) {
+      if (live.isOpen(BURST_MS)) {
         setServerTime(rate.time);
       }
       addRate?.(rate);
@@ -70,11 +70,5 @@ new Live(
     story: ({ boards }) => history?.tell(boards),
     status: (status) => connection.told(status),
   },
-  {
-    opened() {
-      openedAt = Date.now();
-      connection.opened();
-    },
-    lost: (since) => connection.lost(since),
-  },
+  { opened: () => connection.opened(), lost: (since) => connection.lost(since) },
 );

@@ -55,7 +55,11 @@ function pointOf({ time, rank }, { from, now, width, height, lanes }) {
   };
 }
 
-/** @param {number} rank from 1; the lane below the last is out of sight @param {number} height @param {number} lanes */
+/**
+ * @param {number} rank from 1; the lane below the last is out of sight
+ * @param {number} height
+ * @param {number} lanes
+ */
 function laneY(rank, height, lanes) {
   return ((rank - 0.5) * height) / lanes;
 }

@@ -26,7 +26,8 @@ export function retell(lines, span) {
 export function describe(lines) {
   const each = lines.filter(rankOf).map((line) => {
     const [rank, first] = [rankOf(line), line.steps[0].rank];
-    const origin = line.steps.length === 1 ? "all along" : first === rank ? "again" : `from ${first}`;
+    const origin =
+      line.steps.length === 1 ? "all along" : first === rank ? "again" : `from ${first}`;
     return `${rank} ${nameText(line.user)}, ${origin}`;
   });
   return each.length ? `${each.join("; ")}.` : NOTHING;
@@ -36,7 +37,9 @@ export function describe(lines) {
 function leadText({ user, steps }, { from, now }) {
   const since = steps[steps.length - 1].time;
   if (since <= from) {
-    return now - from < SHORT_MS ? `${nameText(user)} leads.` : `${nameText(user)} has led all along.`;
+    return now - from < SHORT_MS
+      ? `${nameText(user)} leads.`
+      : `${nameText(user)} has led all along.`;
   }
   const ago = agoText(dateOf(since), now);
   return `${nameText(user)} took the lead ${ago === "now" ? "just now" : ago}.`;

@@ -29,14 +29,24 @@ function makeRow(cells) {
   return row;
 }
 
-/** Make a row of a user's score, with other cells before. @param {{user: string, score: string, time: number}} of @param {Record<string, string>} [first] */
+/**
+ * Make a row of a user's score, with other cells before.
+ *
+ * @param {{user: string, score: string, time: number}} of
+ * @param {Record<string, string>} [first]
+ */
 export function makeScoreRow({ user, score, time }, first = {}) {
   const row = makeRow({ ...first, user: nameElement(user), score: "", when: timeElement(time) });
   setScore(row, numberText(score));
   return row;
 }
 
-/** Show a score; the length of its text lets the style fit it in. @param {HTMLElement} row @param {string} text */
+/**
+ * Show a score; the length of its text lets the style fit it in.
+ *
+ * @param {HTMLElement} row
+ * @param {string} text
+ */
 export function setScore(row, text) {
   setCell(row, "score", text);
   row.style.setProperty("--letters", String(text.length));
@@ -74,7 +84,11 @@ export function arrange(body, rows) {
       body.insertBefore(row, body.children[index] ?? null);
     }
   });
-  if (focused instanceof HTMLElement && focused !== document.activeElement && body.contains(focused)) {
+  if (
+    focused instanceof HTMLElement &&
+    focused !== document.activeElement &&
+    body.contains(focused)
+  ) {
     focused.focus({ preventScroll: true });
   }
 }

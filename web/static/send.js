@@ -14,7 +14,13 @@ import { countText, nameText, numberText } from "./words.js";
 const WAIT = "wait=2"; // seconds in which the server may see what becomes of the score
 const PATIENCE_MS = 12_000;
 
-/** Send a score. It never fails: what goes wrong is in the answer. @param {string} url @param {FormData} form @returns {Promise<Answer>} */
+/**
+ * Send a score. It never fails: what goes wrong is in the answer.
+ *
+ * @param {string} url
+ * @param {FormData} form
+ * @returns {Promise<Answer>}
+ */
 export async function send(url, form) {
   const fields = Object.fromEntries(form);
   const user = String(fields.user);
@@ -39,7 +45,10 @@ async function read(response) {
   if (response.ok) {
     return { error: "", outcome: answer.outcome ?? "received" };
   }
-  return { error: sentence(answer.error, response.headers.get("Retry-After")), field: answer.field };
+  return {
+    error: sentence(answer.error, response.headers.get("Retry-After")),
+    field: answer.field,
+  };
 }
 
 /** @param {string} error @param {string | null} seconds */
@@ -57,5 +66,8 @@ export function answerText({ error, outcome, user, score }, size) {
     counted: "Counted, no new best",
     received: "Received, not counted yet",
   };
-  return error || `${words[outcome] ?? words.received}: ${nameText(user)}, ${numberText(score.replace("+", ""))}.`;
+  return (
+    error ||
+    `${words[outcome] ?? words.received}: ${nameText(user)}, ${numberText(score.replace("+", ""))}.`
+  );
 }

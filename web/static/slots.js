@@ -22,6 +22,9 @@ export function createSlots() {
 
 /** @param {number[]} taken @returns {number} the slot, from 1, that is taken least */
 function rarest(taken) {
-  const counts = Array.from({ length: SLOTS }, (_, slot) => taken.filter((each) => each === slot + 1).length);
+  const counts = Array.from(
+    { length: SLOTS },
+    (_, slot) => taken.filter((each) => each === slot + 1).length,
+  );
   return counts.indexOf(Math.min(...counts)) + 1;
 }

@@ -27,7 +27,12 @@ export class Story {
     this.orders = [...sent, ...this.orders.filter(({ time }) => time > last)].slice(-MOST);
   }
 
-  /** Take a board that the page saw; of each second the last. @param {number} time @param {{user: string}[]} rows */
+  /**
+   * Take a board that the page saw; of each second the last.
+   *
+   * @param {number} time
+   * @param {{user: string}[]} rows
+   */
   see(time, rows) {
     const order = this._order(time, rows);
     const last = this.orders.at(-1);
@@ -41,7 +46,11 @@ export class Story {
     this.orders = [...this.orders.filter((each) => each.time < time), order].slice(-MOST);
   }
 
-  /** Give everyone's way from `from` on: who leads now by rank, then who left last. @param {number} from */
+  /**
+   * Give everyone's way from `from` on: who leads now by rank, then who left last.
+   *
+   * @param {number} from
+   */
   lines(from) {
     /** @type {Map<string, Step[]>} */
     const ways = new Map();

@@ -31,7 +31,12 @@ export function showTime(element, milliseconds) {
   refresh(element);
 }
 
-/** Give a time element. @param {number} milliseconds @param {{clock?: boolean}} [as] relative if not */
+/**
+ * Give a time element.
+ *
+ * @param {number} milliseconds
+ * @param {{clock?: boolean}} [as] relative if not
+ */
 export function timeElement(milliseconds, { clock = false } = {}) {
   const element = document.createElement("time");
   element.classList.toggle("clock", clock);

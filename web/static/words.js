@@ -21,7 +21,19 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const letters = new Intl.Segmenter();
 const list = new Intl.ListFormat("en");
 
-const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+const COUNTS = [
+  "no",
+  "one",
+  "two",
+  "three",
+  "four",
+  "five",
+  "six",
+  "seven",
+  "eight",
+  "nine",
+  "ten",
+];
 
 /** Write a whole number, exact to its last digit. @param {string | number} number */
 export function numberText(number) {
@@ -53,7 +65,12 @@ export function exactText(date) {
   return exact.format(date);
 }
 
-/** Write how long ago a date was; a distant one as its day. @param {Date} date @param {number} now */
+/**
+ * Write how long ago a date was; a distant one as its day.
+ *
+ * @param {Date} date
+ * @param {number} now
+ */
 export function agoText(date, now) {
   const age = now - date.getTime();
   if (age < -AHEAD || age >= WEEK) {
@@ -80,7 +97,11 @@ export function isBlank(user) {
   return INVISIBLE.test(user);
 }
 
-/** Write a name within a sentence: cut, and apart from the direction of the rest. @param {string} user */
+/**
+ * Write a name within a sentence: cut, and apart from the direction of the rest.
+ *
+ * @param {string} user
+ */
 export function nameText(user) {
   if (isBlank(user)) {
     return BLANK;
