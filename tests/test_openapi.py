@@ -119,6 +119,15 @@ async def test_answers_are_as_described(app, monkeypatch):
         await check_answer(await client.post("/newScore", json=posted), "/newScore", "post")
 
 
+async def test_a_request_for_another_host_is_answered_as_described(app):
+    answer = await app.test_client().get("/top5", headers={"Host": "evil.example"})
+    schema = SPEC["components"]["responses"]["Unfit"]["content"]["application/json"]["schema"]
+
+    assert answer.status_code == 421
+    assert response("/top5", "default") == {"$ref": "#/components/responses/Unfit"}
+    check(schema, json.loads(await answer.get_data()))
+
+
 @pytest.mark.parametrize(
     ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live", 5)], ids=str
 )
