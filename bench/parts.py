@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bench import candidates, fanout, latency, restarts, throughput
-from bench.facts import Part
+from bench.facts import Part, Row
 from bench.place import Place
 from bench.plan import Plan
 
@@ -30,17 +30,23 @@ def _variants(place: Place, plan: Plan) -> Part:
     """Our flow and the loop on other games."""
     part = Part([], {})
     for game in plan.variants:
-        part.rows.extend(throughput.run(place, game, candidates.BASE, max(plan.rounds - 1, 1)).rows)
+        part.rows.extend(throughput.run(place, game, candidates.BASE, 1).rows)
     return part
 
 
 def _latency(place: Place, plan: Plan) -> Part:
     part = Part([], {})
+    if plan.warm_up:
+        _run_load(place, plan.warm_up)
     for load in plan.loads:
-        with place.fresh(**load.environment) as (settings, environment):
-            for row in latency.run(settings, environment, load):
-                part.add(row)
+        for row in _run_load(place, load):
+            part.add(row)
     return part
+
+
+def _run_load(place: Place, load: latency.Load) -> list[Row]:
+    with place.fresh(**load.environment) as (settings, environment):
+        return list(latency.run(settings, environment, load))
 
 
 def _restarts(place: Place, plan: Plan) -> Part:
