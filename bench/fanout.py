@@ -1,6 +1,7 @@
-"""Fan-out: one web process, many clients of the board over HTTP/1.1, boards published on Kafka.
+"""Fan-out: many clients of the board over HTTP/1.1, boards published on Kafka.
 
-`python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures once, on a broker of its own.
+`python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures one web process once, on a
+broker of its own; with `--workers N`, so many.
 """
 
 import argparse
@@ -32,19 +33,20 @@ TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
 
-def run(clients: int, updates_per_second: float, seconds: float) -> dict[str, float]:
-    """Connect clients all at once, publish boards, and measure the web process and what arrives.
+def run(
+    clients: int, updates_per_second: float, seconds: float, workers: int = 1
+) -> dict[str, float]:
+    """Connect clients all at once, publish boards, and measure the web app and what arrives.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
     the client's. Clients and server share the machine: each one's CPU is given apart.
     """
     settings = load()
-    topics = await_topics(settings)
-    del topics
+    await_topics(settings)
     (port,) = ports(0)
     boards = _Boards(settings)
     boards.publish()
-    with _serving(port) as web:
+    with _serving(port, workers) as web:
         await_ready(port)
         before = _Usage(web.pid)
         with _watching(port, clients, seconds) as watchers:
@@ -56,6 +58,7 @@ def run(clients: int, updates_per_second: float, seconds: float) -> dict[str, fl
             found = _line(watchers)
     wall = ended.at - settled.at
     return {
+        "workers": workers,
         "clients": clients,
         "updates_per_second": updates_per_second,
         "events_per_second": found["events"] / wall,
@@ -74,14 +77,24 @@ def run(clients: int, updates_per_second: float, seconds: float) -> dict[str, fl
 
 
 class _Usage:
-    """What a process has used: CPU seconds so far, KiB of memory now; and when that was."""
+    """What a process and its children have used: CPU seconds, KiB of memory; and when that was."""
 
     def __init__(self, pid: int) -> None:
-        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        self.cpu_seconds = (int(times[11]) + int(times[12])) / TICKS
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        self.kib = pages * os.sysconf("SC_PAGE_SIZE") / 1024
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        pids = [str(pid), *children]
+        self.cpu_seconds = sum(map(_cpu_seconds, pids))
+        self.kib = sum(map(_kib, pids))
         self.at = time.monotonic()
+
+
+def _cpu_seconds(pid: str) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / TICKS
+
+
+def _kib(pid: str) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 class _Boards:
@@ -110,9 +123,9 @@ class _Boards:
 
 
 @contextmanager
-def _serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _serving(port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
-    processes = start(Candidate("web", "web", []), given)
+    processes = start(Candidate("web", "web", ["--workers", str(workers)]), given)
     try:
         yield processes[0]
     finally:
@@ -140,6 +153,7 @@ def main() -> None:
     parser.add_argument("clients", type=int)
     parser.add_argument("updates_per_second", type=float)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("--workers", type=int, default=1)
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as place, running(Path(place)) as address:
         os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
