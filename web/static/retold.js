@@ -1,12 +1,13 @@
 // The story in words, for those who do not see the plot, and for those who do.
 
 import { rankOf } from "./story.js";
-import { agoText, dateOf, listText, nameText } from "./words.js";
+import { agoText, countText, dateOf, listText, nameText } from "./words.js";
 
 /** @typedef {import("./story.js").Line} Line */
 /** @typedef {{from: number, now: number}} Span */
 
 const SHORT_MS = 60_000; // a story too short to have an "all along"
+const NAMED = 5; // of those who came or went
 const NOTHING = "No scores yet.";
 
 /** Tell who leads since when, who entered and who left. @param {Line[]} lines @param {Span} span */
@@ -15,7 +16,7 @@ export function retell(lines, span) {
   if (!leading.length) {
     return NOTHING;
   }
-  const entered = leading.filter(({ steps }) => steps[0].time > span.from);
+  const entered = leading.filter(({ steps }) => !steps[0].rank);
   const left = lines.filter((line) => !rankOf(line));
   return [leadText(leading[0], span), partText("New", entered), partText("Dropped out", left)]
     .filter(Boolean)
@@ -24,13 +25,18 @@ export function retell(lines, span) {
 
 /** Say for each leader where it stands and where it came from. @param {Line[]} lines */
 export function describe(lines) {
-  const each = lines.filter(rankOf).map((line) => {
-    const [rank, first] = [rankOf(line), line.steps[0].rank];
-    const origin =
-      line.steps.length === 1 ? "all along" : first === rank ? "again" : `from ${first}`;
-    return `${rank} ${nameText(line.user)}, ${origin}`;
-  });
-  return each.length ? `${each.join("; ")}.` : NOTHING;
+  const each = lines.filter(rankOf).map((line) => `${nameText(line.user)}, ${originText(line)}`);
+  return each.length
+    ? `${each.map((words, index) => `${index + 1} ${words}`).join("; ")}.`
+    : NOTHING;
+}
+
+/** @param {Line} line */
+function originText({ steps }) {
+  if (steps.length === 1) {
+    return "all along";
+  }
+  return steps[0].rank ? `at first ${steps[0].rank}` : "new";
 }
 
 /** @param {Line} leader @param {Span} span */
@@ -47,5 +53,8 @@ function leadText({ user, steps }, { from, now }) {
 
 /** @param {string} what @param {Line[]} lines */
 function partText(what, lines) {
-  return lines.length ? `${what}: ${listText(lines.map(({ user }) => nameText(user)))}.` : "";
+  const named = lines.slice(0, NAMED).map(({ user }) => nameText(user));
+  const more = lines.length - named.length;
+  const all = more ? [...named, `${countText(more)} more`] : named;
+  return lines.length ? `${what}: ${listText(all)}.` : "";
 }

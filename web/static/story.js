@@ -9,7 +9,7 @@
 export const SPAN_MS = 10 * 60_000;
 const MOST = 600; // orders that are kept: one a second
 const APART_MS = 1000;
-const LEFT = 5; // users that have left and are still shown, at most
+const LEFT = 20; // users that have left and are still shown, at most
 
 /** Keeps the orders of the last minutes; bounded, whatever comes. */
 export class Story {
@@ -54,11 +54,12 @@ export class Story {
   lines(from) {
     /** @type {Map<string, Step[]>} */
     const ways = new Map();
-    for (const { time, users } of this._since(from)) {
+    const orders = this._since(from);
+    for (const { time, users } of orders) {
       users.forEach((user) => ways.has(user) || ways.set(user, []));
       ways.forEach((steps, user) => addStep(steps, { time, rank: users.indexOf(user) + 1 }));
     }
-    const lines = [...ways].map(([user, steps]) => ({ user, steps }));
+    const lines = [...ways].map(([user, steps]) => ({ user, steps: begin(steps, orders[0].time) }));
     const leading = lines.filter((line) => rankOf(line)).sort((a, b) => rankOf(a) - rankOf(b));
     const left = lines.filter((line) => !rankOf(line)).sort((a, b) => leftAt(b) - leftAt(a));
     return [...leading, ...left.slice(0, LEFT)];
@@ -85,6 +86,11 @@ export function rankOf({ steps }) {
 /** @param {Line} line */
 function leftAt({ steps }) {
   return steps[steps.length - 1].time;
+}
+
+/** Let who came later begin off the board. @param {Step[]} steps @param {number} time */
+function begin(steps, time) {
+  return steps[0].time > time ? [{ time, rank: 0 }, ...steps] : steps;
 }
 
 /** @param {Step[]} steps @param {Step} step */
