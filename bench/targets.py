@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bench.candidates import CACHED, EACH, LOOP, NAIVE, OURS, TUNED, TWO_PROCESSES, TWO_WORKERS
 from bench.facts import Facts
+from bench.tables import cell
 
 FREE_CORES = 4
 
@@ -24,12 +25,12 @@ class Target(NamedTuple):
     def line(self, facts: Facts) -> tuple[str, str, str, str]:
         """Give what it is, the target, the figure, and whether it is reached."""
         unit = f" {self.unit}" if self.unit else ""
-        goal = f"{'≥' if self.is_least else '≤'} {self.limit:,.4g}{unit}"
+        goal = f"{'≥' if self.is_least else '≤'} {cell(self.limit)}{unit}"
         figure = self.figure(facts)
         if figure is None:
             return self.what, goal, "", "not measured"
         is_reached = figure >= self.limit if self.is_least else figure <= self.limit
-        return self.what, goal, f"{figure:,.3g}{unit}", "yes" if is_reached else "**no**"
+        return self.what, goal, f"{cell(float(figure))}{unit}", "yes" if is_reached else "**no**"
 
 
 def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
