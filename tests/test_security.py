@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 
 import pytest
@@ -217,6 +218,62 @@ async def test_a_websocket_is_refused(served):
     )
 
     assert 400 <= status < 500
+
+
+PARTS = [
+    b"GET",
+    b"POST",
+    b" /newScore",
+    b" /live?lastEventId=t:1",
+    b" /static/page.js",
+    b" HTTP/1.1",
+    b"\r\n",
+    b"Host: localhost",
+    b"Transfer-Encoding: chunked",
+    b"Content-Length: 16",
+    b"Content-Type: application/json",
+    b"Expect: 100-continue",
+    b"Upgrade: h2c",
+    b"If-None-Match: *",
+    b"Range: bytes=0-1",
+    b"Last-Event-ID: \xff",
+    b"Prefer: wait=9e99",
+    b"10\r\n",
+    b"\0",
+    b"\xff\xfe",
+    b'{"user":1,"score":',
+]
+
+
+LINES = [
+    b"GET /top5 HTTP/1.1",
+    b"GET / HTTP/1.0",
+    b"POST /newScore HTTP/1.1",
+    b"GET /events HTTP/1.1",
+    b"HEAD /live HTTP/1.1",
+    b"OPTIONS /openapi.json HTTP/1.1",
+    b"GET /static/page.js HTTP/1.1",
+    b"GET /%ff%00?%ff=%zz HTTP/1.1",
+]
+
+
+async def test_no_heap_of_parts_of_requests_is_an_error_of_the_server(monkeypatch):
+    quick(monkeypatch)
+    dice = random.Random(7)
+    heaps = [b"".join(dice.choices(PARTS, k=dice.randint(1, 12))) for _ in range(150)]
+    heaps += [
+        b"\r\n".join([dice.choice(LINES), b"Host: localhost", *dice.sample(PARTS, 3), b"", b"x"])
+        for _ in range(150)
+    ]
+    async with serving(monkeypatch, streams_per_client=0) as served:
+        answers = await asyncio.gather(*[served.say(heap, seconds=3) for heap in heaps])
+        health = await served.ask("/health")
+    statuses = {parse(answer)[0] for answer in answers if answer.startswith(b"HTTP/1.1")}
+
+    assert health[0] == 200
+    assert len(statuses) > 2
+    assert not {status for status in statuses if status >= 500} - {501, 503}
+    assert not any(b"Traceback" in answer for answer in answers)
 
 
 HOSTS = [
