@@ -1,0 +1,80 @@
+"""What the documents name is there: files, settings, modules, recipes, statuses."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conf.settings import DEFAULTS, PREFIX
+from dataflows import stopping
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+MODULE = re.compile(r"python -m ([a-z0-9_.]+)(?: (dataflows\.\w+))?")
+VARIABLE = re.compile(rf"\b{PREFIX}([A-Z0-9_]+)")
+RECIPE = re.compile(r"uv run just ([a-z]+)|`just ([a-z]+)")
+
+
+def matches(pattern):
+    return [
+        pytest.param(document, found, id=f"{document.name}-{found.group()}")
+        for document in DOCUMENTS
+        for found in {
+            found.group(): found for found in pattern.finditer(document.read_text())
+        }.values()
+    ]
+
+
+def anchors(path):
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(("document", "found"), matches(LINK))
+def test_every_link_leads_somewhere(document, found):
+    path = (document.parent / found[1]) if found[1] else document
+
+    assert path.exists()
+    assert found[2] is None or found[2] in anchors(path)
+
+
+@pytest.mark.parametrize(("document", "found"), matches(MODULE))
+def test_every_program_is_there(document, found):
+    for name in filter(None, found.groups()):
+        assert importlib.util.find_spec(name), document
+
+
+@pytest.mark.parametrize(("document", "found"), matches(VARIABLE))
+def test_every_setting_of_the_environment_is_one(document, found):
+    settings = tomllib.loads(DEFAULTS.read_text())
+    for level in found[1].removesuffix("_").lower().split("__"):
+        if level in {"settings", "kafka"}:
+            return
+
+        assert level in settings, document
+        settings = settings[level] if isinstance(settings[level], dict) else {}
+
+
+@pytest.mark.parametrize(("document", "found"), matches(RECIPE))
+def test_every_recipe_is_in_the_justfile(document, found):
+    recipes = re.findall(r"^(\w+)(?: \*\w+)?:", (ROOT / "justfile").read_text(), re.MULTILINE)
+
+    assert (found[1] or found[2]) in recipes, document
+
+
+def test_every_status_of_a_flow_is_explained():
+    table = dict(
+        re.findall(
+            r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE
+        )
+    )
+
+    assert {int(status) for status in table} >= {
+        0,
+        stopping.FAILED,
+        stopping.RESTART,
+        stopping.FENCED,
+    }
