@@ -23,6 +23,12 @@ chaos *arguments:
 bench *arguments:
     python -m bench {{arguments}}
 
+# Look for known faults of the dependencies; needs PyPI's own database, which not every mirror has.
+audit:
+    mkdir -p .local
+    uv export --quiet --no-dev --no-hashes --output-file .local/audited.txt
+    uvx pip-audit --strict --no-deps --disable-pip --requirement .local/audited.txt
+
 # Format everything.
 format:
     ruff format
