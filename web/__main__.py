@@ -6,6 +6,7 @@ itself.
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -18,6 +19,8 @@ from web.server import Server, listen, listen_shared, url
 from web.workers import GIVEN_UP, Workers
 
 log = logging.getLogger(__name__)
+
+COLLECTOR = (10_000, 20, 50)  # objects, then rounds of the younger generation, between collections
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +74,19 @@ async def _serve(
         stopping.set()
 
     app = create_app(settings, given_up=give_up, worker=worker)
+    _spare_the_collector()
     await Server(app, settings.web, app.extensions["leaderboard"].end).serve(sock, stopping)
     return not failures
+
+
+def _spare_the_collector() -> None:
+    """Let Python look for garbage less often, and never at what lasts as long as the process.
+
+    A connect leaves about 150 objects in cycles; by default a quarter of its CPU goes into looking.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
 
 
 def _stopping() -> asyncio.Event:
