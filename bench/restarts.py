@@ -46,7 +46,7 @@ def fill(table: Table) -> None:
     out = producer(table.settings)
     for turn, number in itertools.product(range(2), range(table.users)):
         user = b"player-%d" % number
-        origin = f"{scores.id}/{partition_of(user, scores.partitions)}/0".encode()
+        origin = f"{scores.id}:1/{partition_of(user, scores.partitions)}/0".encode()
         value, headers = b"%d" % (10 * number + turn), [(ORIGIN, origin)]
         produce(out, name, user, value, timestamp=1_764_000_000_000 + number, headers=headers)
     produce(out, scores.name, PLAYER, b"0")

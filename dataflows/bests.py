@@ -10,7 +10,6 @@ from concurrent.futures import Future
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from confluent_kafka import Message
 
 from dataflows.ends import read_to_end
 from dataflows.kafka import Broker, part_names
@@ -20,12 +19,12 @@ from dataflows.messages import (
     BadMessage,
     Origin,
     decode_each,
-    decode_origin,
     decode_scores,
     encode_origin,
     encode_score,
     partition_of,
 )
+from dataflows.origins import note_origins
 from dataflows.writers import BrokenWorld, Writer
 
 log = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         for user, score, time_ms, offset in improvements(
             self._bests.scores, self._counted, candidates
         ):
-            origin = Origin(self._scores.id, candidates.partition, offset)
+            origin = Origin(self._scores.id, candidates.partition, offset, len(self._counted))
             writer.write(
                 topic=self._topic.name,
                 partition=self._partition,
@@ -131,7 +130,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
             if checked < CHECKED_KEYS:
                 checked += self._check_keys(keys[:CHECKED_KEYS])
             self._take(table, keys, [message.value() for message in messages])
-            self._note_origins(messages)
+            note_origins(self._counted, self._scores.id, messages)
         return table
 
     def _check_keys(self, keys: list[bytes]) -> int:
@@ -161,23 +160,6 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
                 table.pop(key, None)
             else:
                 table[key] = score
-
-    def _note_origins(self, messages: list[Message]) -> None:
-        """Note the last origin from each partition of `scores`, looking at as few as possible."""
-        found: dict[int, int] = {}
-        for message in reversed(messages):
-            if len(found) == self._scores.partitions:
-                break
-            origin = _origin(message)
-            if origin is not None and origin.topic_id == self._scores.id:
-                found.setdefault(origin.partition, origin.offset)
-        for partition, offset in found.items():
-            self._counted[partition] = max(offset, self._counted.get(partition, -1))
-
-
-def _origin(message: Message) -> Origin | None:
-    value = dict(message.headers() or ()).get(ORIGIN)
-    return decode_origin(value) if isinstance(value, bytes) else None
 
 
 class Shards(FixedPartitionedSource[tuple[str, None], None]):

@@ -154,16 +154,21 @@ class Rejected(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a best score came from: a message of `scores`, of the topic with that (short) id."""
+    """Where a best score came from: a message of `scores`, of the topic with that (short) id.
+
+    `sources` counts the partitions that had reached its shard, with this one; 0: not told.
+    """
 
     topic_id: str
     partition: int
     offset: int
+    sources: int = 0
 
 
 def encode_origin(origin: Origin) -> bytes:
-    """Write an origin as `id/partition/offset`."""
-    return b"%b/%d/%d" % (origin.topic_id.encode(), origin.partition, origin.offset)
+    """Write an origin as `id:sources/partition/offset`."""
+    topic_id, partition, offset, sources = origin
+    return b"%b:%d/%d/%d" % (topic_id.encode(), sources, partition, offset)
 
 
 def decode_origin(value: bytes) -> Origin:
@@ -173,10 +178,11 @@ def decode_origin(value: bytes) -> Origin:
         BadMessage: It is none.
     """
     try:
-        topic_id, partition, offset = value.decode().rsplit("/", 2)
-        return Origin(topic_id, int(partition), int(offset))
+        where, partition, offset = value.decode().rsplit("/", 2)
+        topic_id, _, sources = where.partition(":")
+        return Origin(topic_id, int(partition), int(offset), int(sources or 0))
     except ValueError as error:
-        msg = f"origin {value!r} is not id/partition/offset"
+        msg = f"origin {value!r} is not id:sources/partition/offset"
         raise BadMessage(msg) from error
 
 

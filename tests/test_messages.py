@@ -128,9 +128,13 @@ def test_murmur2_gives_what_kafkas_java_client_gives(key, hashed):
 
 @given(st.text("ab/_-", min_size=1), st.integers(0, 10_000), st.integers(0, HIGHEST))
 def test_an_origin_is_read_as_it_was_written(topic_id, partition, offset):
-    origin = Origin(topic_id, partition, offset)
+    origin = Origin(topic_id, partition, offset, sources=3)
 
     assert decode_origin(encode_origin(origin)) == origin
+
+
+def test_an_origin_need_not_tell_how_many_partitions_have_reached_its_shard():
+    assert decode_origin(b"id/3/12") == Origin("id", 3, 12, sources=0)
 
 
 @given(st.lists(st.integers(0, HIGHEST), min_size=1))
