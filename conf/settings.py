@@ -26,16 +26,20 @@ DEFAULTS = Path(__file__).with_name("settings.toml")
 PREFIX = "LEADERBOARD_"
 FILE_VARIABLE = f"{PREFIX}SETTINGS"
 
-# What correctness rests on, with the alias that librdkafka has for one of them.
+# What correctness rests on, with the aliases that librdkafka has for some of them.
 RESERVED = frozenset(
     {
         "acks",
         "auto.offset.reset",
         "enable.auto.commit",
+        "enable.gapless.guarantee",
         "enable.idempotence",
         "group.id",
         "isolation.level",
+        "message.send.max.retries",
+        "message.timeout.ms",  # delivery.timeout.ms may be set
         "request.required.acks",
+        "retries",
         "transactional.id",
     }
 )

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-FLUSH_SECONDS = clients.DELIVERY_TIMEOUT_SECONDS + 5
+FLUSH_SECONDS = 0.2  # between looks at errors
 TRANSACTION_SECONDS = 10  # what a dead process leaves open hides what follows for as long
 INIT_SECONDS = 60
 QUEUE_KBYTES = 64 * 1024
@@ -60,22 +61,32 @@ class Flushed(StatefulSinkPartition[Item, None]):
 
 
 class IdempotentWriter:
-    """One producer for many partitions, thread-safe: at least once, in order, or loud.
+    """One producer for many partitions, thread-safe: at least once, in order, no gaps, or loud.
 
-    Every delivery error is kept and raised from then on, so no later flush can hide it.
+    A shard that is restored takes its partition for all that was written up to the last message
+    there, so none may be missing before it. librdkafka alone would leave out a message that timed
+    out or was refused and go on with the next. Here none times out by itself: the writer gives up,
+    after `delivery.timeout.ms`, and after a message that was refused nothing more is written. Every
+    error is kept and raised from then on, so no later flush can hide it.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._failed: list[str] = []
-        properties = {
-            **clients.producer(settings),
+        properties = clients.producer(settings)
+        self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
+        ours = {
+            "delivery.timeout.ms": "0",  # never
+            "retries": str(2**31 - 1),
+            "enable.gapless.guarantee": "true",
             "delivery.report.only.error": True,
             "queue.buffering.max.kbytes": str(QUEUE_KBYTES),
+            "on_delivery": self._remember,
+            "error_cb": _note,
         }
-        self._producer = Producer({**properties, "on_delivery": self._remember})
+        self._producer = Producer({**properties, **ours})
 
     def write(self, **message: Any) -> None:  # noqa: ANN401
-        """Queue a message; waits up to 60 s where the queue (64 MB) is full.
+        """Queue a message; waits as long as for a delivery where the queue (64 MB) is full.
 
         Raises:
             BrokenWorld: It cannot be queued, or one before could not be delivered.
@@ -85,37 +96,48 @@ class IdempotentWriter:
             try:
                 return self._producer.produce(**message)
             except BufferError:
-                deadline = deadline or time.monotonic() + clients.DELIVERY_TIMEOUT_SECONDS
+                deadline = deadline or time.monotonic() + self._timeout_seconds
             except KafkaException as error:
+                self.send()  # an error before this one says more
                 _fail(error.args[0].str(), error)
             if time.monotonic() > deadline:
                 _fail("the producer's queue stays full")
-            self._producer.poll(0.1)
-            self._check()
+            self._serve(self._producer.poll, 0.1)
 
     def send(self) -> None:
         """Look for delivery errors, without waiting; the producer sends by itself."""
-        self._producer.poll(0)
-        self._check()
+        self._serve(self._producer.poll, 0)
 
     def flush(self) -> None:
-        """Wait until the broker has everything, 65 s at most.
+        """Wait until the broker has everything, as long as a delivery may take: 60 s.
 
         Raises:
             BrokenWorld: Something was not delivered, now or ever before.
         """
-        left = self._producer.flush(FLUSH_SECONDS)
-        if left:
-            self._failed.append(f"{left} messages after {FLUSH_SECONDS} s")
-        self._check()
+        deadline = time.monotonic() + self._timeout_seconds
+        while left := self._serve(self._producer.flush, FLUSH_SECONDS):
+            if time.monotonic() > deadline:
+                _fail(f"{left} messages after {self._timeout_seconds:g} s")
 
     def _remember(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._failed) < REMEMBERED_FAILURES:
             self._failed.append(f"{message.topic()}[{message.partition()}]: {error.str()}")
 
-    def _check(self) -> None:
+    def _serve(self, call: Callable[[float], int], seconds: float) -> int:
+        """Let librdkafka report what happened, and raise it."""
+        answer = 0
+        try:
+            answer = call(seconds)
+        except KafkaException as error:  # a fatal one
+            self._failed.append(error.args[0].str())
         if self._failed:
             _fail(f"{self._failed[0]} ({len(self._failed)} failed)")
+        return answer
+
+
+def _note(error: KafkaError) -> None:
+    """Take what librdkafka recovers from; a fatal error is raised besides, but only with this."""
+    log.debug("producer: %s", error.str())
 
 
 def _fail(reason: str, cause: Exception | None = None) -> NoReturn:

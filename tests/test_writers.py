@@ -1,10 +1,17 @@
 """Writers: what the broker did not take is raised, and stays raised."""
 
-import pytest
+import contextlib
 
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from conf import clients
 from conf.settings import load
 from dataflows.topics import await_topics
 from dataflows.writers import BrokenWorld, IdempotentWriter, TransactionalWriter
+from tests import oracle
+from tests.until import until_true
 
 
 @pytest.fixture
@@ -37,6 +44,32 @@ def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
 
     with pytest.raises(BrokenWorld, match="not delivered"):
         writer.flush()
+
+
+def test_nothing_follows_a_message_that_was_refused(settings):
+    topic = settings.topics.scores.name
+    admin = AdminClient(clients.client(settings))
+    admin.create_topics([NewTopic(topic, 1, config={"max.message.bytes": "500"})])[topic].result(10)
+    writer = IdempotentWriter(settings)
+    until_true(lambda: topic in admin.list_topics(timeout=5).topics)
+    writer.write(topic=topic, value=b"1")
+    writer.flush()
+    writer.write(topic=topic, value=b"x" * 1_000)
+
+    with pytest.raises(BrokenWorld, match="too large"):
+        write_on(writer, topic)
+
+    assert [seen.value for seen in oracle.read(settings.bootstrap_servers, topic)] == [b"1"]
+
+
+def write_on(writer, topic):
+    """Write on without a look at errors, until the producer itself refuses."""
+    producer = writer._producer  # noqa: SLF001 - its writer would look
+    with contextlib.suppress(KafkaException):
+        for _ in range(100):
+            producer.produce(topic, b"2")
+            producer.list_topics(topic, 5)  # an answer of the broker is time enough to send
+    writer.flush()
 
 
 def test_a_message_too_large_for_the_producer_is_raised(settings):
