@@ -1,5 +1,7 @@
 """What a shard has counted is found again, whatever was compacted, with few headers looked at."""
 
+from itertools import count
+
 from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,14 +51,15 @@ writes = st.tuples(st.integers(0, 3), st.sampled_from(["now", "now", "now", "old
 )
 def test_the_last_origin_of_each_partition_is_found_over_restarts_and_compaction(runs, users, size):
     log: list[tuple[bytes, Origin | None]] = []
+    offsets = count()
     for run in runs:
         counted = restored(log, size)
-        for partition, topic in run:
-            user = b"%d" % (len(log) % 3 + 4 * (partition % 2))
+        for (partition, topic), offset in zip(run, offsets, strict=False):
+            user = b"%d" % (offset % 3 + 4 * (partition % 2))
             if topic == "now":
-                counted[partition] = len(log)
+                counted[partition] = offset
             sources = len(counted) if topic == "now" else 0
-            log.append((user, Origin(topic, partition, len(log), sources) if topic else None))
+            log.append((user, Origin(topic, partition, offset, sources) if topic else None))
         log = compacted(log, {b"%d" % user for user in users})
     expected: dict[int, int] = {}
     for _, origin in log:
