@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import candidates, growth, latency, plots, report, targets, throughput
+from bench import candidates, growth, latency, plots, report, results, targets, throughput
 from bench import game as games
 from bench.candidates import LOOP, NAIVE, OURS, QUIX
 from bench.facts import Facts, Part
@@ -31,6 +31,17 @@ def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_pat
         each.name for each in everyone
     }
     assert not {LOOP, OURS, NAIVE} & set(part.skipped)
+
+
+def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
+    game = Game(1_000, 50)
+    best = games.expected(game).best
+    with Place(kafka, tmp_path).fresh() as (settings, environment):
+        games.fill(settings, game)
+        wanted = games.Expected(best | {b"player-7": 1}, games.expected(game).improvements)
+        result = results.run(settings, candidates.FLOWS[0], environment, wanted)
+
+    assert result.wrong == f"1 of {len(best)} users wrong"
 
 
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
