@@ -68,14 +68,15 @@ def test_a_newcomer_enters_and_one_who_drops_out_leaves(stage, open_page):
     expect(page.locator("#board tbody tr")).to_have_count(2)
     page.evaluate(
         "window.ghosts = []; new MutationObserver(changes => changes.forEach(change =>"
-        " change.addedNodes.forEach(row => row.inert && ghosts.push(row.textContent))))"
+        " change.addedNodes.forEach(row => row.inert &&"
+        " ghosts.push(row.textContent + getComputedStyle(row).position))))"
         ".observe(document.querySelector('#board tbody'), {childList: true})"
     )
     stage.send("board", board(("ann", 120), ("cid", 9)))
     wait_for(page, "ghosts.length === 1")
     expect(page.locator("#board .ghost")).to_have_count(0)
 
-    assert "bob" in page.evaluate("ghosts[0]")
+    assert re.search("bob.*absolute", page.evaluate("ghosts[0]"))  # it takes no room
     assert [user for _, user, _ in shown(page)] == ["ann", "cid"]
 
 

@@ -25,7 +25,8 @@ export function glide(body, change) {
   for (const row of before.size ? rowsOf(body) : []) {
     const by = (before.get(row) ?? row.offsetTop) - row.offsetTop;
     if (by) {
-      row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], GLIDE);
+      const zIndex = by > 0 ? 1 : 0; // who rises passes over who falls
+      row.animate([{ transform: `translateY(${by}px)`, zIndex }, { zIndex }], GLIDE);
     }
   }
 }
