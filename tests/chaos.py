@@ -1,11 +1,13 @@
 """Break things at random for some minutes: `python -m tests.chaos --minutes 5 --seed 7`.
 
 Players send unique scores, ties and tombstones all the while; flows are killed, paused, stopped,
-restarted with other workers and processes, and the broker is killed. Each round ends with a drain.
+restarted with other workers and processes, and the broker is killed. With `exactly_once` a paused
+flow is also left beside a new one, and must end with status 77. At the end all is drained.
 Ends with LOST=0 WRONG=0 REGRESSED=0, or status 1.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -13,18 +15,24 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conf.settings import load
 from dataflows.topics import await_topics
-from local.kafka import running as broker
+from local.broker import started
 from tests import oracle
 from tests.flows import Flow, Game
+from tests.until import until_true
+
+if TYPE_CHECKING:
+    import subprocess
 
 SHAPES = [((), 1), (("-w", "2"), 1), (("-w", "3"), 1), ((), 2)]
 USERS = 80
-ROUND_SECONDS = 8
+ROUND_SECONDS = 5
+RIGHT_SECONDS = 60
 
 
 class Crowd(threading.Thread):
@@ -57,40 +65,59 @@ class Crowd(threading.Thread):
 class Chaos:
     """A broker, both flows, and what is done to them."""
 
-    def __init__(self, data: Path, seed: int) -> None:
+    def __init__(self, data: Path, seed: int, guarantee: str) -> None:
         self._data = data
+        self._port = 0
+        self._overlaps = guarantee == "exactly_once"
+        self._names = {"LEADERBOARD_GUARANTEE": guarantee}
         self.dice = random.Random(seed)
         self.restarts = 0
         self.longest = 0.0
         self.flows: list[Flow] = []
+        self._old: list[Flow] = []
+        self._brokers = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start_broker(self) -> str:
+        """Start the broker, from the second time on at the same address."""
+        broker = self._brokers.enter_context(started(self._data, self._port, {}))
+        self._port = int(broker.address.rpartition(":")[2])
+        self._process = broker.process
+        return broker.address
 
     def start(self) -> None:
         """Start both flows, the first one in a shape drawn at random."""
         arguments, processes = self.dice.choice(SHAPES)
         print(f"start {arguments} x{processes}", flush=True)
-        self.flows = [Flow("highscores", {}, *arguments, processes=processes), Flow("top5", {})]
+        highscores = Flow("highscores", self._names, *arguments, processes=processes)
+        self.flows = [highscores, Flow("top5", self._names)]
 
     def round(self, game: Game) -> None:
-        """Do one thing to the flows, see them right again, and measure how long that takes."""
+        """Do one thing under load, and measure how long it takes until a board comes again."""
+        before = len(game.read("high_scores"))
+        until_true(lambda: len(game.read("high_scores")) > before, RIGHT_SECONDS)
         time.sleep(self.dice.uniform(0.2, ROUND_SECONDS))
-        actions: list[Callable[[], None]] = [self._kill, self._kill, self._stop, self._pause]
-        action = self.dice.choice(actions)
+        actions = [self._kill, self._kill, self._stop, self._pause, self._bounce]
+        action = self.dice.choice([*actions, *[self._overlap] * 2 * self._overlaps])
         print(action.__name__.strip("_"), flush=True)
-        action()
         began = time.monotonic()
-        self.close()
+        action()
+        if not self._old:
+            close(self.flows)
         self.start()
         self.restarts += 1
-        position = len(game.read("top_5"))
-        deadline = began + 60
-        while len(game.read("top_5")) == position and time.monotonic() < deadline:
-            time.sleep(0.1)
+        position = game.end("top_5")
+        until_true(lambda: game.end("top_5") > position, RIGHT_SECONDS)
         self.longest = max(self.longest, time.monotonic() - began)
+        self._wake()
 
     def close(self) -> None:
         """End what runs."""
-        for flow in self.flows:
-            flow.close()
+        close([*self.flows, *self._old])
+
+    def close_broker(self) -> None:
+        """End the broker."""
+        self._brokers.close()
 
     def _kill(self) -> None:
         for flow in self.dice.sample(self.flows, self.dice.randint(1, 2)):
@@ -98,7 +125,9 @@ class Chaos:
 
     def _stop(self) -> None:
         for flow in self.flows:
-            flow.stop(self.dice.choice([signal.SIGTERM, signal.SIGINT]))
+            flow.send(self.dice.choice([signal.SIGTERM, signal.SIGINT]))
+        for flow in self.flows:
+            flow.wait(15)
 
     def _pause(self) -> None:
         for flow in self.flows:
@@ -106,6 +135,35 @@ class Chaos:
         time.sleep(self.dice.uniform(0.5, 3))
         for flow in self.flows:
             flow.send(signal.SIGCONT)
+
+    def _bounce(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._brokers.close()
+        self.start_broker()
+
+    def _overlap(self) -> None:
+        for flow in self.flows:
+            flow.send(signal.SIGSTOP)
+        self._old = self.flows
+
+    def _wake(self) -> None:
+        """Let the paused flows go on beside the new ones: they must end as fenced."""
+        for flow in self._old:
+            flow.send(signal.SIGCONT)
+        for flow in self._old:
+            statuses = flow.wait(RIGHT_SECONDS)
+            print(f"fenced {flow.name}: {statuses}", flush=True)
+            assert 77 in statuses, flow.said()[-2_000:]
+        close(self._old)
+        self._old = []
+
+
+def close(flows: Iterable[Flow]) -> None:
+    """End flows, whatever they are doing."""
+    for flow in flows:
+        flow.close()
 
 
 def verdict(game: Game) -> tuple[int, int, int]:
@@ -136,33 +194,42 @@ def regressions(actual: dict[bytes, list[oracle.Improvement]]) -> Iterator[bytes
 
 
 def main() -> int:
-    """Run it; status 1 if anything is lost, wrong or went back."""
+    """Run it; status 1 if anything is lost, wrong or went back, or does not go on in time."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1)
+    parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    guarantees = ["at_least_once", "exactly_once"]
+    parser.add_argument("--guarantee", choices=guarantees, default="at_least_once")
     options = parser.parse_args()
+    print(f"seed={options.seed} {options.guarantee}", flush=True)
     with tempfile.TemporaryDirectory() as data:
-        chaos = Chaos(Path(data), options.seed)
-        with broker(Path(data)) as address:
-            os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
-            game = Game(load())
-            await_topics(game.settings)
-            crowd = Crowd(game, options.seed)
-            crowd.start()
-            chaos.start()
-            end = time.monotonic() + 60 * options.minutes
-            try:
-                while time.monotonic() < end:
-                    chaos.round(game)
-                crowd.stopping.set()
-                crowd.join(30)
-                game.drain()
-            finally:
-                chaos.close()
-            lost, wrong, regressed = verdict(game)
+        chaos = Chaos(Path(data), options.seed, options.guarantee)
+        try:
+            os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = chaos.start_broker()
+            lost, wrong, regressed = run(chaos, options.seed, 60 * options.minutes)
+        finally:
+            chaos.close()
+            chaos.close_broker()
     print(f"{chaos.restarts} restarts survived, {chaos.longest:.1f} s at most to the next board")
     print(f"LOST={lost} WRONG={wrong} REGRESSED={regressed} seed={options.seed}")
     return 1 if lost or wrong or regressed else 0
+
+
+def run(chaos: Chaos, seed: int, seconds: float) -> tuple[int, int, int]:
+    """Break things for so long, drain, and count what is wrong."""
+    game = Game(load())
+    await_topics(game.settings)
+    crowd = Crowd(game, seed)
+    crowd.start()
+    chaos.start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        chaos.round(game)
+    assert crowd.is_alive()
+    crowd.stopping.set()
+    crowd.join(90)
+    game.drain()
+    return verdict(game)
 
 
 if __name__ == "__main__":

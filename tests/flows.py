@@ -113,6 +113,15 @@ class Game:
         """Read a topic whole."""
         return oracle.read(self.settings.bootstrap_servers, self.name(kind))
 
+    def end(self, kind: str) -> int:
+        """Give the end of the first partition of a topic."""
+        consumer = Consumer(clients.consumer(self.settings))
+        try:
+            where = TopicPartition(self.name(kind), 0)
+            return int(consumer.get_watermark_offsets(where, 30)[1])
+        finally:
+            consumer.close()
+
     def lag(self) -> int:
         """Count the scores that no committed position has passed."""
         consumer = Consumer(clients.consumer(self.settings))
