@@ -9,6 +9,8 @@ from typing import Any
 from conf.settings import Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
+MESSAGE_BYTES = "message.max.bytes"
+METADATA_MS = "topic.metadata.refresh.interval.ms"  # how often new partitions are looked for
 READ_AHEAD = {
     "queued.max.messages.kbytes": 2 * 1024,  # for each partition: two batches of 10,000
     "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it runs dry
@@ -29,9 +31,15 @@ def producer(settings: Settings) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "linger.ms": 0,  # librdkafka's 5 ms would be waited at each of three topics
         "delivery.timeout.ms": DELIVERY_TIMEOUT_SECONDS * 1000,
+        MESSAGE_BYTES: 2**26,  # the topics have limits of their own
     }
     guarantees = {"enable.idempotence": True, "acks": "all"}
     return _as_text({**ours, **client(settings), **guarantees})
+
+
+def message_bytes(settings: Settings) -> int:
+    """Give the size of a message that a producer takes, at most."""
+    return int(producer(settings)[MESSAGE_BYTES])
 
 
 def consumer(settings: Settings) -> dict[str, Any]:
@@ -42,7 +50,8 @@ def consumer(settings: Settings) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
     }
-    return _as_text({**READ_AHEAD, **client(settings), **guarantees})
+    ours = {**READ_AHEAD, METADATA_MS: 60_000}
+    return _as_text({**ours, **client(settings), **guarantees})
 
 
 def _as_text(properties: Mapping[str, object]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     scores -> highscores -> high-scores -> top5 -> top-5
 
 `leaderboard` has all the rules and `messages` all the wire formats, both pure. `topics` makes sure
-of the topics, `kafka` and `ends` read their partitions, `writers` writes them, `stopping` ends a
-flow cleanly. `highscores` and `top5` are the flows: `python -m bytewax.run dataflows.highscores`.
+of the topics, `watching` sees that they stay, `kafka` and `ends` read their partitions, `writers`
+writes them, `stopping` ends a flow cleanly. `highscores` and `top5` are the flows:
+`python -m bytewax.run dataflows.highscores`.
 """

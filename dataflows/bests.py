@@ -7,6 +7,7 @@ that it writes only what is news there. One owner for a shard's table and for it
 import logging
 import time
 from concurrent.futures import Future
+from itertools import islice
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -29,7 +30,7 @@ from dataflows.writers import BrokenWorld, Writer
 
 log = logging.getLogger(__name__)
 
-CHECKED_KEYS = 1_000  # of each partition, for the partition they stand in
+CHECKED_KEYS = 500  # the first and the last: re-keying works its way from first to last
 
 
 class HighScores(FixedPartitionedSink[Candidates | None, None]):
@@ -123,17 +124,15 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
 
     def _read_table(self) -> dict[bytes, int]:
         table: dict[bytes, int] = {}
-        checked = 0
         settings, stopping = self._broker.settings, self._broker.stopping
         for messages in read_to_end(settings, self._topic.name, self._partition, stopping):
             keys = [message.key() or b"" for message in messages]
-            if checked < CHECKED_KEYS:
-                checked += self._check_keys(keys[:CHECKED_KEYS])
             self._take(table, keys, [message.value() for message in messages])
             note_origins(self._counted, self._scores.id, messages)
+        self._check_keys([*islice(table, CHECKED_KEYS), *islice(reversed(table), CHECKED_KEYS)])
         return table
 
-    def _check_keys(self, keys: list[bytes]) -> int:
+    def _check_keys(self, keys: list[bytes]) -> None:
         """Refuse a table with keys in partitions that are not theirs."""
         for key in keys:
             if partition_of(key, self._topic.partitions) != self._partition:
@@ -144,7 +143,6 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
                 )
                 log.critical("%s", msg)
                 raise BrokenWorld(msg)
-        return len(keys)
 
     def _take(self, table: dict[bytes, int], keys: list[bytes], values: list[bytes | None]) -> None:
         scores = decode_scores(values, self._form)

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from conf.settings import Settings
 from dataflows.stopping import FAILED, Stopping, leave
 from dataflows.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
+from dataflows.watching import Watch
 from dataflows.writers import BrokenWorld, IdempotentWriter, TransactionalWriter, Writer
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class Broker:
             if not self._topics:
                 self._topics = self._await_topics()
         return self._topics[kind]
+
+    def watch(self) -> Watch:
+        """Watch all topics of this flow; it is for one of the sources."""
+        return Watch(self.settings, map(self.topic, self._kinds), self.stopping)
 
     def writer(self) -> Writer:
         """Give the writer that all sinks of this process share: at least once."""

@@ -6,6 +6,7 @@ import time
 from bytewax.outputs import FixedPartitionedSink
 from prometheus_client import Counter
 
+from conf import clients
 from dataflows.kafka import Broker, part_names
 from dataflows.messages import Rejected
 from dataflows.writers import Flushed
@@ -44,7 +45,8 @@ class RejectsPartition(Flushed[Rejected]):
         self._partition = partition
         self._topic = broker.topic("rejected")
         self._origin = broker.topic("scores").name
-        self._room = int(self._topic.config["max.message.bytes"]) - ENVELOPE_BYTES
+        limit = int(self._topic.config["max.message.bytes"])
+        self._room = min(limit, clients.message_bytes(broker.settings)) - ENVELOPE_BYTES
 
     def write_batch(self, values: list[Rejected]) -> None:
         """Write, count and log messages that could not be read."""

@@ -22,15 +22,12 @@ from confluent_kafka import (
 
 from conf import clients
 from dataflows.kafka import Broker, Pace, assign, consume, insist, part_names
-from dataflows.stopping import RESTART
-from dataflows.topics import Topic
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets a group without commits after days
 COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
-METADATA_SECONDS = 60
 
 
 class Batch(NamedTuple):
@@ -65,6 +62,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
     def __init__(self, broker: Broker, partition: int) -> None:
         self._stopping = broker.stopping
         self._topic = broker.topic("scores")
+        self._table = broker.topic("high_scores")
         self._partition = partition
         properties = {**clients.consumer(broker.settings), "on_commit": self._note_commit}
         self._consumer = Consumer(properties)
@@ -74,7 +72,8 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._pace = Pace()
         self._epoch = 0
         self._is_due = False
-        self._commit_at = self._metadata_at = time.monotonic()
+        self._commit_at = time.monotonic()
+        self._watch = None if partition else broker.watch()
         self._drain_until: float | None = None
 
     def next_batch(self) -> list[Batch]:
@@ -88,7 +87,8 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         if self._stopping():
             return self._drain()
         self._commit()
-        self._watch_partitions()
+        if self._watch:
+            self._watch.look()
         messages, _ = consume(self._consumer)
         self._pace.saw(messages)
         if not messages:
@@ -112,10 +112,11 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._consumer.close()
 
     def _at(self, offset: int) -> TopicPartition:
-        return TopicPartition(self._topic.name, self._partition, offset, metadata=self._topic.id)
+        ids = f"{self._topic.id}:{self._table.id}"
+        return TopicPartition(self._topic.name, self._partition, offset, metadata=ids)
 
     def _committed_position(self) -> int:
-        """Give the committed position, or the beginning where there is none for this topic."""
+        """Give the committed position, or the beginning where there is none for these topics."""
         asked = [self._at(0)]
         (found,) = insist(
             lambda: self._consumer.committed(asked, timeout=COMMITTED_SECONDS),
@@ -124,9 +125,11 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         if found.offset < 0:
             log.info("%s has no committed position: reading it from its beginning", self._name)
             return OFFSET_BEGINNING
-        if found.metadata and found.metadata != self._topic.id:
-            log.warning("%s was made anew: reading it from its beginning", self._name)
-            return OFFSET_BEGINNING
+        ids = (found.metadata or "").split(":")  # without any it is trusted: another tool set it
+        for topic, topic_id in zip((self._topic, self._table), ids, strict=False):
+            if topic_id not in {"", topic.id}:
+                log.warning("%s was made anew: reading %s from its start", topic.name, self._name)
+                return OFFSET_BEGINNING
         return int(found.offset)
 
     @property
@@ -163,22 +166,3 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         except KafkaException as error:
             log.warning("%s: last position not committed: %s", self._name, error.args[0].str())
         raise StopIteration
-
-    def _watch_partitions(self) -> None:
-        """Ask for a restart where the topic has got more partitions; looks once a minute."""
-        if self._partition or time.monotonic() < self._metadata_at:
-            return
-        self._metadata_at = time.monotonic() + METADATA_SECONDS
-        partitions = _partitions(self._consumer, self._topic)
-        if partitions != self._topic.partitions:
-            reason = f"{self._topic.name} has {partitions} partitions now: start the flow again"
-            self._stopping.ask(reason, RESTART)
-
-
-def _partitions(consumer: Consumer, topic: Topic) -> int:
-    try:
-        found = consumer.list_topics(topic.name, timeout=1).topics[topic.name]
-    except KafkaException as error:
-        log.debug("no metadata of %s: %s", topic.name, error.args[0].str())
-        return topic.partitions
-    return len(found.partitions) or topic.partitions

@@ -54,6 +54,7 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
         assign(self._consumer, start)
         self._level: Level | None = Level(self._consumer, start)
         self._pace = Pace()
+        self._watch = None if partition else broker.watch()
 
     def next_batch(self) -> list[Tail]:
         """Take what is there.
@@ -65,6 +66,8 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
         self._stopping.start()
         if self._stopping():
             raise StopIteration
+        if self._watch:
+            self._watch.look()
         messages, end = consume(self._consumer)
         self._pace.saw(messages)
         if self._level is not None:

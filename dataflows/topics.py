@@ -166,11 +166,11 @@ def _describe(admin: AdminClient, settings: Settings, kinds: Collection[str]) ->
         topic = described[name].result(2 * REQUEST_SECONDS)
         config = configs[resources[name]].result(2 * REQUEST_SECONDS)
         values = {key: entry.value for key, entry in config.items()}
-        found[kind] = Topic(name, _short_id(topic.topic_id), len(topic.partitions), values)
+        found[kind] = Topic(name, short_id(topic.topic_id), len(topic.partitions), values)
     return found
 
 
-def _short_id(topic_id: object) -> str:
+def short_id(topic_id: object) -> str:
     """Shorten a topic's id to 8 characters, 48 random bits, written as Kafka's own tools do."""
     return str(topic_id)[:8].replace("/", "_").replace("+", "-")
 

@@ -10,6 +10,7 @@ import pytest
 
 from local import jars
 from local.kafka import running
+from tests.flows import Game, open_game
 from tests.theatre import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
@@ -86,3 +87,10 @@ def names_of_its_own(kafka: str) -> Mapping[str, str]:
         "LEADERBOARD_TOPICS__TOP_5__NAME": f"top-5-{suffix}",
         "LEADERBOARD_TOPICS__REJECTED__NAME": f"scores-rejected-{suffix}",
     }
+
+
+@pytest.fixture
+def game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Game]:
+    """Give these topics, which are there."""
+    with contextlib.closing(open_game(names, monkeypatch)) as opened:
+        yield opened

@@ -1,4 +1,4 @@
-"""Real processes for tests: both flows, started, watched, signalled, and always cleaned up."""
+"""Real processes for tests: flows and the web app, watched, signalled, and always cleaned up."""
 
 import contextlib
 import os
@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from conf import clients
-from conf.settings import Settings
+from conf.settings import Settings, load
+from dataflows.topics import await_topics
 from local.claims import ports
 from tests import oracle
 from tests.until import until_true
@@ -21,21 +23,31 @@ DRAIN_SECONDS = 60
 
 
 class Flow:
-    """The processes of one flow: one, or a cluster."""
+    """The processes of one flow: one, or a cluster; or the web app.
 
-    def __init__(self, name: str, names: Mapping[str, str], *arguments: str, processes: int = 1):
+    `halt` is a moment of `tests.halting` with its number and signal: "committing 2 SIGKILL".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        names: Mapping[str, str],
+        *arguments: str,
+        processes: int = 1,
+        halt: str = "",
+    ):
         self.name = name
         self._log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log")  # noqa: SIM115
-        command = [sys.executable, "-m", "bytewax.run", f"dataflows.{name}", "-s", "1", *arguments]
-        cluster = _cluster(processes)
+        module = "tests.halting" if halt else f"dataflows.{name}"
+        command = ["web"] if name == "web" else ["bytewax.run", module, "-s", "1", *arguments]
         self.processes = [
             subprocess.Popen(
-                [*command, *each],
-                env={**os.environ, **names},
+                [sys.executable, "-m", *command, *each],
+                env={**os.environ, **names, "HALT": f"{halt} {name}"},
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
             )
-            for each in cluster
+            for each in _cluster(processes)
         ]
 
     def send(self, number: signal.Signals) -> None:
@@ -46,6 +58,24 @@ class Flow:
     def wait(self, seconds: float = 10) -> list[int]:
         """Wait for the end of all processes and give their statuses."""
         return [process.wait(seconds) for process in self.processes]
+
+    def await_pause(self, seconds: float = 30) -> None:
+        """Wait until the (first) process has stopped by SIGSTOP; see `is_paused`."""
+        until_true(self.is_paused, seconds)
+
+    def is_paused(self) -> bool:
+        """Tell whether the (first) process has stopped by SIGSTOP; it is an error if it ends."""
+        seen = os.waitid(
+            os.P_PID,
+            self.processes[0].pid,
+            os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT,
+        )
+        assert seen is None or seen.si_code == os.CLD_STOPPED, self.said()
+        return seen is not None
+
+    def resume(self) -> None:
+        """Let a paused flow go on."""
+        self.send(signal.SIGCONT)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> list[int]:
         """End it cleanly, within five seconds."""
@@ -68,8 +98,18 @@ class Flow:
                 process.kill()
                 process.wait()
         if sys.exc_info()[0] is not None:
-            print(f"--- {self.name}", self.said()[-4_000:], sep="\n")
+            lines = [line for line in self.said().splitlines() if not line.startswith("%")]
+            print(f"--- {self.name}", *lines[-40:], sep="\n")
         self._log.close()
+
+
+def open_game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> "Game":
+    """Give the game of these names; its topics are there, and it is what settings read here say."""
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    await_topics(settings)
+    return Game(settings)
 
 
 def _cluster(processes: int) -> Sequence[Sequence[str]]:
@@ -98,20 +138,32 @@ class Game:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._producer = Producer(clients.producer(settings))
+        self._consumer = Consumer(clients.consumer(settings))
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
 
     def name(self, kind: str) -> str:
         """Give the name of a topic by its kind."""
         return str(getattr(self.settings.topics, kind).name)
 
-    def send(self, *messages: tuple[str | bytes | None, bytes | None], timestamp: int = 0) -> None:
+    def send(
+        self,
+        *messages: tuple[str | bytes | None, bytes | None],
+        timestamp: int = 0,
+        partition: int = -1,
+    ) -> None:
         """Send users and values to `scores`, made now or then; wait until the broker has them."""
         for key, value in messages:
-            self._producer.produce(self.name("scores"), value, key, timestamp=timestamp)
-        assert self._producer.flush(30) == 0
+            self._producer.produce(
+                self.name("scores"), value, key, partition=partition, timestamp=timestamp
+            )
+        assert self._producer.flush(60) == 0
 
-    def read(self, kind: str) -> list[oracle.Seen]:
+    def read(self, kind: str, isolation: str = "read_committed") -> list[oracle.Seen]:
         """Read a topic whole."""
-        return oracle.read(self.settings.bootstrap_servers, self.name(kind))
+        return oracle.read(self.settings.bootstrap_servers, self.name(kind), isolation)
 
     def end(self, kind: str) -> int:
         """Give the end of the first partition of a topic."""
@@ -124,24 +176,35 @@ class Game:
 
     def lag(self) -> int:
         """Count the scores that no committed position has passed."""
-        consumer = Consumer(clients.consumer(self.settings))
-        try:
-            name = self.name("scores")
-            asked = [
-                TopicPartition(name, each)
-                for each in consumer.list_topics(name, 10).topics[name].partitions
-            ]
-            return sum(
-                consumer.get_watermark_offsets(each, 10)[1] - max(each.offset, 0)
-                for each in consumer.committed(asked, 30)
-            )
-        finally:
-            consumer.close()
+        committed = self._committed()
+        bounds = [self._consumer.get_watermark_offsets(each, 10) for each in committed]
+        return sum(
+            end - max(low, each.offset) for each, (low, end) in zip(committed, bounds, strict=True)
+        )
 
     def drain(self, out: str = "json", seconds: float = DRAIN_SECONDS) -> None:
         """Wait until everything is counted and the board is the one of the last score."""
         until_true(lambda: self.lag() == 0, seconds)
         until_true(lambda: self._is_level(out), seconds)
+
+    def end(self, kind: str) -> int:
+        """Count the offsets of a topic that are taken."""
+        name = self.name(kind)
+        return sum(
+            self._consumer.get_watermark_offsets(TopicPartition(name, each), 10)[1]
+            for each in self._consumer.list_topics(name, 10).topics[name].partitions
+        )
+
+    def uncommitted(self) -> int:
+        """Count the messages of `high-scores` whose scores a restart reads again."""
+        committed = {each.partition: each.offset for each in self._committed()}
+        origins = [seen.headers["origin"].decode().split("/") for seen in self.read("high_scores")]
+        return sum(int(offset) >= committed[int(each)] for _, each, offset in origins)
+
+    def _committed(self) -> list[TopicPartition]:
+        name = self.name("scores")
+        partitions = self._consumer.list_topics(name, 10).topics[name].partitions
+        return self._consumer.committed([TopicPartition(name, each) for each in partitions], 30)
 
     def _is_level(self, out: str) -> bool:
         boards = self.read("top_5")

@@ -5,6 +5,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -31,7 +32,7 @@ class Improvement(NamedTuple):
     origin: tuple[int, int]
 
 
-def read(address: str, topic: str) -> list[Seen]:
+def read(address: str, topic: str, isolation: str = "read_committed") -> list[Seen]:
     """Read a topic, by partition and offset, to where it ends now.
 
     An end is an event only where nothing comes; a partition that is written all the time has none.
@@ -41,6 +42,7 @@ def read(address: str, topic: str) -> list[Seen]:
             "bootstrap.servers": address,
             "group.id": "oracle",
             "enable.auto.commit": False,
+            "isolation.level": isolation,
             "enable.partition.eof": True,
         }
     )
@@ -175,12 +177,23 @@ def shown(document: bytes) -> dict[str, Any]:
     return {"rows": found["rows"], "players": found["players"]}
 
 
+def table(found: Mapping[bytes, list[Improvement]]) -> Standings:
+    """Give each user's last best."""
+    lasts = {user: each[-1] for user, each in found.items()}
+    return {user: (each.score, each.time) for user, each in lasts.items() if each.score is not None}
+
+
+def standings(high_scores: Iterable[Seen], form: str = "json") -> Standings:
+    """Give each user's last best as it stands in any partition of `high-scores`."""
+    tables: dict[int, Standings] = defaultdict(dict)
+    for seen in high_scores:
+        apply(tables[seen.partition], seen, form)
+    return {user: best for each in tables.values() for user, best in each.items()}
+
+
 def final(high_scores: Iterable[Seen], form: str = "json") -> dict[str, Any]:
     """Give the board after all of `high-scores`."""
-    table: Standings = {}
-    for seen in high_scores:
-        apply(table, seen, form)
-    return board(table)
+    return board(standings(high_scores, form))
 
 
 def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json") -> None:
@@ -192,6 +205,7 @@ def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json"
     ahead: dict[int, Seen | None] = {each: next(seens, None) for each, seens in rest.items()}
     table: Standings = {}
     last: list[int] = []
+    published = b""
     updated = 0
     for document in boards:
         positions = _positions(document)
@@ -201,6 +215,8 @@ def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json"
                 apply(table, seen, form)
         assert shown(document.value or b"") == board(table), document.offset
         assert json.loads(document.value or b"")["updated"] >= updated
+        assert document.value != published, document.offset
+        published = document.value or b""
         last, updated = positions, json.loads(document.value or b"")["updated"]
 
 
@@ -217,6 +233,23 @@ def _until(
     while (seen := ahead[partition]) is not None and seen.offset < position:
         yield seen
         ahead[partition] = next(rest[partition], None)
+
+
+def check_so_far(high_scores: list[Seen], scores: list[Seen], form: str = "json") -> None:
+    """See that `high-scores` holds the first improvements of each user, none of them twice."""
+    expected = improvements(scores, form)
+    for user, found in written(high_scores, form).items():
+        assert found == expected[user][: len(found)], user
+
+
+def regressions(high_scores: Iterable[Seen], form: str = "json") -> list[bytes]:
+    """Give the users whose best did not go up, once for each time."""
+    return [
+        user
+        for user, found in written(high_scores, form).items()
+        for last, each in pairwise(found)
+        if last.score is not None and each.score is not None and each.score <= last.score
+    ]
 
 
 def check(read_topic: Callable[[str], list[Seen]], form: str = "json", out: str = "json") -> None:

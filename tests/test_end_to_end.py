@@ -1,13 +1,10 @@
 """From a score in Kafka to the bytes of an event stream, with every part as its own process."""
 
 import httpx
-import pytest
 from httpx_sse import connect_sse
 
-from conf.settings import load
-from dataflows.topics import await_topics
 from tests import oracle
-from tests.flows import Game, running
+from tests.flows import running
 from tests.until import until_true
 from tests.webs import web
 
@@ -19,15 +16,6 @@ def events(address, path, count):
     with httpx.Client(timeout=10) as client, connect_sse(client, "GET", address + path) as source:
         stream = (event for event in source.iter_sse() if event.data)  # the first is `retry`
         return [next(stream) for _ in range(count)]
-
-
-@pytest.fixture
-def game(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
-    await_topics(settings)
-    return Game(settings)
 
 
 def test_the_stream_sends_the_bytes_of_the_board_and_scores_stay_exact(names, game):

@@ -21,15 +21,6 @@ BAD = [b"", b"1.0", b"1e2", b'"120"', b"true", b"01", b"9223372036854775808", b'
 GOOD = [b"-0", b'{"score":77}', b'{"score":"x","score":78}', b" 79 ", b"-9223372036854775808"]
 
 
-@pytest.fixture
-def game(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
-    await_topics(settings)
-    return Game(settings)
-
-
 def crowd(seed, count, users=40):
     """Make a stream of ties, improvements, tombstones and bad messages."""
     dice = random.Random(seed)

@@ -1,0 +1,67 @@
+"""What nobody should send: all of it is kept apart with its origin, and the good is counted."""
+
+import random
+from pathlib import Path
+
+from tests import oracle
+from tests.flows import running
+from tests.load import some
+
+BYTES = [b'{"score":', b"}", b"[", b"]", b",", b"1", b"-", b"0", b"9" * 19, b'"', b"\xff", b" "]
+MEGABYTE = 2**20  # what a topic takes, with everything around it
+
+
+def noise(seed, count):
+    """Make keys and values that look a little like good ones, or do by chance."""
+    dice = random.Random(seed)
+    for _ in range(count):
+        user = dice.choice(["ann", "bob", b"\xff", b"", None, "y" * 4_097, dice.randbytes(3)])
+        pieces = b"".join(dice.choices(BYTES, k=dice.randrange(5)))
+        yield user, dice.choice([pieces, pieces, dice.randbytes(dice.randrange(9)), None])
+
+
+def mixed(*streams):
+    """Shuffle streams into one, each in its own order."""
+    dice = random.Random(1)
+    rest = [list(stream) for stream in streams]
+    while rest := [stream for stream in rest if stream]:
+        yield dice.choice(rest).pop(0)
+
+
+def test_a_fuzzed_stream_is_told_apart_to_the_last_message(names, game):
+    with running(names) as flows:
+        game.send(*mixed(noise(1, 1_500), some(1, 500), [("z", b" 7 "), ("z", b"8\n")]))
+        game.drain()
+        stops = [flow.stop() for flow in flows]
+
+    assert stops == [[0], [0]]
+    assert len(game.read("rejected")) > 500
+    oracle.check(game.read)
+
+
+def test_messages_near_the_size_limit_do_not_grow_the_process(names, game):
+    nearly = MEGABYTE - 100
+    huge = [
+        ("ann", b"1" * nearly),
+        ("ann", b"[" * nearly),
+        ("ann", b'{"score":5,"x":"%b"}' % (b"x" * (nearly - 20))),
+        ("k" * nearly, b"5"),
+    ]
+    with running(names) as (highscores, _):
+        game.send(*some(1, 500), *huge * 8)
+        game.drain()
+        before = peak_bytes(highscores)
+        for wave in range(2, 32):
+            game.send(*huge, *some(wave, 10))
+        game.drain()
+        grown = peak_bytes(highscores) - before
+
+    assert grown < 64 * MEGABYTE  # of 120: what waits to be sent may take as much
+    oracle.check(game.read)
+
+
+def peak_bytes(flow):
+    """Give the most memory that a process has held (Linux)."""
+    status = Path(f"/proc/{flow.processes[0].pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,126 @@
+"""A topic is deleted, or refuses a message: loud, and right again once it is mended."""
+
+import contextlib
+import signal
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
+
+from conf import clients
+from dataflows.topics import await_topics
+from tests import oracle
+from tests.flows import Flow, running
+from tests.load import some
+from tests.until import until_true
+
+SOON = {  # what a minute's patience is for, in seconds
+    "LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 3000, "topic.metadata.refresh.interval.ms": 500,'
+    ' "topic.metadata.propagation.max.ms": 1000}'
+}
+
+
+@pytest.fixture
+def admin(game):
+    return AdminClient(clients.client(game.settings))
+
+
+def delete(admin, *names):
+    for future in admin.delete_topics(list(names)).values():
+        future.result(10)
+    until_true(lambda: not set(names) & set(admin.list_topics(timeout=5).topics))
+
+
+def configure(admin, name, key, value):
+    entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(10)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("highscores", "scores"),
+        ("highscores", "high_scores"),
+        ("highscores", "rejected"),
+        ("top5", "high_scores"),
+        ("top5", "top_5"),
+    ],
+)
+def test_a_topic_deleted_under_a_running_flow_ends_it_loudly(names, game, admin, name, kind):
+    with contextlib.closing(Flow(name, {**names, **SOON})) as flow:
+        game.send(*some(1, 300), ("ann", b"bad"))
+        until_true(lambda: game.lag() == 0 or game.end("top_5"), 30)
+        delete(admin, game.name(kind))
+        statuses = flow.wait(30)
+        said = flow.said()
+
+    assert statuses == [1]
+    assert f"{game.name(kind)} is gone: was it deleted?" in said
+
+
+@pytest.mark.parametrize(("name", "kind"), [("highscores", "scores"), ("top5", "high_scores")])
+def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, admin, name, kind):
+    with contextlib.closing(Flow(name, {**names, **SOON})) as flow:
+        game.send(*some(1, 300))
+        until_true(lambda: game.lag() == 0 or game.end("top_5"), 30)
+        flow.send(signal.SIGSTOP)
+        delete(admin, game.name(kind))
+        await_topics(game.settings)
+        flow.resume()
+        statuses = flow.wait(30)
+        said = flow.said()
+
+    assert statuses == [75]
+    assert f"{game.name(kind)} was made anew: start the flow again" in said
+
+
+def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
+    with running(names):
+        game.send(*some(1, 300))
+        game.drain()
+    delete(admin, game.name("high_scores"), game.name("top_5"))
+    await_topics(game.settings)
+    with running(names) as (highscores, _):
+        game.send(*some(2, 300))
+        game.drain()
+        said = highscores.said()
+
+    assert f"{game.name('high_scores')} was made anew" in said
+    oracle.check(game.read)
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ("x" * 1_000, "max.message.bytes", "300", "1000000"),
+        ("ann", "message.timestamp.before.max.ms", "3600000", str(2**63 - 1)),
+    ],
+    ids=["too large", "out of range"],
+)
+def test_a_message_that_a_topic_refuses_ends_the_flow_until_that_is_mended(
+    names, game, admin, guarantee, refusal
+):
+    given = {**names, **SOON, "LEADERBOARD_GUARANTEE": guarantee}
+    user, limit, refusing, mended = refusal
+    configure(admin, game.name("high_scores"), limit, refusing)
+    game.send(*some(1, 100))
+    game.send((user, b"5"), timestamp=1_000)
+    game.send(*some(2, 100))
+    with contextlib.closing(Flow("highscores", given)) as flow:
+        statuses = flow.wait(30)
+        said = flow.said()
+    configure(admin, game.name("high_scores"), limit, mended)
+    with running(given):
+        game.drain()
+
+    assert statuses == [1]
+    assert "not delivered" in said
+    assert game.name("high_scores") in said
+    oracle.check(game.read)
