@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from conf import clients
 from conf.settings import Settings, load
+from dataflows.kafka import insist
 from dataflows.topics import await_topics
 from local.claims import ports
 from tests import oracle
@@ -165,19 +166,10 @@ class Game:
         """Read a topic whole."""
         return oracle.read(self.settings.bootstrap_servers, self.name(kind), isolation)
 
-    def end(self, kind: str) -> int:
-        """Give the end of the first partition of a topic."""
-        consumer = Consumer(clients.consumer(self.settings))
-        try:
-            where = TopicPartition(self.name(kind), 0)
-            return int(consumer.get_watermark_offsets(where, 30)[1])
-        finally:
-            consumer.close()
-
     def lag(self) -> int:
         """Count the scores that no committed position has passed."""
         committed = self._committed()
-        bounds = [self._consumer.get_watermark_offsets(each, 10) for each in committed]
+        bounds = [self._bounds(each) for each in committed]
         return sum(
             end - max(low, each.offset) for each, (low, end) in zip(committed, bounds, strict=True)
         )
@@ -190,10 +182,13 @@ class Game:
     def end(self, kind: str) -> int:
         """Count the offsets of a topic that are taken."""
         name = self.name(kind)
-        return sum(
-            self._consumer.get_watermark_offsets(TopicPartition(name, each), 10)[1]
-            for each in self._consumer.list_topics(name, 10).topics[name].partitions
-        )
+        partitions = self._consumer.list_topics(name, 10).topics[name].partitions
+        return sum(self._bounds(TopicPartition(name, each))[1] for each in partitions)
+
+    def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
+        """Give the first offset and the end; a topic that is new has no leader at first."""
+        ask = self._consumer.get_watermark_offsets
+        return insist(lambda: ask(partition, 10), f"bounds of {partition.topic}")
 
     def uncommitted(self) -> int:
         """Count the messages of `high-scores` whose scores a restart reads again."""

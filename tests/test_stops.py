@@ -1,0 +1,75 @@
+"""SIGTERM, SIGINT, SIGSTOP, and a cluster that loses one of its processes."""
+
+import signal
+import time
+
+import pytest
+
+from tests import oracle
+from tests.flows import running
+from tests.load import load, some
+from tests.until import until_true
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_under_load_is_clean_in_any_shape(names, game, number):
+    with load(game):
+        for arguments, processes in [((), 1), (("-w", "2"), 1), ((), 2)]:
+            before = game.end("high_scores")
+            with running(names, *arguments, processes=processes) as flows:
+                until_true(lambda: game.end("high_scores") > before + 100, 30)  # noqa: B023
+                statuses = [flow.stop(number) for flow in flows]
+
+                assert statuses == [[0] * processes, [0]], arguments
+                assert "Traceback" not in "".join(flow.said() for flow in flows)
+    with running(names):
+        game.drain()
+
+    oracle.check(game.read)
+
+
+def test_a_signal_to_one_process_of_a_cluster_ends_all(names, game):
+    game.send(*some(1, 500))
+    with running(names, processes=2) as (highscores, _):
+        until_true(lambda: game.lag() == 0, 30)
+        highscores.processes[0].send_signal(signal.SIGINT)
+        statuses = highscores.wait(15)
+    game.send(*some(2, 500))
+    with running(names):
+        game.drain()
+
+    assert statuses[0] == 1
+    assert statuses[1] != 0
+    oracle.check(game.read)
+
+
+def test_one_process_of_a_cluster_killed_ends_all_and_a_restart_goes_on(names, game):
+    with running(names, processes=2) as (highscores, _), load(game):
+        until_true(lambda: game.end("high_scores") > 100, 30)
+        highscores.processes[1].kill()
+        statuses = highscores.wait(10)
+        replayed = game.uncommitted()
+    with running(names, processes=2):
+        game.send(*some(2, 500))
+        game.drain()
+
+    assert statuses == [1, -9]
+    assert replayed > 0
+    oracle.check(game.read)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_one_process_of_a_cluster_that_was_paused_goes_on(names, game, seconds):
+    with running(names, processes=2) as (highscores, _), load(game):
+        until_true(lambda: game.end("high_scores") > 100, 30)
+        highscores.processes[1].send_signal(signal.SIGSTOP)
+        time.sleep(seconds)  # the length of the pause is what is tried here
+        behind = game.lag()
+        highscores.processes[1].send_signal(signal.SIGCONT)
+        until_true(lambda: game.lag() < behind / 2, 30)
+        statuses = highscores.stop()
+    with running(names):
+        game.drain()
+
+    assert statuses == [0, 0]
+    oracle.check(game.read)
