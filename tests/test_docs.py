@@ -78,3 +78,19 @@ def test_every_status_of_a_flow_is_explained():
         stopping.RESTART,
         stopping.FENCED,
     }
+
+
+PROMISES = re.findall(r"^- (?!\*\*)(.+)$", (ROOT / "docs/guarantees.md").read_text(), re.MULTILINE)
+TESTS = {
+    name
+    for path in (ROOT / "tests").glob("test_*.py")
+    for name in re.findall(r"def (test_\w+)", path.read_text())
+}
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_every_promise_names_its_tests(promise):
+    named = set(re.findall(r"`(test_\w+)`", promise))
+
+    assert named
+    assert named <= TESTS
