@@ -18,7 +18,7 @@ def test_a_cluster_that_is_stopped_while_it_starts_ends_cleanly(names, monkeypat
     await_topics(load())
     flow = Flow("highscores", names, processes=2)
     try:
-        until_true(lambda: said in flow.said(), 15)
+        until_true(lambda: said in flow.said(), 60)
         statuses = flow.stop(number)
 
         assert statuses == [0, 0]
