@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -111,6 +112,13 @@ class Topics(_Frozen):
     top_5: Topic
     rejected: Rejected
 
+    @model_validator(mode="after")
+    def _holds_every_score(self) -> Self:
+        if self.high_scores.format == "int32" and self.scores.format != "int32":
+            msg = f"high_scores.format int32 cannot hold every score of {self.scores.format}"
+            raise ValueError(msg)
+        return self
+
 
 class Top5(_Frozen):
     """The board: its rows and its boards a second (0: no limit)."""
@@ -187,7 +195,8 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        msg = f"setting {name}: {first['msg']} (it is {first['input']!r})"
+        given = "" if isinstance(first["input"], dict) else f" (it is {first['input']!r})"
+        msg = f"setting {name}: {first['msg']}{given}"
         raise InvalidSettings(msg) from error
     except (SettingsError, ValueError) as error:
         msg = f"settings: {error}"

@@ -160,7 +160,7 @@ class Game:
             self._producer.produce(
                 self.name("scores"), value, key, partition=partition, timestamp=timestamp
             )
-        assert self._producer.flush(60) == 0
+        assert self._producer.flush(70) == 0  # longer than a delivery may take
 
     def read(self, kind: str, isolation: str = "read_committed") -> list[oracle.Seen]:
         """Read a topic whole."""

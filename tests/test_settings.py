@@ -38,6 +38,7 @@ def test_the_environment_goes_before_a_file_and_a_file_before_the_defaults(monke
         ("LEADERBOARD_GUARANTEE", "maybe", "guarantee"),
         ("LEADERBOARD_TOPICS__SCORES__FORMAT", "xml", "topics.scores.format"),
         ("LEADERBOARD_TOPICS__SCORES__NAME", "no spaces", "topics.scores.name"),
+        ("LEADERBOARD_TOPICS__HIGH_SCORES__FORMAT", "int32", "high_scores.format int32"),
         ("LEADERBOARD_KAFKA", "{", "kafka"),
         ("LEADERBOARD_GROPU", "x", "LEADERBOARD_GROPU"),
         ("LEADERBOARD_WEB__PROT", "1", "web.prot"),
