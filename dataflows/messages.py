@@ -85,7 +85,7 @@ def _decode_or_reason(value: bytes, form: Format) -> int | BadMessage:
     try:
         return decode_score(value, form)
     except BadMessage as reason:
-        return reason
+        return BadMessage(*reason.args)  # as raised it would hold frames, and a batch in a cycle
 
 
 _decode_integers = msgspec.json.Decoder(list[int]).decode

@@ -54,12 +54,14 @@ class Reader:
         chunks: dict[int, Candidates] = {}
         sent: dict[bytes, int] = {}
         for index in indexes:
-            message = batch.messages[index]
+            message, score = batch.messages[index], scores[index]
             try:
                 user, shard = self._shard_of(users[index])
-                score = _readable(scores[index])
             except BadMessage as reason:
                 yield _rejected(batch.partition, message, str(reason))
+                continue
+            if isinstance(score, BadMessage):  # not raised: its frames would hold the batch
+                yield _rejected(batch.partition, message, str(score))
                 continue
             known = sent if shard in self._bests.shards else self._seen
             if self._may_improve(user, score, removed, known):
@@ -105,12 +107,6 @@ class Reader:
             return False
         known[user] = score
         return True
-
-
-def _readable(score: int | BadMessage | None) -> int | None:
-    if isinstance(score, BadMessage):
-        raise score
-    return score
 
 
 def _add(

@@ -1,5 +1,6 @@
 """The step that reads: what it drops never changes what the shards end with."""
 
+import gc
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from dataflows import reading
 from dataflows.leaderboard import Bests, Candidates, improvements
+from dataflows.messages import BadMessage
 from dataflows.reading import Reader
 from dataflows.scores import Batch
 
@@ -96,3 +98,20 @@ def test_what_other_processes_were_sent_is_remembered_up_to_a_bound(monkeypatch)
         list(reader(Batch(0, 0, [message(offset, b"user%d" % offset, b"1")])))
 
     assert len(reader._seen) <= 3  # noqa: SLF001 - its bound is what is tested
+
+
+def test_bad_messages_leave_nothing_for_the_collector():
+    reader = Reader(cast("Any", Broker()), Bests(scores={}, shards=set()))
+    bad = [(b"a", b"x"), (b"\xff", b"1"), (b"a", b"1"), (b"a", b'{"score":1.5}')]
+    gc.collect()
+    gc.disable()
+    try:
+        rejected = list(
+            reader(Batch(0, 0, [message(offset, *each) for offset, each in enumerate(bad)]))
+        )
+        left = [each for each in gc.get_objects() if isinstance(each, BadMessage)]
+    finally:
+        gc.enable()
+
+    assert len(rejected) == 4
+    assert left == []
