@@ -29,7 +29,7 @@ def paused(name, names, *arguments, halt):
 
 @pytest.mark.parametrize(
     ("halt", "given"),
-    [("producing 100", NOT_SENT), ("sent 5", {}), ("committing 1", {})],
+    [("producing 100", NOT_SENT), ("sent 8", {}), ("committing 1", {})],
     ids=["produced, not sent", "sent, not committed", "committed"],
 )
 def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
