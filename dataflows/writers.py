@@ -207,7 +207,7 @@ class TransactionalWriter:
         try:
             call(*arguments, **named)
         except KafkaException as error:
-            if error.args[0].code() in _FENCED_CODES:
+            if self._is_fenced(error.args[0]):
                 log.critical(
                     "fenced: another flow writes %s now, or a transaction took longer than %d s; "
                     "see that only one flow runs, and start again if this is it",
@@ -216,3 +216,18 @@ class TransactionalWriter:
                 )
                 leave(FENCED)
             _fail(f"{self._name}: {error.args[0].str()}", error)
+
+    def _is_fenced(self, error: KafkaError) -> bool:
+        """Tell whether an error is, or hides, that another writer has taken over.
+
+        After a long pause a message has timed out first; the broker says the rest at the abort.
+        """
+        if error.code() in _FENCED_CODES:
+            return True
+        if not error.txn_requires_abort():
+            return False
+        try:
+            self._producer.abort_transaction(TRANSACTION_SECONDS)
+        except KafkaException as refused:
+            return refused.args[0].code() in _FENCED_CODES
+        return False

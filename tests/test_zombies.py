@@ -45,8 +45,9 @@ def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
             game.drain()
         said = old.said()
 
-    assert statuses == [77]
-    assert "fenced: another flow writes" in said
+    gave_up = given == NOT_SENT and "not delivered" in said  # after so long, before it was fenced
+    assert statuses == ([1] if gave_up else [77])
+    assert gave_up or "fenced: another flow writes" in said
     oracle.check(game.read)
 
 
