@@ -1,13 +1,14 @@
 """Break things at random for some minutes: `python -m tests.chaos --minutes 5 --seed 7`.
 
-Players send unique scores, ties and tombstones all the while; flows are killed, paused, stopped,
-restarted with other workers and processes, and the broker is killed. With `exactly_once` a paused
-flow is also left beside a new one, and must end with status 77. At the end all is drained.
+Players send unique scores, ties, duplicates and tombstones all the while; flows are killed, paused,
+stopped, restarted with other workers and processes, and the broker is killed. With `exactly_once` a
+paused flow is also left beside a new one, and must end with status 77. At the end all is drained.
 Ends with LOST=0 WRONG=0 REGRESSED=0, or status 1.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import signal
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 SHAPES = [((), 1), (("-w", "2"), 1), (("-w", "3"), 1), ((), 2)]
 USERS = 80
 ROUND_SECONDS = 5
+EARLY_SECONDS = 2
 RIGHT_SECONDS = 60
+UNIQUE = 10**8  # more than there are messages
 
 
 class Crowd(threading.Thread):
@@ -42,24 +45,30 @@ class Crowd(threading.Thread):
         super().__init__(daemon=True)
         self._game = game
         self._dice = random.Random(seed)
+        self._user, self._score = "user0", 0
+        self.number = 0  # of messages made
         self.stopping = threading.Event()
 
     def run(self) -> None:
         """Send some scores, pause a little, go on."""
-        number = 0
         while not self.stopping.wait(0.05):
-            batch = []
-            for _ in range(20):
-                number += 1
-                batch.append(self._message(number))
-            self._game.send(*batch)
+            self._game.send(*[self._message() for _ in range(20)])
 
-    def _message(self, number: int) -> tuple[str, bytes | None]:
-        user = f"user{self._dice.randrange(USERS)}"
+    def _message(self) -> tuple[str, bytes | None]:
+        """Make a new high score, or a lower one, unique too; sometimes a tombstone or a repeat."""
+        self.number += 1
         kind = self._dice.random()
-        if kind < 0.02:
-            return user, None
-        return user, b"%d" % (number if kind < 0.6 else self._dice.randrange(number))
+        if kind < 0.05:  # of the same user: a duplicate; of another one: a tie
+            return self._dice.choice([self._user, self._draw()]), b"%d" % self._score
+        self._user = self._draw()
+        if kind < 0.07:
+            return self._user, None
+        level = self.number if kind < 0.6 else self._dice.randrange(self.number)
+        self._score = level * UNIQUE + self.number
+        return self._user, b"%d" % self._score
+
+    def _draw(self) -> str:
+        return f"user{self._dice.randrange(USERS)}"
 
 
 class Chaos:
@@ -72,6 +81,8 @@ class Chaos:
         self._names = {"LEADERBOARD_GUARANTEE": guarantee}
         self.dice = random.Random(seed)
         self.restarts = 0
+        self.kills = 0
+        self.midway = 0
         self.longest = 0.0
         self.flows: list[Flow] = []
         self._old: list[Flow] = []
@@ -92,23 +103,33 @@ class Chaos:
         highscores = Flow("highscores", self._names, *arguments, processes=processes)
         self.flows = [highscores, Flow("top5", self._names)]
 
-    def round(self, game: Game) -> None:
-        """Do one thing under load, and measure how long it takes until a board comes again."""
-        before = len(game.read("high_scores"))
-        until_true(lambda: len(game.read("high_scores")) > before, RIGHT_SECONDS)
+    def round(self, game: Game, crowd: Crowd) -> None:
+        """Do one thing under load, and measure how long it takes until the board is right again.
+
+        That is when the best on it was made after the flows were hurt; the verdict at the end looks
+        whether all that it showed was true.
+        """
+        before = game.end("high_scores")
+        until_true(lambda: game.end("high_scores") > before, RIGHT_SECONDS)
         time.sleep(self.dice.uniform(0.2, ROUND_SECONDS))
-        actions = [self._kill, self._kill, self._stop, self._pause, self._bounce]
+        hurts = [self._kill, self._kill, self._kill_one, self._kill_early]
+        actions = [*hurts, self._stop, self._pause, self._bounce]
         action = self.dice.choice([*actions, *[self._overlap] * 2 * self._overlaps])
         print(action.__name__.strip("_"), flush=True)
-        began = time.monotonic()
+        sent, position = game.bounds("scores"), game.end("top_5")
+        began, number = time.monotonic(), crowd.number
         action()
+        if action in hurts:
+            self.kills += 1
+            self.midway += game.behind(sent) > 0
         if not self._old:
             close(self.flows)
         self.start()
         self.restarts += 1
-        position = game.end("top_5")
-        until_true(lambda: game.end("top_5") > position, RIGHT_SECONDS)
-        self.longest = max(self.longest, time.monotonic() - began)
+        until_true(lambda: leader(game, position) >= number * UNIQUE, RIGHT_SECONDS)
+        took = time.monotonic() - began
+        print(f"right again after {took:.1f} s", flush=True)
+        self.longest = max(self.longest, took)
         self._wake()
 
     def close(self) -> None:
@@ -121,6 +142,20 @@ class Chaos:
 
     def _kill(self) -> None:
         for flow in self.dice.sample(self.flows, self.dice.randint(1, 2)):
+            flow.kill()
+
+    def _kill_one(self) -> None:
+        """Kill one process; the others of its cluster end by themselves."""
+        highscores, _ = self.flows
+        self.dice.choice(highscores.processes).kill()
+        highscores.wait(15)
+
+    def _kill_early(self) -> None:
+        """Kill, and kill again what has just begun: while it restores, or in its first epoch."""
+        close(self.flows)
+        self.start()
+        time.sleep(self.dice.uniform(0, EARLY_SECONDS))
+        for flow in self.flows:
             flow.kill()
 
     def _stop(self) -> None:
@@ -164,6 +199,13 @@ def close(flows: Iterable[Flow]) -> None:
     """End flows, whatever they are doing."""
     for flow in flows:
         flow.close()
+
+
+def leader(game: Game, position: int) -> int:
+    """Give the best score of the newest board after a position of `top-5`, or 0."""
+    boards = game.read("top_5", start=position)
+    rows = json.loads(boards[-1].value or b"")["rows"] if boards else []
+    return int(rows[0]["score"]) if rows else 0
 
 
 def verdict(game: Game) -> tuple[int, int, int]:
@@ -210,7 +252,10 @@ def main() -> int:
         finally:
             chaos.close()
             chaos.close_broker()
-    print(f"{chaos.restarts} restarts survived, {chaos.longest:.1f} s at most to the next board")
+    print(
+        f"{chaos.restarts} restarts survived, {chaos.longest:.1f} s at most to the next right "
+        f"board; {chaos.midway} of {chaos.kills} kills hit unfinished work"
+    )
     print(f"LOST={lost} WRONG={wrong} REGRESSED={regressed} seed={options.seed}")
     return 1 if lost or wrong or regressed else 0
 
@@ -224,7 +269,7 @@ def run(chaos: Chaos, seed: int, seconds: float) -> tuple[int, int, int]:
     chaos.start()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        chaos.round(game)
+        chaos.round(game, crowd)
     assert crowd.is_alive()
     crowd.stopping.set()
     crowd.join(90)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from conf import clients
 from conf.settings import Settings, load
@@ -162,16 +162,21 @@ class Game:
             )
         assert self._producer.flush(70) == 0  # longer than a delivery may take
 
-    def read(self, kind: str, isolation: str = "read_committed") -> list[oracle.Seen]:
-        """Read a topic whole."""
-        return oracle.read(self.settings.bootstrap_servers, self.name(kind), isolation)
+    def read(
+        self, kind: str, isolation: str = "read_committed", start: int = OFFSET_BEGINNING
+    ) -> list[oracle.Seen]:
+        """Read a topic whole, or each partition from an offset on."""
+        return oracle.read(self.settings.bootstrap_servers, self.name(kind), isolation, start)
 
     def lag(self) -> int:
         """Count the scores that no committed position has passed."""
-        committed = self._committed()
-        bounds = [self._bounds(each) for each in committed]
+        return self.behind(self.bounds("scores"))
+
+    def behind(self, bounds: list[tuple[int, int]]) -> int:
+        """Count the scores within these bounds, of an earlier moment, that are not committed."""
         return sum(
-            end - max(low, each.offset) for each, (low, end) in zip(committed, bounds, strict=True)
+            max(0, end - max(low, each.offset))
+            for each, (low, end) in zip(self._committed(), bounds, strict=True)
         )
 
     def drain(self, out: str = "json", seconds: float = DRAIN_SECONDS) -> None:
@@ -181,9 +186,13 @@ class Game:
 
     def end(self, kind: str) -> int:
         """Count the offsets of a topic that are taken."""
+        return sum(end for _, end in self.bounds(kind))
+
+    def bounds(self, kind: str) -> list[tuple[int, int]]:
+        """Give the first offset and the end of each partition of a topic."""
         name = self.name(kind)
         partitions = self._consumer.list_topics(name, 10).topics[name].partitions
-        return sum(self._bounds(TopicPartition(name, each))[1] for each in partitions)
+        return [self._bounds(TopicPartition(name, each)) for each in partitions]
 
     def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """Give the first offset and the end; a topic that is new has no leader at first."""

@@ -32,7 +32,9 @@ class Improvement(NamedTuple):
     origin: tuple[int, int]
 
 
-def read(address: str, topic: str, isolation: str = "read_committed") -> list[Seen]:
+def read(
+    address: str, topic: str, isolation: str = "read_committed", start: int = OFFSET_BEGINNING
+) -> list[Seen]:
     """Read a topic, by partition and offset, to where it ends now.
 
     An end is an event only where nothing comes; a partition that is written all the time has none.
@@ -47,7 +49,7 @@ def read(address: str, topic: str, isolation: str = "read_committed") -> list[Se
         }
     )
     partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions])
+    consumer.assign([TopicPartition(topic, each, start) for each in partitions])
     found: list[Seen] = []
     try:
         ends = {each: _end(consumer, topic, each) for each in partitions}
