@@ -220,11 +220,12 @@ class TransactionalWriter:
     def _is_fenced(self, error: KafkaError) -> bool:
         """Tell whether an error is, or hides, that another writer has taken over.
 
-        After a long pause a message has timed out first; the broker says the rest at the abort.
+        After a long pause a message has timed out first, or the producer is dead without saying of
+        what; an abort tells the rest.
         """
         if error.code() in _FENCED_CODES:
             return True
-        if not error.txn_requires_abort():
+        if error.code() != KafkaError._FATAL and not error.txn_requires_abort():  # noqa: SLF001
             return False
         try:
             self._producer.abort_transaction(TRANSACTION_SECONDS)

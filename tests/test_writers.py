@@ -1,6 +1,7 @@
 """Writers: what the broker did not take is raised, and stays raised."""
 
 import contextlib
+import time
 
 import pytest
 from confluent_kafka import KafkaException
@@ -78,3 +79,25 @@ def test_a_message_too_large_for_the_producer_is_raised(settings):
 
     with pytest.raises(BrokenWorld, match="too large"):
         writer.write(topic=small.topics.scores.name, value=b"x" * 2_000)
+
+
+def test_whoever_is_fenced_amid_a_transaction_says_so(settings, monkeypatch):
+    """Its producer is then dead, and what it is asked next only says that."""
+    topic = await_topics(settings, ["scores"])["scores"].name
+    statuses = []
+    monkeypatch.setattr("dataflows.writers.leave", statuses.append)
+    old = TransactionalWriter(settings, topic)
+    old.write(topic=topic, partition=0, value=b"1")
+    TransactionalWriter(settings, topic)
+
+    with pytest.raises(BrokenWorld):  # as nobody leaves here
+        write_for_ever(old, topic)
+
+    assert statuses == [77]
+
+
+def write_for_ever(writer, topic):
+    """Write on in the same transaction."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        writer.write(topic=topic, partition=0, value=b"2")
