@@ -239,6 +239,7 @@ def _until(
 
 def check_so_far(high_scores: list[Seen], scores: list[Seen], form: str = "json") -> None:
     """See that `high-scores` holds the first improvements of each user, none of them twice."""
+    check_rising(high_scores, form)
     expected = improvements(scores, form)
     for user, found in written(high_scores, form).items():
         assert found == expected[user][: len(found)], user
@@ -254,12 +255,18 @@ def regressions(high_scores: Iterable[Seen], form: str = "json") -> list[bytes]:
     ]
 
 
+def check_rising(high_scores: Iterable[Seen], form: str = "json") -> None:
+    """See that no message takes a user's best down or repeats it; only a tombstone ends it."""
+    assert regressions(high_scores, form) == []
+
+
 def check(read_topic: Callable[[str], list[Seen]], form: str = "json", out: str = "json") -> None:
     """See that everything that the flows have written is what it must be, to the last message.
 
     `read_topic` reads a topic by its kind: scores, high_scores, top_5, rejected.
     """
     scores, high_scores, boards = map(read_topic, ("scores", "high_scores", "top_5"))
+    check_rising(high_scores, out)
     assert written(high_scores, out) == improvements(scores, form)
     check_boards(boards, high_scores, out)
     assert shown(boards[-1].value or b"") == final(high_scores, out)

@@ -84,7 +84,7 @@ def test_a_message_too_large_for_the_producer_is_raised(settings):
 def test_whoever_is_fenced_amid_a_transaction_says_so(settings, monkeypatch):
     """Its producer is then dead, and what it is asked next only says that."""
     topic = await_topics(settings, ["scores"])["scores"].name
-    statuses = []
+    statuses: list[int] = []
     monkeypatch.setattr("dataflows.writers.leave", statuses.append)
     old = TransactionalWriter(settings, topic)
     old.write(topic=topic, partition=0, value=b"1")
