@@ -91,6 +91,18 @@ def test_what_is_dropped_never_changes_the_result(log, cuts, epochs, is_local):
     assert run(log, cuts, epochs, is_local) == expected(log)
 
 
+def test_a_lower_score_passes_behind_a_tombstone_that_is_under_way():
+    bests = Bests(scores={b"a": 5, b"b": 5}, shards=set(range(SHARDS)))
+    reader = Reader(cast("Any", Broker()), bests)
+    list(reader(Batch(0, 0, [message(0, b"a", None)])))  # its shard has not seen it yet
+
+    passed = list(reader(Batch(0, 0, [message(1, b"a", b"3"), message(2, b"b", b"3")])))
+    later = list(reader(Batch(0, 1, [message(3, b"a", b"4")])))  # by now it has
+
+    assert [item[:3] for _, item in passed] == [(0, [b"a"], [3])]
+    assert later == []
+
+
 def test_what_other_processes_were_sent_is_remembered_up_to_a_bound(monkeypatch):
     monkeypatch.setattr(reading, "SEEN_USERS", 2)
     reader = Reader(cast("Any", Broker()), Bests(scores={}, shards=set()))
