@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,7 @@ class Chaos:
         self.restarts = 0
         self.kills = 0
         self.midway = 0
+        self.revived = 0
         self.longest = 0.0
         self.flows: list[Flow] = []
         self._old: list[Flow] = []
@@ -111,7 +112,7 @@ class Chaos:
         whether all that it showed was true.
         """
         before = game.end("high_scores")
-        until_true(lambda: game.end("high_scores") > before, RIGHT_SECONDS)
+        self.await_right(lambda: game.end("high_scores") > before)
         time.sleep(self.dice.uniform(0.2, ROUND_SECONDS))
         hurts = [self._kill, self._kill, self._kill_one, self._kill_early]
         actions = [*hurts, self._stop, self._pause, self._bounce]
@@ -127,12 +128,27 @@ class Chaos:
             close(self.flows)
         self.start()
         self.restarts += 1
-        until_true(lambda: leader(game, position) >= number * UNIQUE, RIGHT_SECONDS)
+        self.await_right(lambda: leader(game, position) >= number * UNIQUE)
         took = time.monotonic() - began
         print(f"right again after {took:.1f} s", flush=True)
         self.longest = max(self.longest, took)
         if self._old:
             self._wake()
+
+    def await_right(self, condition: Callable[[], bool]) -> None:
+        """Wait, and start again what has ended by itself meanwhile, as its last line asks."""
+        until_true(lambda: self._revive() or condition(), RIGHT_SECONDS)
+
+    def _revive(self) -> bool:
+        if any(map(ended, self.flows)):
+            for flow in self.flows:
+                statuses = [process.poll() for process in flow.processes]
+                print(f"{flow.name}: {statuses}: {flow.said()[-200:]}", flush=True)
+                assert 0 not in statuses
+            self.revived += 1
+            close(self.flows)
+            self.start()
+        return False
 
     def close(self) -> None:
         """End what runs."""
@@ -270,7 +286,8 @@ def main() -> int:
             chaos.close_broker()
     print(
         f"{chaos.restarts} restarts survived, {chaos.longest:.1f} s at most to the next right "
-        f"board; {chaos.midway} of {chaos.kills} kills hit unfinished work"
+        f"board; {chaos.midway} of {chaos.kills} kills hit unfinished work; "
+        f"{chaos.revived} times a flow ended by itself"
     )
     print(f"LOST={lost} WRONG={wrong} REGRESSED={regressed} seed={options.seed}")
     return 1 if lost or wrong or regressed else 0
@@ -289,6 +306,7 @@ def run(chaos: Chaos, seed: int, seconds: float) -> tuple[int, int, int]:
     assert crowd.is_alive()
     crowd.stopping.set()
     crowd.join(90)
+    chaos.await_right(lambda: game.lag() == 0)
     game.drain()
     return verdict(game)
 
