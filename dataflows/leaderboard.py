@@ -232,7 +232,8 @@ def merge(name: str, size: int, tops: Iterable[Top]) -> Board:
 def succeed(last: Board | None, board: Board, removals: Iterable[Removal] = ()) -> Board:
     """Date a board by what changed its rows since the last one.
 
-    Equal to the last one where nothing changed, so that it need not be published again.
+    Equal to the last one where nothing changed, so that it need not be published again. Where rows
+    only left and nobody saw when, as at a start, it keeps the date.
     """
     if last is None:
         return board
@@ -241,4 +242,4 @@ def succeed(last: Board | None, board: Board, removals: Iterable[Removal] = ()) 
     shown = {row.user.encode(): (row.score, row.time) for row in last.rows}
     left = [removal.time for removal in removals if removal.user in shown]
     came = [row.time for row in board.rows if shown.get(row.user.encode()) != row[2:]]
-    return board._replace(updated=max(last.updated, *left, *came))
+    return board._replace(updated=max([last.updated, *left, *came]))

@@ -185,6 +185,13 @@ def test_a_removal_dates_the_board_by_the_time_of_the_tombstone():
     assert succeed(last, now, [Removal(b"ann", 90), Removal(b"cid", 99)]).updated == 90
 
 
+def test_a_board_that_lost_rows_while_nobody_looked_keeps_its_date():
+    last = board(Row(1, "ann", 9, 50), Row(2, "bob", 5, 40), updated=60)
+
+    assert succeed(last, board(Row(1, "bob", 5, 40))).updated == 60
+    assert succeed(last, board()).rows == ()
+
+
 def test_a_board_with_the_same_rows_keeps_its_date():
     last = board(Row(1, "ann", 9, 50), updated=60)
 

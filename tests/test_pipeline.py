@@ -1,5 +1,6 @@
 """Both flows on the real broker: what they write equals what the oracle computes from the log."""
 
+import contextlib
 import json
 import random
 import signal
@@ -115,6 +116,20 @@ def test_of_six_that_tie_the_five_earliest_stand_in_order(game):
 @pytest.mark.usefixtures("flows")
 def test_an_empty_table_gives_an_empty_board(game):
     assert rows(game) == []
+
+
+def test_a_user_who_is_removed_while_top5_is_down_leaves_a_board_that_was_not_full(names, game):
+    with running(names):
+        game.send(("ann", b"9"), ("bob", b"5"))
+        first = rows(game)
+    with contextlib.closing(Flow("highscores", names)):
+        game.send(("ann", None))
+        until_true(lambda: game.lag() == 0, 30)
+    with running(names):
+        second = rows(game)
+
+    assert (first, second) == ([("ann", "9"), ("bob", "5")], [("bob", "5")])
+    oracle.check(game.read)
 
 
 @pytest.mark.usefixtures("flows")
