@@ -47,6 +47,27 @@ def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
         writer.flush()
 
 
+@pytest.mark.parametrize(
+    "place", [("no-such-topic", 0), ("scores", 99)], ids=["topic", "partition"]
+)
+def test_a_message_to_a_place_that_is_not_there_is_raised(settings, place):
+    """Its producer goes on: only the report of that one delivery tells."""
+    soon = {"topic.metadata.refresh.interval.ms": 200, "topic.metadata.propagation.max.ms": 500}
+    scores = await_topics(settings, ["scores"])["scores"].name
+    name, partition = place
+    writer = IdempotentWriter(settings.model_copy(update={"kafka": soon}))
+
+    with pytest.raises(BrokenWorld, match="Unknown"):
+        write(writer, scores if name == "scores" else name, partition)
+    with pytest.raises(BrokenWorld, match="not delivered"):
+        writer.flush()
+
+
+def write(writer, topic, partition):
+    writer.write(topic=topic, partition=partition, value=b"1")
+    writer.flush()
+
+
 def test_nothing_follows_a_message_that_was_refused(settings):
     topic = settings.topics.scores.name
     admin = AdminClient(clients.client(settings))
