@@ -237,7 +237,7 @@ def decode_board(value: bytes) -> Board:
     try:
         found = _decode_board(value)
         rows = tuple(Row(row.rank, row.user, int(row.score), row.time) for row in found.rows)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"not a board: {error}"
         raise BadMessage(msg) from error
     return Board(found.board, found.players, found.updated, rows)

@@ -1,7 +1,12 @@
 """Who may post."""
 
-import pytest
+import contextlib
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.fuzz import near_text
 from web.gate import check_origin, check_token, hosts, is_served
 from web.submission import BadSubmission
 
@@ -20,6 +25,7 @@ REFUSED = [
     ("an older browser on another site", None, "https://evil.example"),
     ("another port", None, "http://scores.example:8001"),
     ("a sandboxed frame", None, "null"),
+    ("what is no origin", None, "http://["),
     ("another site that hides its origin", "cross-site", None),
 ]
 
@@ -89,3 +95,16 @@ def test_a_host_is_answered_for(host):
 @pytest.mark.parametrize("host", ["evil.example", "scores.example@evil.example", "[", "a:b:c"])
 def test_a_host_is_not_answered_for(host):
     assert not is_served(host, {"scores.example"})
+
+
+headers = near_text(st.sampled_from([b"", b"https://a.example:1", b"[::1]:80", b"Bearer x"]))
+
+
+@given(site=st.none() | headers, origin=st.none() | headers, host=st.none() | headers)
+@example(site=None, origin="http://a\u2100b", host=HERE)
+def test_any_headers_let_in_or_are_refused(site, origin, host):
+    for check in (lambda: check_origin(site, origin, host), lambda: check_token("x", site, origin)):
+        with contextlib.suppress(BadSubmission):
+            check()
+
+    assert is_served(host or "", {"a.example"}) in {True, False}

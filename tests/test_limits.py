@@ -1,8 +1,11 @@
 """How much one client may do."""
 
+from ipaddress import ip_address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzz import near_text
 from web import limits
 from web.limits import Buckets, Places, client
 
@@ -86,3 +89,11 @@ def test_a_customer_of_ipv6_counts_once():
     one, other = client("2001:db8::1", [], 0), client("2001:db8::ffff", [], 0)
 
     assert one == other != client("2001:db8:0:1::1", [], 0)
+
+
+HOPS = near_text(st.sampled_from([b"1.2.3.4, 5.6.7.8", b"::1", b"fe80::1%eth0", b"::ffff:1.2.3.4"]))
+
+
+@given(st.lists(HOPS, max_size=3), st.integers(0, 3))
+def test_whatever_proxies_say_the_client_is_an_address(lines, trusted):
+    assert ip_address(client("10.0.0.1", lines, trusted))

@@ -1,5 +1,6 @@
 """Wire formats: what is written is read again, what is wrong is refused and raises nothing else."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from dataflows.messages import (
     partition_of,
 )
 from tests import oracle
+from tests.fuzz import near
 
 FORMATS = ["json", "int32", "int64"]
 DOCUMENT = Path(__file__).parent.parent / "docs" / "formats.md"
@@ -152,6 +154,34 @@ def test_any_bytes_are_an_origin_positions_and_a_board_or_refused(value):
 rows = st.builds(Row, st.integers(1, 5), st.text(), int64s, st.integers(1, HIGHEST))
 
 
-@given(st.builds(Board, st.text(), st.integers(0), st.integers(0), st.lists(rows).map(tuple)))
+boards = st.builds(Board, st.text(), st.integers(0), st.integers(0), st.lists(rows).map(tuple))
+
+
+@given(boards)
 def test_a_board_is_read_as_it_was_written_and_its_scores_are_exact(board):
     assert decode_board(encode_board(board)) == board
+
+
+DEEP = b'{"board":"a","players":1,"updated":1,"rows":[],"x":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("decode", "encode", "encoded"),
+    [
+        (decode_origin, encode_origin, st.sampled_from([b"id:3/1/20", b"id/0/9"])),
+        (decode_positions, lambda found: encode_positions(*found), st.just(b"id:12,5,7")),
+        (decode_board, encode_board, boards.map(encode_board) | st.just(DEEP)),
+    ],
+)
+@given(st.data())
+def test_what_is_nearly_right_is_read_or_refused(decode, encode, encoded, data):
+    value = data.draw(near(encoded))
+    with contextlib.suppress(BadMessage):
+        found = decode(value)
+
+        assert decode(encode(found)) == found
+
+
+def test_a_board_with_a_deep_field_is_refused():
+    with pytest.raises(BadMessage, match="recursion"):
+        decode_board(DEEP)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzz import near_text
 from web import prefer
 
 
@@ -30,6 +31,9 @@ def test_the_first_wait_that_is_a_number_counts(lines, seconds):
     assert prefer.wait_seconds(lines) == seconds
 
 
-@given(st.lists(st.text()))
+PREFER = near_text(st.sampled_from([b'a; b="c, d", wait="10"', b"wait=2, respond-async"]))
+
+
+@given(st.lists(st.text() | PREFER))
 def test_nothing_that_a_client_sends_breaks_it(lines):
     assert prefer.wait_seconds(lines) >= 0

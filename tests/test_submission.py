@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzz import near
 from web.submission import FORM, JSON, BadSubmission, Rules, read
 
 RULES = Rules(user_max_bytes=20, form="json")
@@ -108,10 +109,10 @@ def test_the_longest_user_fits_the_longest_body_however_it_is_written():
     assert read(JSON, f'{{"user":"{user}","score":1}}'.encode(), RULES).key == b"a" * 20
 
 
-def status(kind, body):
+def status(kind, body, rules=RULES):
     """Give 202, or the status that a body is refused with."""
     try:
-        read(kind, body, RULES)
+        read(kind, body, rules)
     except BadSubmission as refused:
         return refused.status
     return 202
@@ -134,3 +135,17 @@ def test_any_json_is_read_or_refused(user, score):
     body = dumps({"user": user, "score": score}).encode()
 
     assert status(JSON, body) in {202, 400, 413, 422}
+
+
+BODIES = [
+    (FORM, b"user=a%20b%C3%A9&score=%2B12&token=x&wait=2"),
+    (JSON, b'{"user": "a\\u00e9", "score": "12", "token": "x", "wait": 2}'),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES, ids=["form", "json"])
+@given(st.data())
+def test_a_body_that_is_nearly_right_is_read_or_refused(kind, body, data):
+    wide = Rules(user_max_bytes=4096, form="json")
+
+    assert status(kind, data.draw(near(st.just(body))), wide) in {202, 400, 422}
