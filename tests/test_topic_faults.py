@@ -1,6 +1,7 @@
 """A topic is deleted, or refuses a message: loud, and right again once it is mended."""
 
 import contextlib
+import itertools
 import signal
 
 import pytest
@@ -21,6 +22,12 @@ from tests.until import until_true
 SOON = {  # what a minute's patience is for, in seconds
     "LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 3000, "topic.metadata.refresh.interval.ms": 500,'
     ' "topic.metadata.propagation.max.ms": 1000}'
+}
+
+SMALL = {  # a segment ends before a message of another time, the last one is never compacted
+    "segment.ms": "1",
+    "min.cleanable.dirty.ratio": "0.001",
+    "delete.retention.ms": "0",
 }
 
 
@@ -124,3 +131,35 @@ def test_a_message_that_a_topic_refuses_ends_the_flow_until_that_is_mended(
     assert "not delivered" in said
     assert game.name("high_scores") in said
     oracle.check(game.read)
+
+
+def test_top5_is_right_where_tombstones_were_compacted_away_while_it_was_down(names, game, admin):
+    for key, value in SMALL.items():
+        configure(admin, game.name("high_scores"), key, value)
+    with running(names):
+        game.send(("gone", b"%d" % 10**15), *some(1, 100))
+        game.drain()
+    before = oracle.shown(game.read("top_5")[-1].value or b"")
+    game.send(("gone", None))
+    seeds = itertools.count(2)
+    with contextlib.closing(Flow("highscores", names)):
+        until_true(lambda: is_compacted(game, next(seeds)), 30)
+        until_true(lambda: game.lag() == 0)
+    left = game.read("high_scores")
+    with running(names):
+        game.drain()
+    improved = oracle.improvements(game.read("scores"))
+    after = oracle.shown(game.read("top_5")[-1].value or b"")
+
+    assert before["rows"][0]["user"] == "gone"
+    assert len(left) < sum(map(len, improved.values())) / 2
+    assert oracle.standings(left) == oracle.table(improved)
+    assert after == oracle.board(oracle.table(improved))
+
+
+def is_compacted(game, seed):
+    """Send some more, and tell whether a user who was removed has left no trace."""
+    game.send(*some(seed, 100, tombstones=0.2))
+    return game.lag() == 0 and "gone" not in {
+        (seen.key or b"").decode() for seen in game.read("high_scores")
+    }
