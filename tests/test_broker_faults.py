@@ -7,7 +7,7 @@ import pytest
 from local.broker import started
 from local.claims import ports
 from tests import oracle
-from tests.flows import open_game, running
+from tests.flows import Flow, open_game, running
 from tests.load import load
 from tests.until import until_true
 
@@ -50,3 +50,26 @@ def test_flows_wait_for_a_broker_and_survive_its_kill_under_load(names, alive, m
             stops = [flow.stop() for flow in flows]
 
     assert stops == [[0], [0]]
+
+
+def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_restart_goes_on(
+    names, alive, monkeypatch
+):
+    soon = {"LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 5000, "linger.ms": 500}'}
+    with contextlib.ExitStack() as playing:
+        with alive():
+            game = open_game(names, monkeypatch)
+            flow = Flow("highscores", {**names, **soon})
+            playing.callback(flow.close)
+            playing.enter_context(load(game))
+            until_true(lambda: game.end("high_scores") > 200, 60)
+        statuses = flow.wait(30)
+        said = flow.said()
+        with alive(), running(names):
+            oracle.check_so_far(game.read("high_scores"), game.read("scores"))
+            playing.close()
+            game.drain()
+            oracle.check(game.read)
+
+    assert statuses == [1]
+    assert "messages after 5 s; nothing of it is committed, start again when it is mended" in said
