@@ -16,7 +16,7 @@ from tests.pure import ALL, PARTITIONS, SHARDS, Board, Highscores, Logs
 partitions = st.integers(0, PARTITIONS - 1)
 shards = st.integers(0, SHARDS - 1)
 processes = st.integers(1, 3)
-counts = st.sampled_from([1, 2, ALL, ALL])
+counts = st.sampled_from([0, 1, 2, ALL, ALL])
 values = st.sampled_from([None, None, b"-1", b"0", b"1", b"2"])
 messages = st.tuples(st.sampled_from([b"a", b"b", b"c"]), values, st.integers(-1, 3))
 
@@ -31,14 +31,12 @@ class Flows(RuleBasedStateMachine):
         self.highscores = Highscores(self.logs, [0] * PARTITIONS, count)
         self.board = Board(self.logs, count)
 
-    @rule(sent=st.lists(messages, min_size=1, max_size=3))
-    def send(self, sent):
+    @rule(sent=st.lists(messages, min_size=1, max_size=3), count=counts)
+    def send(self, sent, count):
         for message in sent:
             self.logs.append("scores", message[0][0] % PARTITIONS, message)
-
-    @rule(partition=partitions, count=counts)
-    def read(self, partition, count):
-        self.highscores.read(partition, count)
+        for partition in range(PARTITIONS):
+            self.highscores.read(partition, count)
 
     @rule(shard=shards)
     def restore(self, shard):
