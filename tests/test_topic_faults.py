@@ -160,6 +160,4 @@ def test_top5_is_right_where_tombstones_were_compacted_away_while_it_was_down(na
 def is_compacted(game, seed):
     """Send some more, and tell whether a user who was removed has left no trace."""
     game.send(*some(seed, 100, tombstones=0.2))
-    return game.lag() == 0 and "gone" not in {
-        (seen.key or b"").decode() for seen in game.read("high_scores")
-    }
+    return b"gone" not in {seen.key for seen in game.read("high_scores")}
