@@ -6,6 +6,7 @@ that is when the position of the snapshot may be committed.
 """
 
 import logging
+import threading
 import time
 from datetime import datetime
 from typing import NamedTuple
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 1800  # Kafka forgets a group without commits after days
 COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
+CLOSE_SECONDS = 0.2
 
 
 class Batch(NamedTuple):
@@ -108,8 +110,14 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._is_due = self._position >= 0 and not idle
 
     def close(self) -> None:
-        """Close the consumer; commits nothing, the last epoch may not be in the sinks."""
-        self._consumer.close()
+        """Close the consumer; commits nothing, the last epoch may not be in the sinks.
+
+        Without a broker librdkafka would wait for ever for a commit under way, and the process with
+        it: it is left alone after 0.2 s. Source: https://github.com/confluentinc/librdkafka/issues/3740
+        """
+        closing = threading.Thread(target=self._consumer.close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
 
     def _at(self, offset: int) -> TopicPartition:
         ids = f"{self._topic.id}:{self._table.id}"

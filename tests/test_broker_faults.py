@@ -55,15 +55,19 @@ def test_flows_wait_for_a_broker_and_survive_its_kill_under_load(names, alive, m
 def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_restart_goes_on(
     names, alive, monkeypatch
 ):
-    soon = {"LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 5000, "linger.ms": 500}'}
+    """It goes when scores are read and positions are about to be committed, and stays away."""
+    soon = {"LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 5000}'}
     with contextlib.ExitStack() as playing:
         with alive():
             game = open_game(names, monkeypatch)
-            flow = Flow("highscores", {**names, **soon})
+            flow = Flow("highscores", {**names, **soon}, halt="committing 12 SIGSTOP")
             playing.callback(flow.close)
             playing.enter_context(load(game))
-            until_true(lambda: game.end("high_scores") > 200, 60)
-        statuses = flow.wait(30)
+            flow.await_pause()
+            before = game.end("scores")
+            until_true(lambda: game.end("scores") > before + 200)
+        flow.resume()
+        statuses = flow.wait(20)
         said = flow.said()
         with alive(), running(names):
             oracle.check_so_far(game.read("high_scores"), game.read("scores"))
