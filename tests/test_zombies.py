@@ -17,10 +17,11 @@ NOT_SENT = {"LEADERBOARD_KAFKA": '{"linger.ms": 9000}'}
 
 
 @contextlib.contextmanager
-def paused(name, names, *arguments, halt):
-    """Run a flow that pauses at a moment, and wait for it."""
+def paused(name, names, *arguments, halt, before=lambda _: None):
+    """Run a flow that pauses at a moment, and wait for it; `before` does what leads to it."""
     flow = Flow(name, names, *arguments, halt=f"{halt} SIGSTOP")
     try:
+        before(flow)
         flow.await_pause()
         yield flow
     finally:
@@ -33,9 +34,14 @@ def paused(name, names, *arguments, halt):
     ids=["produced, not sent", "sent, not committed", "committed"],
 )
 def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
+    """Paused after it has fenced in all shards: before that it would fence the new one."""
     names = {**names, **EXACTLY_ONCE}
-    game.send(*some(1, 500))
-    with paused("highscores", {**names, **given}, halt=halt) as old:
+
+    def play(old):
+        until_true(lambda: old.said().count(" restored ") == len(game.bounds("high_scores")), 30)
+        game.send(*some(1, 500))
+
+    with paused("highscores", {**names, **given}, halt=halt, before=play) as old:
         with running(names):
             game.send(*some(2, 500))
             game.drain()
