@@ -27,32 +27,33 @@ class ShardTop(NamedTuple):
 
 
 class Standings:
-    """Holds the table of each partition that this process reads, and tells when its best change."""
+    """Holds the table of each partition that this process reads, and tells its best."""
 
     def __init__(self, size: int, form: Format) -> None:
         self._size = size
         self._form = form
         self._shards: dict[int, Shard] = {}
-        self._shown: dict[int, Top] = {}
+        self._level: set[int] = set()
 
     def __call__(self, tail: Tail) -> Iterator[tuple[str, ShardTop]]:
-        """Take messages of a table; gives nothing before its end was reached once."""
+        """Take messages of a table; gives nothing before its end was reached once.
+
+        Then it does for each Tail, changed or not: a sink that holds back what has seen too little
+        of the table must hear of it when more was seen.
+        """
         shard = self._shards.setdefault(tail.partition, Shard(self._size))
         users = [message.key() or b"" for message in tail.messages]
         times = [message.timestamp()[1] for message in tail.messages]
         places = standings(_scores(tail.messages, self._form), times)
-        shown = self._shown.get(tail.partition)
-        if shown is None:
+        if tail.partition in self._level:
+            _follow(shard, zip(users, places, times, strict=True))
+        else:
             shard.load(users, places)
             if tail.end is None:
                 return
             shard.search()
-        else:
-            _follow(shard, zip(users, places, times, strict=True))
-        top = shard.top()
-        if top != shown:
-            self._shown[tail.partition] = top
-            yield ALL_TIME, ShardTop(tail.partition, tail.partitions, _position(tail), top)
+            self._level.add(tail.partition)
+        yield ALL_TIME, ShardTop(tail.partition, tail.partitions, _position(tail), shard.top())
 
 
 def _position(tail: Tail) -> int:
@@ -84,8 +85,8 @@ def _checked(score: int | BadMessage | None) -> int | None:
 class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
     """Merges the shards' best into a board; says nothing before all shards are level.
 
-    Boards come at most `updates_per_second`, a change of `players` alone once a second: the first
-    after a pause at once, and the newest always in the end.
+    Boards come at most `updates_per_second`, a change of `players` alone or the same board that
+    has seen more once a second: the first after a pause at once, and the newest always in the end.
     """
 
     def __init__(self, settings: Top5) -> None:
@@ -96,7 +97,7 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
         self._removals: list[Removal] = []
         self._board: Board | None = None  # not given out yet
         self._shown: Board | None = None
-        self._shown_at = datetime.min.replace(tzinfo=UTC)
+        self._shown_at = self._given_at = datetime.min.replace(tzinfo=UTC)
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[News], bool]:
         """Take the newest of each shard."""
@@ -104,8 +105,8 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
             self._tops[value.shard] = value
             self._removals += value.top.removals
         if len(self._tops) == values[0].shards:
-            board = merge(ALL_TIME, self._size, (value.top for value in self._tops.values()))
-            self._board = None if board == self._shown else board
+            tops = (value.top for value in self._tops.values())
+            self._board = merge(ALL_TIME, self._size, tops)
         return self._give_if_due()
 
     def on_notify(self) -> tuple[list[News], bool]:
@@ -124,9 +125,9 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
         """Keep nothing: the next run reads the tables again."""
 
     def _due_at(self, board: Board) -> datetime:
-        is_move = self._shown is None or board.rows != self._shown.rows
-        pause = self._pause if is_move else max(self._pause, PLAYERS_PAUSE)
-        return self._shown_at + pause
+        if self._shown is None or board.rows != self._shown.rows:
+            return self._shown_at + self._pause
+        return self._given_at + max(self._pause, PLAYERS_PAUSE)
 
     def _give_if_due(self) -> tuple[list[News], bool]:
         is_due = self._board is not None and datetime.now(UTC) >= self._due_at(self._board)
@@ -137,6 +138,8 @@ class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):
         if board is None:
             return []
         removals, self._removals = self._removals, []
-        self._shown, self._shown_at = board, datetime.now(UTC)
+        self._given_at = datetime.now(UTC)
+        if board != self._shown:
+            self._shown, self._shown_at = board, self._given_at
         positions = tuple(self._tops[shard].position for shard in sorted(self._tops))
         return [News(board, removals, positions)]

@@ -33,6 +33,7 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
     tops = op.flat_map("best-of-shards", tails, standings)
     # ("all-time", ShardTop(shard=3, shards=8, position=70211, top=Top(places=[...], ...)))
     boards = op.stateful_batch("board", tops, lambda _: BoardLogic(settings.top5))
-    # ("all-time", News(board=Board(players=81204, ...), ...)), only changes, 20 a second at most
+    # ("all-time", News(board=Board(players=81204, ...), ...)), 20 a second at most; the sink writes
+    # what differs from the last
     op.output("top-5", boards, Boards(broker))
     return flow

@@ -3,14 +3,18 @@
 import contextlib
 import json
 
+from confluent_kafka import Producer
+
 from conf.settings import Top5
-from dataflows.leaderboard import Place, Top
-from dataflows.messages import partition_of
+from dataflows.leaderboard import Board, Place, Top
+from dataflows.messages import POSITIONS, encode_board, encode_positions, partition_of
 from dataflows.standings import BoardLogic, ShardTop
+from dataflows.topics import await_topics
 from tests.flows import Flow, open_game
 from tests.until import until_true
 
 USERS = 25_000
+ONE = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "1" for kind in ("SCORES", "HIGH_SCORES")}
 TWO = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "2" for kind in ("SCORES", "HIGH_SCORES")}
 
 
@@ -25,6 +29,36 @@ def test_there_is_no_board_before_the_last_shard_is_level():
     assert early == ([], [], [])
     assert is_due is None
     assert (news.board.players, news.positions) == (1, (7, 9))
+
+
+def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(names, monkeypatch):
+    """Another top5 had seen more of the table; what it saw changes no row, and no player is new."""
+    names = {**names, **ONE, "LEADERBOARD_GUARANTEE": "exactly_once"}
+    users = [f"user{each}" for each in range(6)]
+    game = open_game(names, monkeypatch)
+    with contextlib.closing(game), contextlib.closing(Flow("highscores", names)):
+        game.send(*[(user, b"%d" % score) for score, user in enumerate(users, 1)])
+        until_true(lambda: game.lag() == 0, 30)
+        _publish(game, Board("all-time", 0, 1, ()), game.end("high_scores") + 1)
+        with contextlib.closing(Flow("top5", names)) as top5:
+            until_true(lambda: "board not published" in top5.said(), 30)
+            before = game.end("top_5")
+            game.send((users[0], b"2"))
+            until_true(lambda: game.end("top_5") > before, 30)
+            (*_, last) = game.read("top_5")
+
+    rows = json.loads(last.value or b"")["rows"]
+    assert before == 1
+    assert [row["user"] for row in rows] == ["user5", "user4", "user3", "user2", "user1"]
+
+
+def _publish(game, board, position):
+    """Write a board that has seen so much of the one partition of the table."""
+    table = await_topics(game.settings, ["high_scores"])["high_scores"]
+    producer = Producer({"bootstrap.servers": game.settings.bootstrap_servers})
+    header = (POSITIONS, encode_positions(table.id, [position]))
+    producer.produce(game.name("top_5"), encode_board(board), "all-time", headers=[header])
+    assert producer.flush(30) == 0
 
 
 def test_the_first_board_from_a_long_table_has_all_its_players(names, monkeypatch):
