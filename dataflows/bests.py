@@ -18,18 +18,18 @@ from dataflows.leaderboard import Bests, Candidates, improvements
 from dataflows.messages import (
     ORIGIN,
     BadMessage,
-    Origin,
     decode_each,
     decode_scores,
-    encode_origin,
     encode_score,
-    partition_of,
+    origin_prefix,
 )
 from dataflows.origins import note_origins
+from dataflows.partitioner import partition_of
 from dataflows.writers import BrokenWorld, Writer
 
 log = logging.getLogger(__name__)
 
+NO_CALLBACKS = (None, None)
 CHECKED_KEYS = 500  # the first and the last: re-keying works its way from first to last
 
 
@@ -85,18 +85,16 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         self._opened.result().flush()
 
     def _improve(self, writer: Writer, candidates: Candidates) -> None:
+        """Write by position: by name it takes twice the time, and this is where the time goes."""
+        topic, partition, form = self._topic.name, self._partition, self._form
+        sources = len(self._counted.keys() | {candidates.partition})
+        prefix = origin_prefix(self._scores.id, sources, candidates.partition)
         for user, score, time_ms, offset in improvements(
             self._bests.scores, self._counted, candidates
         ):
-            origin = Origin(self._scores.id, candidates.partition, offset, len(self._counted))
-            writer.write(
-                topic=self._topic.name,
-                partition=self._partition,
-                key=user,
-                value=None if score is None else encode_score(score, self._form),
-                timestamp=time_ms,
-                headers=[(ORIGIN, encode_origin(origin))],
-            )
+            value = None if score is None else encode_score(score, form)
+            headers = [(ORIGIN, b"%b%d" % (prefix, offset))]
+            writer.write(topic, value, user, partition, *NO_CALLBACKS, time_ms, headers)
         writer.send()
 
     def _open(self, fenced: Future[Writer]) -> Writer:

@@ -20,8 +20,8 @@ from dataflows.messages import (
     decode_positions,
     encode_board,
     encode_positions,
-    partition_of,
 )
+from dataflows.partitioner import partition_of
 from dataflows.writers import Flushed
 
 log = logging.getLogger(__name__)

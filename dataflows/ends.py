@@ -71,7 +71,7 @@ def read_to_end(
     consumer = Consumer({**clients.consumer(settings), **quick})
     try:
         start = TopicPartition(topic, partition, OFFSET_BEGINNING)
-        assign(consumer, start)
+        assign(consumer, [start])
         yield from _until_end(consumer, start, stopping)
     finally:
         consumer.close()
@@ -88,8 +88,8 @@ def _until_end(
         if stopping():
             log.info("stopped while reading %s: nothing was begun", where)
             leave(0)
-        messages, end = consume(consumer, WAIT_SECONDS)
-        end = level.reached(messages, end)
+        messages, ends = consume(consumer, WAIT_SECONDS)
+        end = level.reached(messages, ends.get(start.partition))
         if messages:
             deadline = time.monotonic() + STALL_SECONDS
             yield messages

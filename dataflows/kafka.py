@@ -111,33 +111,35 @@ def insist(call: Callable[[], Answer], what: str) -> Answer:
             time.sleep(RETRY_SECONDS)
 
 
-def assign(consumer: Consumer, position: TopicPartition) -> None:
-    """Read from this position on; asks for the leader first, which saves librdkafka 0.5 s.
+def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
+    """Read one topic from these positions on; asks for leaders first: it saves librdkafka 0.5 s.
 
     Raises:
         BrokenWorld: The broker does not answer.
     """
-    topic = position.topic
+    topic = positions[0].topic
     insist(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
-    consumer.assign([position])
+    consumer.assign(positions)
 
 
-def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], int | None]:
-    """Take up to 10,000 messages of one partition, by offset, and its end where they reached it.
+def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[int, int]]:
+    """Take up to 10,000 messages, by offset, and the end of each partition where they reached it.
 
     Raises:
-        BrokenWorld: Any error but the end of the partition.
+        BrokenWorld: Any error but the end of a partition.
     """
     messages = consumer.consume(BATCH, wait_seconds)
     if not any(map(Message.error, messages)):
-        return messages, None
-    end = None
+        return messages, {}
+    ends: dict[int, int] = {}
     for message in messages:
         error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+        if error is None:
+            continue
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
             raise BrokenWorld(_advice(error))
-        end = message.offset() if error is not None else end
-    return [message for message in messages if message.error() is None], end
+        ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
+    return [message for message in messages if message.error() is None], ends
 
 
 def _advice(error: KafkaError) -> str:
@@ -154,18 +156,21 @@ class Pace:
 
     def __init__(self) -> None:
         self._busy_until = 0.0
-        self._pause: timedelta | None = None
+        self._due = datetime.now(UTC)
 
     def saw(self, messages: list[Message]) -> None:
         """Note what the last look brought."""
         now = time.monotonic()
+        self._due = datetime.now(UTC)
         if messages:
             self._busy_until = now + IDLE_AFTER_SECONDS
-            self._pause = None
         else:
-            self._pause = BUSY_PAUSE if now < self._busy_until else IDLE_PAUSE
+            self._due += BUSY_PAUSE if now < self._busy_until else IDLE_PAUSE
 
     def next_awake(self) -> datetime:
         """Give the time of the next look."""
-        now = datetime.now(UTC)
-        return now if self._pause is None else now + self._pause
+        return self._due
+
+    def is_due(self) -> bool:
+        """Tell whether that time has come."""
+        return datetime.now(UTC) >= self._due

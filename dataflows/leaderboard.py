@@ -4,7 +4,7 @@ Nothing here knows of Bytewax, Kafka or the web. Users are UTF-8 bytes, scores i
 milliseconds since the epoch, at least 1.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -33,13 +33,8 @@ class Bests(NamedTuple):
     shards: set[int]
 
 
-class Improvement(NamedTuple):
-    """A user's new best score, or None where a tombstone removed the user."""
-
-    user: bytes
-    score: int | None
-    time: int
-    offset: int
+Improvement = tuple[bytes, int | None, int, int]
+"""A user, the new best score or None where a tombstone removed the user, its time and offset."""
 
 
 def improvements(
@@ -59,18 +54,17 @@ def improvements(
     partition, *columns = candidates
     last = counted.get(partition, -1)
     for user, score, time, offset in zip(*columns, strict=True):
-        if offset <= last or not _changes(best, user, score):
+        if offset <= last:
             continue
         if score is None:
-            del best[user]
-        else:
+            if best.pop(user, None) is None:
+                continue
+        elif score > best.get(user, NO_SCORE):
             best[user] = score
+        else:
+            continue
         counted[partition] = offset
-        yield Improvement(user, score, time, offset)
-
-
-def _changes(best: Mapping[bytes, int], user: bytes, score: int | None) -> bool:
-    return user in best if score is None else score > best.get(user, NO_SCORE)
+        yield user, score, time, offset
 
 
 class Row(NamedTuple):

@@ -4,7 +4,7 @@ JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSeri
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -167,8 +167,15 @@ class Origin(NamedTuple):
 
 def encode_origin(origin: Origin) -> bytes:
     """Write an origin as `id:sources/partition/offset`."""
-    topic_id, partition, offset, sources = origin
-    return b"%b:%d/%d/%d" % (topic_id.encode(), sources, partition, offset)
+    return b"%b%d" % (
+        origin_prefix(origin.topic_id, origin.sources, origin.partition),
+        origin.offset,
+    )
+
+
+def origin_prefix(topic_id: str, sources: int, partition: int) -> bytes:
+    """Write what the origins from one partition have in common; the offset follows."""
+    return b"%b:%d/%d/" % (topic_id.encode(), sources, partition)
 
 
 def decode_origin(value: bytes) -> Origin:
@@ -241,30 +248,3 @@ def decode_board(value: bytes) -> Board:
         msg = f"not a board: {error}"
         raise BadMessage(msg) from error
     return Board(found.board, found.players, found.updated, rows)
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Give the partition that Kafka's Java clients choose for a key."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-def murmur2(key: bytes) -> int:
-    """Hash a key, 32 bits unsigned, as Kafka does.
-
-    Source: org.apache.kafka.common.utils.Utils#murmur2, after Austin Appleby's MurmurHash2.
-    """
-    length = len(key)
-    state = (0x9747B28C ^ length) & 0xFFFFFFFF
-    whole = length & ~3
-    for (word,) in _words(key[:whole]):
-        mixed = (word * 0x5BD1E995) & 0xFFFFFFFF
-        mixed = ((mixed ^ (mixed >> 24)) * 0x5BD1E995) & 0xFFFFFFFF
-        state = ((state * 0x5BD1E995) & 0xFFFFFFFF) ^ mixed
-    if length != whole:
-        rest = int.from_bytes(key[whole:], "little")
-        state = ((state ^ rest) * 0x5BD1E995) & 0xFFFFFFFF
-    state = ((state ^ (state >> 13)) * 0x5BD1E995) & 0xFFFFFFFF
-    return state ^ (state >> 15)
-
-
-_words: Callable[[bytes], Iterable[tuple[int]]] = struct.Struct("<I").iter_unpack

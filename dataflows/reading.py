@@ -3,10 +3,11 @@
 It is where most scores end, so it works in columns: no Python call for a score that cannot improve.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import compress, count, repeat
+from itertools import compress, repeat
 from operator import gt
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -18,15 +19,15 @@ from dataflows.messages import (
     check_user,
     decode_each,
     decode_scores,
-    partition_of,
 )
+from dataflows.partitioner import partition_of
 from dataflows.scores import Batch
 
 SEEN_USERS = 500_000  # of other processes' shards, whose best score sent is remembered
 KNOWN_SHARDS = 200_000  # users whose shard is remembered
 
 Users = list[bytes | None]
-Scores = list[int | BadMessage | None] | list[int]
+Score = int | BadMessage | None
 Item = tuple[str, Candidates | Rejected]
 
 
@@ -50,22 +51,64 @@ class Reader:
         """Read a batch; candidates keep the order of their offsets."""
         removed = self._removed_in(batch)
         users: Users = list(map(Message.key, batch.messages))
-        scores, indexes = self._decode(batch, users, hasty=not removed)
+        values = list(map(Message.value, batch.messages))
+        scores = decode_scores(values, self._form)
+        chunks = None if scores is None or removed else self._pick(batch, users, scores)
+        if chunks is None:
+            each: Iterable[Score] = scores or decode_each(values, self._form)
+            return self._read_each(batch, zip(users, each, batch.messages, strict=True), removed)
+        return ((part_name(shard), chunk) for shard, chunk in chunks if chunk.users)
+
+    def _pick(
+        self, batch: Batch, users: Users, scores: list[int]
+    ) -> list[tuple[int, Candidates]] | None:
+        """Pick in columns what may improve, or give None where a user cannot be read."""
+        best: Callable[[bytes | None, int], int] = self._bests.scores.get  # type: ignore[assignment]
+        better = list(map(gt, scores, map(best, users, repeat(NO_SCORE))))
+        picked = list(compress(users, better))
+        try:
+            shards = list(map(self._shard_of, picked))
+        except BadMessage:
+            return None
+        messages = list(compress(batch.messages, better))
+        times = [max(time, EARLIEST) for _, time in map(Message.timestamp, messages)]
+        offsets = list(map(Message.offset, messages))
+        columns = (picked, list(compress(scores, better)), times, offsets)
+        candidates = Candidates(batch.partition, *columns)  # type: ignore[arg-type]
+        return [(shard, self._sift(shard, chunk)) for shard, chunk in _divide(candidates, shards)]
+
+    def _sift(self, shard: int, candidates: Candidates) -> Candidates:
+        """Drop what does not beat what a shard of another process was sent before."""
+        if shard in self._bests.shards:
+            return candidates
+        kept = map(self._is_news, candidates.users, candidates.scores)  # type: ignore[arg-type]
+        return _compress(candidates, kept)
+
+    def _is_news(self, user: bytes, score: int) -> bool:
+        if score <= self._seen.get(user, NO_SCORE):
+            return False
+        self._seen[user] = score
+        return True
+
+    def _read_each(
+        self,
+        batch: Batch,
+        scores: Iterable[tuple[bytes | None, Score, Message]],
+        removed: set[bytes],
+    ) -> Iterator[Item]:
+        """Look at each score: some cannot be read, are tombstones, or come after one."""
         chunks: dict[int, Candidates] = {}
-        sent: dict[bytes, int] = {}
-        for index in indexes:
-            message, score = batch.messages[index], scores[index]
+        for key, score, message in scores:
             try:
-                user, shard = self._shard_of(users[index])
+                user = check_user(key, self._broker.settings.user_max_bytes)
             except BadMessage as reason:
                 yield _rejected(batch.partition, message, str(reason))
                 continue
             if isinstance(score, BadMessage):  # not raised: its frames would hold the batch
                 yield _rejected(batch.partition, message, str(score))
-                continue
-            known = sent if shard in self._bests.shards else self._seen
-            if self._may_improve(user, score, removed, known):
-                _add(chunks, shard, batch.partition, (user, score, message))
+            elif self._may_improve(user, score, removed):
+                fresh = Candidates(batch.partition, [], [], [], [])
+                _add(chunks.setdefault(self._shard_of(user), fresh), user, score, message)
         yield from ((part_name(shard), chunk) for shard, chunk in chunks.items())
 
     def _removed_in(self, batch: Batch) -> set[bytes]:
@@ -78,47 +121,37 @@ class Reader:
             self._removed[batch.partition] = (batch.epoch, removed)
         return removed
 
-    def _decode(self, batch: Batch, users: Users, *, hasty: bool) -> tuple[Scores, Iterable[int]]:
-        """Decode the scores, and tell which of them to look at."""
-        values = list(map(Message.value, batch.messages))
-        scores = decode_scores(values, self._form)
-        if scores is None:
-            return decode_each(values, self._form), range(len(users))
-        if not hasty:
-            return scores, range(len(users))
-        held: Iterable[int] = map(self._bests.scores.get, users, repeat(NO_SCORE))  # type: ignore[arg-type]
-        return scores, compress(count(), map(gt, scores, held))
-
-    def _find_shard(self, key: bytes | None) -> tuple[bytes, int]:
+    def _find_shard(self, key: bytes | None) -> int:
         user = check_user(key, self._broker.settings.user_max_bytes)
-        return user, partition_of(user, self._broker.topic("high_scores").partitions)
+        return partition_of(user, self._broker.topic("high_scores").partitions)
 
-    def _may_improve(
-        self, user: bytes, score: int | None, removed: set[bytes], known: dict[bytes, int]
-    ) -> bool:
+    def _may_improve(self, user: bytes, score: int | None, removed: set[bytes]) -> bool:
         if score is None:
             removed.add(user)
             self._seen.pop(user, None)
             return True
         if user in removed:
             return True
-        held = self._bests.scores.get(user, NO_SCORE)
-        if score <= held or score <= known.get(user, NO_SCORE):
+        if score <= self._bests.scores.get(user, NO_SCORE):
             return False
-        known[user] = score
-        return True
+        return self._shard_of(user) in self._bests.shards or self._is_news(user, score)
 
 
-def _add(
-    chunks: dict[int, Candidates],
-    shard: int,
-    partition: int,
-    candidate: tuple[bytes, int | None, Message],
-) -> None:
-    user, score, message = candidate
-    chunk = chunks.get(shard)
-    if chunk is None:
-        chunk = chunks[shard] = Candidates(partition, [], [], [], [])
+def _divide(candidates: Candidates, shards: list[int]) -> list[tuple[int, Candidates]]:
+    """Give each shard its own, in their order."""
+    found = set(shards)
+    if len(found) == 1:  # a user has the same partition in both topics
+        return [(shards[0], candidates)]
+    return [(shard, _compress(candidates, map(shard.__eq__, shards))) for shard in found]
+
+
+def _compress(candidates: Candidates, kept: Iterable[bool]) -> Candidates:
+    chosen = list(kept)
+    columns: Iterable[list[Any]] = candidates[1:]
+    return Candidates(candidates.partition, *(list(compress(each, chosen)) for each in columns))
+
+
+def _add(chunk: Candidates, user: bytes, score: int | None, message: Message) -> None:
     chunk.users.append(user)
     chunk.scores.append(score)
     chunk.times.append(max(message.timestamp()[1], EARLIEST))

@@ -6,30 +6,20 @@ that is when the position of the snapshot may be committed.
 """
 
 import logging
-import threading
 import time
 from datetime import datetime
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from conf import clients
-from dataflows.kafka import Broker, Pace, assign, consume, insist, part_names
+from dataflows.intake import Intake, Intakes
+from dataflows.kafka import Broker, part_names
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets a group without commits after days
-COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
-CLOSE_SECONDS = 0.2
 
 
 class Batch(NamedTuple):
@@ -48,6 +38,7 @@ class Scores(FixedPartitionedSource[Batch, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._intakes = Intakes(lambda: Intake(broker.settings, broker.topic("scores").name))
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
@@ -55,23 +46,21 @@ class Scores(FixedPartitionedSource[Batch, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
         """Read one partition; resume states are ignored, Kafka has the position."""
-        return ScoresPartition(self._broker, int(for_part))
+        return ScoresPartition(self._broker, self._intakes.mine(), int(for_part))
 
 
 class ScoresPartition(StatefulSourcePartition[Batch, None]):
     """One partition of `scores`; commits what an epoch has brought once every sink has it."""
 
-    def __init__(self, broker: Broker, partition: int) -> None:
+    def __init__(self, broker: Broker, intake: Intake, partition: int) -> None:
         self._stopping = broker.stopping
         self._topic = broker.topic("scores")
         self._table = broker.topic("high_scores")
         self._partition = partition
-        properties = {**clients.consumer(broker.settings), "on_commit": self._note_commit}
-        self._consumer = Consumer(properties)
+        self._intake = intake
         self._position = self._committed = self._snapshot = self._committed_position()
-        assign(self._consumer, self._at(self._position))
+        intake.join(partition, self._position, self._note_commit)
         broker.positions.append(self._position)
-        self._pace = Pace()
         self._epoch = 0
         self._is_due = False
         self._commit_at = time.monotonic()
@@ -91,8 +80,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._commit()
         if self._watch:
             self._watch.look()
-        messages, _ = consume(self._consumer)
-        self._pace.saw(messages)
+        messages, _ = self._intake.take(self._partition)
         if not messages:
             return []
         self._position = (messages[-1].offset() or 0) + 1
@@ -100,7 +88,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
 
     def next_awake(self) -> datetime | None:
         """Tell when to look again."""
-        return self._pace.next_awake()
+        return self._intake.pace.next_awake()
 
     def snapshot(self) -> None:
         """Note the position that may be committed when this epoch is in the sinks."""
@@ -110,14 +98,8 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._is_due = self._position >= 0 and not idle
 
     def close(self) -> None:
-        """Close the consumer; commits nothing, the last epoch may not be in the sinks.
-
-        Without a broker librdkafka would wait for ever for a commit under way, and the process with
-        it: it is left alone after 0.2 s. Source: https://github.com/confluentinc/librdkafka/issues/3740
-        """
-        closing = threading.Thread(target=self._consumer.close, daemon=True)
-        closing.start()
-        closing.join(CLOSE_SECONDS)
+        """Read no more; commits nothing, the last epoch may not be in the sinks."""
+        self._intake.leave(self._partition)
 
     def _at(self, offset: int) -> TopicPartition:
         ids = f"{self._topic.id}:{self._table.id}"
@@ -125,11 +107,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
 
     def _committed_position(self) -> int:
         """Give the committed position, or the beginning where there is none for these topics."""
-        asked = [self._at(0)]
-        (found,) = insist(
-            lambda: self._consumer.committed(asked, timeout=COMMITTED_SECONDS),
-            f"committed position of {self._name}",
-        )
+        found = self._intake.committed(self._at(0))
         if found.offset < 0:
             log.info("%s has no committed position: reading it from its beginning", self._name)
             return OFFSET_BEGINNING
@@ -150,16 +128,11 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         self._is_due = False
         self._committed = self._snapshot
         self._commit_at = time.monotonic() + COMMIT_SECONDS
-        offsets = [self._at(self._snapshot)]
-        if wait:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
-        else:
-            self._consumer.commit(offsets=offsets, asynchronous=True)
+        self._intake.commit(self._at(self._snapshot), wait=wait)
 
-    def _note_commit(self, error: KafkaError | None, _offsets: list[TopicPartition]) -> None:
-        if error is not None:
-            log.warning("%s: position not committed, again soon: %s", self._name, error.str())
-            self._committed = OFFSET_BEGINNING
+    def _note_commit(self, error: KafkaError) -> None:
+        log.warning("%s: position not committed, again soon: %s", self._name, error.str())
+        self._committed = OFFSET_BEGINNING
 
     def _drain(self) -> list[Batch]:
         """Wait for the end of the epoch, commit it and end; give up after 2 s, nothing is lost."""
@@ -167,7 +140,7 @@ class ScoresPartition(StatefulSourcePartition[Batch, None]):
         if self._drain_until is None:
             self._drain_until = now + DRAIN_SECONDS
         if self._snapshot != self._position and now < self._drain_until:
-            self._pace.saw([])
+            self._intake.pace.saw([])
             return []
         try:
             self._commit(wait=True)

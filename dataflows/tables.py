@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
-from conf import clients
 from dataflows.ends import Level
-from dataflows.kafka import Broker, Pace, assign, consume, part_names
+from dataflows.intake import Intake, Intakes
+from dataflows.kafka import Broker, part_names
 
 
 class Tail(NamedTuple):
@@ -28,6 +28,7 @@ class HighScores(FixedPartitionedSource[Tail, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._intakes = Intakes(lambda: _intake(broker))
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
@@ -35,25 +36,25 @@ class HighScores(FixedPartitionedSource[Tail, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
         """Read one partition; resume states are ignored, the table is the state."""
-        return TablePartition(self._broker, int(for_part))
+        return TablePartition(self._broker, self._intakes.mine(), int(for_part))
+
+
+def _intake(broker: Broker) -> Intake:
+    name = broker.topic("high_scores").name
+    return Intake(broker.settings, name, **{"enable.partition.eof": "true"})
 
 
 class TablePartition(StatefulSourcePartition[Tail, None]):
     """One partition of a table; tells when its end is reached, also of an empty one."""
 
-    def __init__(self, broker: Broker, partition: int) -> None:
+    def __init__(self, broker: Broker, intake: Intake, partition: int) -> None:
         self._stopping = broker.stopping
         self._topic = broker.topic("high_scores")
         self._partition = partition
-        properties = {
-            **clients.consumer(broker.settings),
-            "enable.partition.eof": "true",
-        }
-        self._consumer = Consumer(properties)
+        self._intake = intake
         start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
-        assign(self._consumer, start)
-        self._level: Level | None = Level(self._consumer, start)
-        self._pace = Pace()
+        intake.join(partition, start.offset)
+        self._level: Level | None = Level(intake.consumer, start)
         self._watch = None if partition else broker.watch()
 
     def next_batch(self) -> list[Tail]:
@@ -68,8 +69,7 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
             raise StopIteration
         if self._watch:
             self._watch.look()
-        messages, end = consume(self._consumer)
-        self._pace.saw(messages)
+        messages, end = self._intake.take(self._partition)
         if self._level is not None:
             end = self._level.reached(messages, end)
             self._level = self._level if end is None else None  # it stays so
@@ -79,11 +79,11 @@ class TablePartition(StatefulSourcePartition[Tail, None]):
 
     def next_awake(self) -> datetime | None:
         """Tell when to look again."""
-        return self._pace.next_awake()
+        return self._intake.pace.next_awake()
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""
 
     def close(self) -> None:
-        """Close the consumer."""
-        self._consumer.close()
+        """Read no more."""
+        self._intake.leave(self._partition)

@@ -101,24 +101,31 @@ def await_topics(
     admin = AdminClient({**clients.client(settings), "log_level": "2"})
     deadline = time.monotonic() + settings.startup_timeout_seconds
     say_at = time.monotonic() + SAY_SECONDS
-    while True:
-        missing = _missing(admin, settings, kinds)
-        if not missing:
-            break
+    while isinstance(found := _find(admin, settings, kinds), str):
         if stopping is not None and stopping():
             raise Stopped
         now = time.monotonic()
         if now >= deadline:
-            msg = f"{missing}: gave up after {settings.startup_timeout_seconds:g} s"
+            msg = f"{found}: gave up after {settings.startup_timeout_seconds:g} s"
             raise Unavailable(msg)
         if now >= say_at:
-            log.info("waiting for %s", missing)
+            log.info("waiting for %s", found)
             say_at = now + SAY_SECONDS
         time.sleep(PAUSE_SECONDS)
-    found = _describe(admin, settings, kinds)
     for kind, topic in found.items():
         _check(settings, kind, topic)
     return found
+
+
+def _find(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> dict[str, Topic] | str:
+    """Give the topics, or say what is to be waited for: a busy broker does not describe them."""
+    missing = _missing(admin, settings, kinds)
+    if missing:
+        return missing
+    try:
+        return _describe(admin, settings, kinds)
+    except KafkaException as error:
+        return f"a description of the topics ({error.args[0].str()})"
 
 
 def _missing(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> str:

@@ -39,8 +39,8 @@ class BrokenWorld(RuntimeError):  # noqa: N818 - nobody's error here
 class Writer(Protocol):
     """What a sink partition writes with."""
 
-    def write(self, **message: Any) -> None:  # noqa: ANN401 - as Producer.produce takes it
-        """Queue a message."""
+    def write(self, *message: Any, **named: Any) -> None:  # noqa: ANN401
+        """Queue a message, given as `Producer.produce` takes it."""
 
     def send(self) -> None:
         """End a batch: what was queued may go out; does not wait for it."""
@@ -85,7 +85,7 @@ class IdempotentWriter:
         }
         self._producer = Producer({**properties, **ours})
 
-    def write(self, **message: Any) -> None:  # noqa: ANN401
+    def write(self, *message: Any, **named: Any) -> None:  # noqa: ANN401
         """Queue a message; waits as long as for a delivery where the queue (64 MB) is full.
 
         Raises:
@@ -94,7 +94,7 @@ class IdempotentWriter:
         deadline = None
         while True:
             try:
-                return self._producer.produce(**message)
+                return self._producer.produce(*message, **named)
             except BufferError:
                 deadline = deadline or time.monotonic() + self._timeout_seconds
             except KafkaException as error:
@@ -169,7 +169,7 @@ class TransactionalWriter:
         self._is_open = False
         self._attempt(self._producer.init_transactions, INIT_SECONDS)
 
-    def write(self, **message: Any) -> None:  # noqa: ANN401
+    def write(self, *message: Any, **named: Any) -> None:  # noqa: ANN401
         """Queue a message in the transaction of this batch; the one before it is then committed.
 
         Raises:
@@ -181,7 +181,7 @@ class TransactionalWriter:
             self._is_open = True
         while True:
             try:
-                return self._attempt(self._producer.produce, **message)
+                return self._attempt(self._producer.produce, *message, **named)
             except BufferError:
                 self._producer.poll(0.1)  # bound: what stays longer than 10 s fails the commit
 

@@ -70,7 +70,7 @@ def producing(halt):
     """A message was given to the producer, which may have sent it or not."""
 
     def halted(write):
-        return lambda self, **message: (write(self, **message), halt())
+        return lambda self, *message, **named: (write(self, *message, **named), halt())
 
     for writer in WRITERS:
         setattr(writer, "write", halted(writer.write))  # noqa: B010

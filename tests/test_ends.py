@@ -10,7 +10,8 @@ from confluent_kafka import Producer
 from conf import clients
 from conf.settings import load
 from dataflows.leaderboard import Board
-from dataflows.messages import encode_board, partition_of
+from dataflows.messages import encode_board
+from dataflows.partitioner import partition_of
 from dataflows.topics import await_topics
 from tests import oracle
 from tests.flows import Flow, Game

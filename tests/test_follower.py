@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from conf import clients
 from conf.settings import load
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import ORIGIN, Origin, encode_board, encode_origin, partition_of
+from dataflows.messages import ORIGIN, Origin, encode_board, encode_origin
+from dataflows.partitioner import partition_of
 from dataflows.topics import await_topics
 from tests.flows import running
 from tests.test_openapi import check_answer

@@ -7,7 +7,8 @@ from confluent_kafka import Producer
 
 from conf.settings import Top5
 from dataflows.leaderboard import Board, Place, Top
-from dataflows.messages import POSITIONS, encode_board, encode_positions, partition_of
+from dataflows.messages import POSITIONS, encode_board, encode_positions
+from dataflows.partitioner import partition_of
 from dataflows.standings import BoardLogic, ShardTop
 from dataflows.topics import await_topics
 from tests.flows import Flow, open_game

@@ -23,9 +23,8 @@ from dataflows.messages import (
     encode_origin,
     encode_positions,
     encode_score,
-    murmur2,
-    partition_of,
 )
+from dataflows.partitioner import murmur2, partition_of
 from tests import oracle
 from tests.fuzz import near
 

@@ -67,7 +67,7 @@ def run(log, cuts, epochs, is_local):
             waiting.clear()
     for shard, item in waiting:
         found += improvements(held, counted[shard], item)
-    return held, sorted(each.offset for each in found), rejected
+    return held, sorted(offset for *_, offset in found), rejected
 
 
 def expected(log):

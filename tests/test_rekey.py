@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[att
 from conf import clients
 from conf.settings import load
 from dataflows.ends import read_to_end
-from dataflows.messages import partition_of
+from dataflows.partitioner import partition_of
 from dataflows.positions import forget, positions
 from dataflows.rekey import rekey
 from dataflows.topics import await_topics

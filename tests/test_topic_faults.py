@@ -5,6 +5,7 @@ import itertools
 import signal
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
@@ -13,6 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from conf import clients
+from dataflows import topics
 from dataflows.topics import await_topics
 from tests import oracle
 from tests.flows import Flow, running
@@ -161,3 +163,19 @@ def is_compacted(game, seed):
     """Send some more, and tell whether a user who was removed has left no trace."""
     game.send(*some(seed, 100, tombstones=0.2))
     return b"gone" not in {seen.key for seen in game.read("high_scores")}
+
+
+def test_a_broker_too_busy_to_describe_its_topics_is_waited_for(game, monkeypatch):
+    describe = topics._describe  # noqa: SLF001 - no real broker can be told to be busy
+    refusals = [KafkaException(KafkaError(KafkaError._TIMED_OUT))] * 2  # noqa: SLF001 - public
+
+    def busy(*arguments):
+        if refusals:
+            raise refusals.pop()
+        return describe(*arguments)
+
+    monkeypatch.setattr(topics, "_describe", busy)
+    found = await_topics(game.settings)
+
+    assert refusals == []
+    assert set(found) == set(topics.KINDS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf.settings import Settings
-from dataflows.messages import partition_of
+from dataflows.partitioner import partition_of
 from dataflows.topics import await_topics
 from web import ids, reading
 from web.progress import Progress

@@ -10,7 +10,8 @@ from contextlib import suppress
 from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
 
 from conf.settings import Settings
-from dataflows.messages import ORIGIN, BadMessage, decode_origin, decode_score, partition_of
+from dataflows.messages import ORIGIN, BadMessage, decode_origin, decode_score
+from dataflows.partitioner import partition_of
 from dataflows.topics import Topic, await_topics
 from web import reading
 from web.outcomes import Best, Receipt
