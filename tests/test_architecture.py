@@ -11,7 +11,7 @@ MODULES = [
     for package in ("conf", "dataflows", "web", "local", "bench")
     for path in sorted((ROOT / package).glob("*.py"))
 ]
-PURE = ["dataflows/leaderboard.py", "dataflows/messages.py"] + [
+PURE = [f"dataflows/{name}.py" for name in ("leaderboard", "messages", "partitioner")] + [
     f"web/{name}.py"
     for name in (
         "sse",
@@ -28,7 +28,7 @@ PURE = ["dataflows/leaderboard.py", "dataflows/messages.py"] + [
         "broadcast",
     )
 ]
-CONTRACT = {"dataflows.messages", "dataflows.topics", "dataflows.leaderboard"}
+CONTRACT = {f"dataflows.{name}" for name in ("messages", "topics", "leaderboard", "partitioner")}
 LONGEST = 270  # lines: every rule in one file, every format in one file
 
 
