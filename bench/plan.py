@@ -42,7 +42,8 @@ def _variants(game: Game) -> tuple[Game, ...]:
 def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
     guarantees = ("at_least_once", "exactly_once")
     loads = [Load(rate, seconds, guarantee) for guarantee in guarantees for rate in rates]
-    return (*loads, Load(1_000, seconds, boards=20))
+    with_targets = Load(1_000, seconds)  # three times: the median counts
+    return (with_targets, with_targets, *loads, Load(1_000, seconds, boards=20))
 
 
 _FULL = Game(3_000_000, 100_000)
@@ -57,7 +58,7 @@ PLANS = {
         tables=(100_000, 300_000, 1_000_000),
         kills=3,
         rest_seconds=5,
-        warm_up=Load(10_000, 12),
+        warm_up=Load(10_000, 45),
         loads=_loads((100, 1_000, 10_000), 10),
         crowds=(Crowd(5_000, 5, 12), Crowd(1_000, 80, 12)),
     ),
