@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+END_SECONDS = 60  # a broker that was stalled is fenced, and leads nothing for a while
 LIMIT = 2**63
 
 
@@ -71,7 +72,8 @@ def read(
 
 def _end(consumer: Consumer, topic: str, partition: int) -> int:
     where = TopicPartition(topic, partition)
-    for _ in range(100):
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
         with contextlib.suppress(KafkaException):  # of a topic that is new or a busy broker
             return int(consumer.get_watermark_offsets(where, 10)[1])
         time.sleep(0.1)
