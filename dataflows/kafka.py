@@ -25,7 +25,7 @@ STALL_SECONDS = 60
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.2
 BUSY_PAUSE = timedelta(milliseconds=1)
-IDLE_PAUSE = timedelta(milliseconds=10)
+IDLE_PAUSE = timedelta(milliseconds=15)
 IDLE_AFTER_SECONDS = 1
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
 OPENERS = 2  # shards that are read at a time: it takes our own time, and memory
