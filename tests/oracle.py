@@ -76,6 +76,8 @@ def _end(consumer: Consumer, topic: str, partition: int) -> int:
     while time.monotonic() < deadline:
         with contextlib.suppress(KafkaException):  # of a topic that is new or a busy broker
             return int(consumer.get_watermark_offsets(where, 10)[1])
+        with contextlib.suppress(KafkaException):  # who leads now: it may have led nothing
+            consumer.list_topics(topic, 10)
         time.sleep(0.1)
     raise TimeoutError(topic)
 
