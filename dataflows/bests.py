@@ -46,7 +46,7 @@ class HighScores(FixedPartitionedSink[Candidates | None, None]):
 
     def list_parts(self) -> list[str]:
         """Name the shards."""
-        return part_names(self._broker.topic("high_scores").partitions)
+        return self._broker.mine(part_names(self._broker.topic("high_scores").partitions))
 
     def part_fn(self, item_key: str) -> int:
         """Route by the name of the shard."""
@@ -166,7 +166,7 @@ class Shards(FixedPartitionedSource[tuple[str, None], None]):
 
     def list_parts(self) -> list[str]:
         """Name the one partition."""
-        return ["all"]
+        return self._broker.mine(["all"])
 
     def build_part(self, _step_id: str, _for_part: str, _resume_state: None) -> "ShardNames":
         """Read it."""

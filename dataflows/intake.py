@@ -1,4 +1,4 @@
-"""The one consumer with which a worker reads all of its partitions of a topic.
+"""The one consumer with which a process reads all of its partitions of a topic.
 
 A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up for
 each: a tenth of the work of a flow that catches up, and more of one that is idle.
@@ -21,7 +21,7 @@ Note = Callable[[KafkaError], None]
 
 
 class Intake:
-    """Messages for the partitions of one worker, each by offset; not thread-safe.
+    """Messages for the partitions of one process, each by offset; for one worker, its thread.
 
     It takes 10,000 at a time from librdkafka, and no more before the partitions have taken these:
     what is held stays small enough for the processor's cache.
@@ -113,18 +113,3 @@ class Intake:
 
 def _runs(messages: list[Message]) -> Iterable[tuple[int, Iterable[Message]]]:
     return groupby(messages, Message.partition)  # type: ignore[arg-type]  # they were consumed
-
-
-class Intakes:
-    """The intake of each worker of this process: a worker is a thread."""
-
-    def __init__(self, make: Callable[[], Intake]) -> None:
-        self._make = make
-        self._by_thread: dict[int, Intake] = {}
-
-    def mine(self) -> Intake:
-        """Give that of the calling thread."""
-        worker = threading.get_ident()
-        if worker not in self._by_thread:
-            self._by_thread[worker] = self._make()
-        return self._by_thread[worker]

@@ -26,7 +26,7 @@ class Rejects(FixedPartitionedSink[Rejected, None]):
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return part_names(self._broker.topic("rejected").partitions)
+        return self._broker.mine(part_names(self._broker.topic("rejected").partitions))
 
     def part_fn(self, item_key: str) -> int:
         """Route by the partition of `scores`; Bytewax wraps around."""

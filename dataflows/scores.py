@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from dataflows.intake import Intake, Intakes
+from dataflows.intake import Intake
 from dataflows.kafka import Broker, part_names
 
 log = logging.getLogger(__name__)
@@ -38,15 +38,17 @@ class Scores(FixedPartitionedSource[Batch, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._intakes = Intakes(lambda: Intake(broker.settings, broker.topic("scores").name))
+        self._intake: Intake | None = None
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return part_names(self._broker.topic("scores").partitions)
+        return self._broker.mine(part_names(self._broker.topic("scores").partitions))
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
         """Read one partition; resume states are ignored, Kafka has the position."""
-        return ScoresPartition(self._broker, self._intakes.mine(), int(for_part))
+        if self._intake is None:
+            self._intake = Intake(self._broker.settings, self._broker.topic("scores").name)
+        return ScoresPartition(self._broker, self._intake, int(for_part))
 
 
 class ScoresPartition(StatefulSourcePartition[Batch, None]):

@@ -7,7 +7,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
 from dataflows.ends import Level
-from dataflows.intake import Intake, Intakes
+from dataflows.intake import Intake
 from dataflows.kafka import Broker, part_names
 
 
@@ -28,20 +28,18 @@ class HighScores(FixedPartitionedSource[Tail, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._intakes = Intakes(lambda: _intake(broker))
+        self._intake: Intake | None = None
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return part_names(self._broker.topic("high_scores").partitions)
+        return self._broker.mine(part_names(self._broker.topic("high_scores").partitions))
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
         """Read one partition; resume states are ignored, the table is the state."""
-        return TablePartition(self._broker, self._intakes.mine(), int(for_part))
-
-
-def _intake(broker: Broker) -> Intake:
-    name = broker.topic("high_scores").name
-    return Intake(broker.settings, name, **{"enable.partition.eof": "true"})
+        if self._intake is None:
+            name = self._broker.topic("high_scores").name
+            self._intake = Intake(self._broker.settings, name, **{"enable.partition.eof": "true"})
+        return TablePartition(self._broker, self._intake, int(for_part))
 
 
 class TablePartition(StatefulSourcePartition[Tail, None]):

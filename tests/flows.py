@@ -208,7 +208,9 @@ class Game:
     def _committed(self) -> list[TopicPartition]:
         name = self.name("scores")
         partitions = self._consumer.list_topics(name, 10).topics[name].partitions
-        return self._consumer.committed([TopicPartition(name, each) for each in partitions], 30)
+        asked = [TopicPartition(name, each) for each in partitions]
+        ask = self._consumer.committed
+        return insist(lambda: ask(asked, 30), f"committed positions of {name}")
 
     def _is_level(self, out: str) -> bool:
         boards = self.read("top_5")

@@ -1,10 +1,13 @@
 """One consumer for many partitions: each gets its own, in order, and hears of its own failures."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows import kafka
 from dataflows.intake import Intake
+from dataflows.stopping import Stopping
 from tests.until import until_true
 
 PARTITIONS = range(3)
@@ -63,3 +66,15 @@ def test_a_commit_that_fails_is_told_to_its_partition_alone(intake, game):
 
     assert told == [1]
     assert intake.committed(TopicPartition(game.name("scores"), 0)).offset == 5
+
+
+def test_one_worker_of_a_process_has_all_partitions(game):
+    broker = kafka.Broker(game.settings, (), Stopping())
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        given = [
+            worker.submit(broker.mine, [name]).result()
+            for name in ("scores", "high-scores")
+            for worker in (first, second)
+        ]
+
+    assert given == [["scores"], [], ["high-scores"], []]
