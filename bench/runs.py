@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from local import children
@@ -30,6 +31,7 @@ class Candidate(NamedTuple):
     reports: bool = False
     writes: bool = True
     quiet_seconds: float = 2
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 def start(
@@ -43,7 +45,7 @@ def start(
         addresses = ";".join(f"127.0.0.1:{port}" for port in free)
         cluster = [["-i", str(each), "-a", addresses] for each in range(candidate.processes)]
     into = output or subprocess.DEVNULL
-    given = {**os.environ, **environment}
+    given = {**os.environ, **environment, **candidate.environment}
     return [
         children.start([*command, *more], env=given, stdout=into, stderr=into) for more in cluster
     ]

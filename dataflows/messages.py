@@ -5,7 +5,7 @@ JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSeri
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -187,7 +187,7 @@ def decode_origin(value: bytes) -> Origin:
     try:
         where, partition, offset = value.decode().rsplit("/", 2)
         topic_id, _, sources = where.partition(":")
-        return Origin(topic_id, int(partition), int(offset), int(sources or 0))
+        return Origin(topic_id, *map(_number, (partition, offset, sources or "0")))
     except ValueError as error:
         msg = f"origin {value!r} is not id:sources/partition/offset"
         raise BadMessage(msg) from error
@@ -206,16 +206,26 @@ def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
     """
     try:
         topic_id, offsets = value.decode().split(":")
-        return topic_id, tuple(map(int, offsets.split(",")))
+        return topic_id, tuple(map(_number, offsets.split(",")))
     except ValueError as error:
         msg = f"positions {value!r} are not id:offset,offset"
         raise BadMessage(msg) from error
 
 
+_Digits = Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]+\Z")]
+
+
+def _number(digits: str) -> int:
+    """Read digits and nothing else: `int` takes signs, underscores and spaces too."""
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(digits)
+    return int(digits)
+
+
 class _Row(msgspec.Struct):
     rank: int
     user: str
-    score: str  # digits: JavaScript's numbers are exact only to 2**53
+    score: _Digits  # JavaScript's numbers are exact only to 2**53
     time: int
 
 

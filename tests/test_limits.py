@@ -91,6 +91,10 @@ def test_a_customer_of_ipv6_counts_once():
     assert one == other != client("2001:db8:0:1::1", [], 0)
 
 
+def test_a_client_of_ipv4_counts_once_however_its_address_is_written():
+    assert client("::ffff:1.2.3.4", [], 0) == client("1.2.3.4", [], 0) == "1.2.3.4"
+
+
 HOPS = near_text(st.sampled_from([b"1.2.3.4, 5.6.7.8", b"::1", b"fe80::1%eth0", b"::ffff:1.2.3.4"]))
 
 

@@ -4,6 +4,7 @@ import contextlib
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -141,6 +142,25 @@ def test_an_origin_need_not_tell_how_many_partitions_have_reached_its_shard():
 @given(st.lists(st.integers(0, HIGHEST), min_size=1))
 def test_positions_are_read_as_they_were_written(positions):
     assert decode_positions(encode_positions("id", positions)) == ("id", tuple(positions))
+
+
+@pytest.mark.parametrize("number", [b"1_0", b"+2", b"-2", b" 2", b"\xd9\xa2", b""])
+def test_a_number_of_an_origin_or_of_positions_is_digits_alone(number):
+    for decode, value in [
+        (decode_origin, b"id:3/1/" + number),
+        (decode_origin, b"id:3/" + number + b"/1"),
+        (decode_positions, b"id:12," + number),
+    ]:
+        with pytest.raises(BadMessage, match=r"is not|are not"):
+            decode(value)
+
+
+@pytest.mark.parametrize("score", ["1_0", "+2", " 2", "2\n", "", "2.0"])
+def test_a_score_of_a_board_is_digits_alone(score):
+    row = {"rank": 1, "user": "ann", "score": score, "time": 1}
+    board = {"board": "all-time", "players": 1, "updated": 1, "rows": [row]}
+    with pytest.raises(BadMessage, match="score"):
+        decode_board(msgspec.json.encode(board))
 
 
 @given(st.binary())

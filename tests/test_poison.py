@@ -2,12 +2,15 @@
 
 import random
 
+from bench.runs import memory_mib
 from tests import oracle
 from tests.flows import running
 from tests.load import some
+from tests.until import until_true
 
 BYTES = [b'{"score":', b"}", b"[", b"]", b",", b"1", b"-", b"0", b"9" * 19, b'"', b"\xff", b" "]
 MEGABYTE = 2**20  # what a topic takes, with everything around it
+ROUND = 400  # large messages at a time
 
 
 def noise(seed, count):
@@ -51,3 +54,17 @@ def test_messages_near_the_size_limit_stop_nothing(names, game):
         game.drain()
 
     oracle.check(game.read)
+
+
+def test_large_bad_messages_take_no_more_memory_the_more_there_are(names, game):
+    """`highscores` holds what librdkafka reads ahead and what waits to be written, and no more."""
+    bad = ("ann", b"x" * (MEGABYTE // 2))
+    with running(names) as (highscores, _):
+        peaks = []
+        for _ in range(3):
+            game.send(*[bad] * ROUND)
+            until_true(lambda: game.lag() == 0, 60)
+            peaks.append(memory_mib(highscores.processes[0].pid, "VmHWM"))
+
+    assert len(game.read("rejected")) == 3 * ROUND
+    assert peaks[2] - peaks[0] < 100, peaks  # MiB, of 400 that came between

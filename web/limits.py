@@ -22,8 +22,8 @@ def client(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
         address = ip_address(seen)
     except ValueError:
         return peer
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(IPv6Address(int(address) >> 64 << 64))
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
     return str(address)
 
 
