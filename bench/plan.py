@@ -53,7 +53,7 @@ _TINY = Game(20_000, 1_000)
 PLANS = {
     "full": Plan(
         game=_FULL,
-        rounds=3,
+        rounds=5,
         variants=_variants(_FULL._replace(scores=2_000_000)),
         tables=(100_000, 300_000, 1_000_000),
         kills=3,
