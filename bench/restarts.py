@@ -5,11 +5,9 @@ The table has two messages for each user, as it may have before compaction.
 
 import itertools
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Producer
 
@@ -23,6 +21,9 @@ from dataflows.messages import ORIGIN
 from dataflows.partitioner import partition_of
 from dataflows.topics import await_topics
 from local.claims import ports
+
+if TYPE_CHECKING:
+    import subprocess
 
 OUTPUT_SECONDS = 60
 PLAYER = b"player-5"
@@ -58,16 +59,20 @@ def run(table: Table, flow: str, kills: int) -> Iterator[Row]:
     """Kill a flow and start it again that often; yields seconds each time, then how it rests."""
     (candidate,) = [part for part in PARTS if part.name == flow]
     of: Row = {"flow": flow, "users": table.users}
-    processes = start(candidate, table.environment)
+    sender = Producer(clients.producer(table.settings))
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        _await_news(table, flow)
-        for _ in range(kills):
+        for turn in range(kills + 1):
+            news = News(table.settings, _topics(table, flow)[1])
             killed = time.monotonic()
-            os.kill(processes[0].pid, signal.SIGKILL)
+            for process in processes:
+                process.kill()
             stop(processes)
+            score = _send(sender, table, flow)
             processes = start(candidate, table.environment)
-            _await_news(table, flow)
-            yield of | {"seconds": time.monotonic() - killed}
+            _check(news, score, table, flow)
+            if turn:
+                yield of | {"seconds": time.monotonic() - killed}
         yield of | _rest(table, processes[0].pid)
     finally:
         stop(processes)
@@ -94,25 +99,35 @@ def rest_of_web(table: Table) -> Row:
         stop(processes)
 
 
-def _await_news(table: Table, flow: str) -> None:
-    """Send a score that leads, and wait until the flow's next output says so.
+def _topics(table: Table, flow: str) -> tuple[str, str]:
+    """Name what a flow reads and what it writes."""
+    topics = table.settings.topics
+    if flow == "highscores":
+        return topics.scores.name, topics.high_scores.name
+    return topics.high_scores.name, topics.top_5.name
+
+
+def _send(sender: Producer, table: Table, flow: str) -> int:
+    """Send a score that leads, while no flow runs."""
+    score = UNIT * next(_turns)
+    sender.produce(_topics(table, flow)[0], b"%d" % score, PLAYER)
+    sender.flush(30)
+    return score
+
+
+def _check(news: News, score: int, table: Table, flow: str) -> None:
+    """Wait for the first output, which says that this score leads.
 
     Raises:
         ValueError: Another output came.
         TimeoutError: None came within 60 s.
     """
-    topics, score = table.settings.topics, UNIT * next(_turns)
-    into, out = topics.scores.name, topics.high_scores.name
-    right: object = score
-    if flow == "top5":
-        into, out = topics.high_scores.name, topics.top_5.name
-        right = _board(score, table.users)
-    news = News(table.settings, out)
-    sender = Producer(clients.producer(table.settings))
-    sender.produce(into, b"%d" % score, PLAYER)
-    sender.flush(30)
     found = json.loads(news.first(OUTPUT_SECONDS))
-    if (found if flow == "highscores" else _rows(found)) != right:
+    if flow == "highscores":
+        right: object = score
+    else:
+        found, right = _rows(found), _board(score, table.users)
+    if found != right:
         msg = f"{flow}: {found!r} came, not {right!r}"
         raise ValueError(msg)
 

@@ -15,6 +15,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from dataflows.ends import read_to_end
 from dataflows.kafka import Broker, part_names
 from dataflows.leaderboard import Bests, Candidates, improvements
+from dataflows.memory import give_back
 from dataflows.messages import (
     ORIGIN,
     BadMessage,
@@ -104,6 +105,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         table = self._read_table()
         self._bests.scores.update(table)
         self._bests.shards.add(self._partition)
+        give_back()
         took = time.monotonic() - started
         log.info("restored %d users from %s in %.2f s", len(table), self._name, took)
         if table and max(self._broker.positions, default=0) < 0:

@@ -9,6 +9,7 @@ from confluent_kafka import Message
 
 from conf.settings import Format, Top5
 from dataflows.leaderboard import Board, News, Removal, Shard, Top, merge, standings
+from dataflows.memory import give_back
 from dataflows.messages import BadMessage, decode_each, decode_scores
 from dataflows.tables import Tail
 from dataflows.writers import BrokenWorld
@@ -52,6 +53,7 @@ class Standings:
             if tail.end is None:
                 return
             shard.search()
+            give_back()
             self._level.add(tail.partition)
         yield ALL_TIME, ShardTop(tail.partition, tail.partitions, _position(tail), shard.top())
 

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
+from conf import clients
 from dataflows.ends import Level
 from dataflows.intake import Intake
 from dataflows.kafka import Broker, part_names
@@ -24,11 +25,16 @@ class Tail(NamedTuple):
 
 
 class HighScores(FixedPartitionedSource[Tail, None]):
-    """The table `high-scores`, always from its beginning, then on as it changes."""
+    """The table `high-scores`, always from its beginning, then on as it changes.
+
+    It asks for ends over a connection of its own: beside fetches each question would wait for one
+    to return, half a second where nothing new comes, for each partition.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._intake: Intake | None = None
+        self._asker: Consumer | None = None
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
@@ -36,23 +42,24 @@ class HighScores(FixedPartitionedSource[Tail, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
         """Read one partition; resume states are ignored, the table is the state."""
-        if self._intake is None:
-            name = self._broker.topic("high_scores").name
-            self._intake = Intake(self._broker.settings, name, **{"enable.partition.eof": "true"})
-        return TablePartition(self._broker, self._intake, int(for_part))
+        if self._intake is None or self._asker is None:
+            settings, name = self._broker.settings, self._broker.topic("high_scores").name
+            self._intake = Intake(settings, name, **{"enable.partition.eof": "true"})
+            self._asker = Consumer(clients.consumer(settings))
+        return TablePartition(self._broker, self._intake, self._asker, int(for_part))
 
 
 class TablePartition(StatefulSourcePartition[Tail, None]):
     """One partition of a table; tells when its end is reached, also of an empty one."""
 
-    def __init__(self, broker: Broker, intake: Intake, partition: int) -> None:
+    def __init__(self, broker: Broker, intake: Intake, asker: Consumer, partition: int) -> None:
         self._stopping = broker.stopping
         self._topic = broker.topic("high_scores")
         self._partition = partition
         self._intake = intake
         start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
         intake.join(partition, start.offset)
-        self._level: Level | None = Level(intake.consumer, start)
+        self._level: Level | None = Level(asker, start)
         self._watch = None if partition else broker.watch()
 
     def next_batch(self) -> list[Tail]:
