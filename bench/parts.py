@@ -30,7 +30,8 @@ def _variants(place: Place, plan: Plan) -> Part:
     """Our flow and the loop on other games."""
     part = Part([], {})
     for game in plan.variants:
-        part.rows.extend(throughput.run(place, game, candidates.BASE, 1).rows)
+        rounds = max(plan.rounds - 2, 1)
+        part.rows.extend(throughput.run(place, game, candidates.BASE, rounds).rows)
     return part
 
 
