@@ -14,7 +14,10 @@ from tests.flows import Game, open_game
 from tests.theatre import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
+# This broker is never started again, so it may stall for long without losing its partitions: a
+# machine whose disk stood still for eight seconds was seen.
 QUICK = {
+    "broker.session.timeout.ms": "60000",
     "log.cleaner.backoff.ms": "500",
     "log.retention.check.interval.ms": "1000",
     "log.initial.task.delay.ms": "500",

@@ -73,13 +73,16 @@ def read(
 def _end(consumer: Consumer, topic: str, partition: int) -> int:
     where = TopicPartition(topic, partition)
     deadline = time.monotonic() + END_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(KafkaException):  # of a topic that is new or a busy broker
+    while True:
+        try:
             return int(consumer.get_watermark_offsets(where, 10)[1])
+        except KafkaException as error:  # of a topic that is new or a busy broker
+            if time.monotonic() > deadline:
+                msg = f"end of {topic}[{partition}]"
+                raise TimeoutError(msg) from error
         with contextlib.suppress(KafkaException):  # who leads now: it may have led nothing
             consumer.list_topics(topic, 10)
         time.sleep(0.1)
-    raise TimeoutError(topic)
 
 
 def _seen(message: Any) -> Seen:
