@@ -47,13 +47,15 @@ def read(
             "enable.auto.commit": False,
             "isolation.level": isolation,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
         }
     )
     partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, each, start) for each in partitions])
     found: list[Seen] = []
     try:
+        # Before any fetch: each question would wait for it to return, half a second.
         ends = {each: _end(consumer, topic, each) for each in partitions}
+        consumer.assign([TopicPartition(topic, each, start) for each in partitions])
         while ends:
             for message in consumer.consume(10_000, 0.05):
                 error = message.error()
