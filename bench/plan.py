@@ -47,7 +47,7 @@ def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
 
 
 _FULL = Game(3_000_000, 100_000)
-_QUICK = Game(300_000, 20_000)
+_QUICK = Game(150_000, 10_000)
 _TINY = Game(20_000, 1_000)
 
 PLANS = {
@@ -68,10 +68,10 @@ PLANS = {
         variants=(_QUICK._replace(is_replay=True),),
         tables=(20_000,),
         kills=1,
-        rest_seconds=3,
+        rest_seconds=1,
         warm_up=None,
-        loads=(Load(1_000, 6),),
-        crowds=(Crowd(500, 5, 5),),
+        loads=(Load(1_000, 4),),
+        crowds=(Crowd(500, 5, 3),),
     ),
     "tiny": Plan(
         game=_TINY,
