@@ -29,8 +29,8 @@ def _java(place: Place, plan: Plan) -> Part:
 def _variants(place: Place, plan: Plan) -> Part:
     """Our flow and the loop on other games."""
     part = Part([], {})
+    rounds = max(plan.rounds - 2, 1)
     for game in plan.variants:
-        rounds = max(plan.rounds - 2, 1)
         part.rows.extend(throughput.run(place, game, candidates.BASE, rounds).rows)
     return part
 

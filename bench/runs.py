@@ -20,7 +20,7 @@ class Candidate(NamedTuple):
 
     `program` is what runs the module. One that `reports` prints at its end what it has measured;
     any other is ended when it has written what it must, or nothing for `quiet_seconds`. One that
-    `writes` leaves the best of each user on `high-scores`.
+    `writes` leaves the best of each user on `high-scores`. `environment` is its own.
     """
 
     name: str

@@ -40,9 +40,14 @@ def partitions_of(settings: Settings, topic: str) -> list[int]:
     """Give the numbers of a topic's partitions."""
     consumer = Consumer(clients.consumer(settings))
     try:
-        return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
+        return _partitions(consumer, topic)
     finally:
         consumer.close()
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    """Name the partitions; a client that has asked knows their leaders, and reads 0.5 s sooner."""
+    return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
 
 
 def _end(consumer: Consumer, part: TopicPartition) -> int:
@@ -61,8 +66,8 @@ class Ends:
     """The end offsets of a topic, looked at from outside."""
 
     def __init__(self, settings: Settings, name: str) -> None:
-        self._parts = [TopicPartition(name, each) for each in partitions_of(settings, name)]
         self._consumer = Consumer(clients.consumer(settings))
+        self._parts = [TopicPartition(name, each) for each in _partitions(self._consumer, name)]
         self._before = self.count()
 
     def count(self) -> int:
@@ -83,7 +88,7 @@ class News:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
-        parts = [TopicPartition(topic, each) for each in partitions_of(settings, topic)]
+        parts = [TopicPartition(topic, each) for each in _partitions(self._consumer, topic)]
         for part in parts:
             part.offset = _end(self._consumer, part)
         self._consumer.assign(parts)
@@ -106,10 +111,9 @@ class News:
 
 def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:
     """Read a topic to its end, and give the last value of each key."""
-    consumer = Consumer({**clients.consumer(settings), "enable.partition.eof": "true"})
-    parts = [
-        TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions_of(settings, topic)
-    ]
+    quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
+    consumer = Consumer({**clients.consumer(settings), **quick})
+    parts = [TopicPartition(topic, each, OFFSET_BEGINNING) for each in _partitions(consumer, topic)]
     consumer.assign(parts)
     found: dict[bytes, bytes] = {}
     ended = 0

@@ -29,7 +29,7 @@ class Intake:
 
     def __init__(self, settings: Settings, topic: str, **properties: str) -> None:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
-        self.consumer = Consumer(ours)
+        self._consumer = Consumer(ours)
         self.pace = Pace()
         self._topic = topic
         self._positions: dict[int, int] = {}  # of what was taken from librdkafka
@@ -45,7 +45,7 @@ class Intake:
             BrokenWorld: The broker does not answer.
         """
         what = f"committed position of {self._topic}[{asked.partition}]"
-        ask = self.consumer.committed
+        ask = self._consumer.committed
         (found,) = insist(lambda: ask([asked], timeout=COMMITTED_SECONDS), what)
         return found
 
@@ -73,9 +73,9 @@ class Intake:
             KafkaException: It waited, and the broker did not take it.
         """
         if wait:
-            self.consumer.commit(offsets=[position], asynchronous=False)
+            self._consumer.commit(offsets=[position], asynchronous=False)
         else:
-            self.consumer.commit(offsets=[position], asynchronous=True)
+            self._consumer.commit(offsets=[position], asynchronous=True)
 
     def leave(self, partition: int) -> None:
         """Read a partition no more; the last one closes the consumer, which commits nothing.
@@ -87,7 +87,7 @@ class Intake:
         self._ready.pop(partition, None)
         self._ends.pop(partition, None)
         if not self._positions:
-            closing = threading.Thread(target=self.consumer.close, daemon=True)
+            closing = threading.Thread(target=self._consumer.close, daemon=True)
             closing.start()
             closing.join(CLOSE_SECONDS)
 
@@ -95,8 +95,8 @@ class Intake:
         if not self._is_assigned:
             self._is_assigned = True
             places = self._positions.items()
-            assign(self.consumer, [TopicPartition(self._topic, *place) for place in places])
-        messages, ends = consume(self.consumer)
+            assign(self._consumer, [TopicPartition(self._topic, *place) for place in places])
+        messages, ends = consume(self._consumer)
         self.pace.saw(messages)
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
         for partition, run in _runs(messages):

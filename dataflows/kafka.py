@@ -53,13 +53,13 @@ class Broker:
                 self._topics = self._await_topics()
         return self._topics[kind]
 
-    def mine(self, names: list[str]) -> list[str]:
-        """Give all names to the first worker of this process that asks, and none to the others.
+    def parts(self, kind: str) -> list[str]:
+        """Name all partitions of a topic to the first worker of this process, none to the others.
 
         Workers of a process share one interpreter lock: spread over them, the partitions took a
-        third more CPU and no less time. So one worker has them all, and others of its process none.
+        third more CPU and no less time. The first is the one that asks first, for any topic.
         """
-        worker = threading.get_ident()
+        names, worker = part_names(self.topic(kind).partitions), threading.get_ident()
         with self._lock:
             if self._reader is None:
                 self._reader = worker

@@ -212,14 +212,14 @@ def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
         raise BadMessage(msg) from error
 
 
-_Digits = Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]+\Z")]
-
-
 def _number(digits: str) -> int:
     """Read digits and nothing else: `int` takes signs, underscores and spaces too."""
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(digits)
     return int(digits)
+
+
+_Digits = Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]+\Z")]
 
 
 class _Row(msgspec.Struct):

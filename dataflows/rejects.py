@@ -7,7 +7,7 @@ from bytewax.outputs import FixedPartitionedSink
 from prometheus_client import Counter
 
 from conf import clients
-from dataflows.kafka import Broker, part_names
+from dataflows.kafka import Broker
 from dataflows.messages import Rejected
 from dataflows.writers import Flushed
 
@@ -26,7 +26,7 @@ class Rejects(FixedPartitionedSink[Rejected, None]):
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return self._broker.mine(part_names(self._broker.topic("rejected").partitions))
+        return self._broker.parts("rejected")
 
     def part_fn(self, item_key: str) -> int:
         """Route by the partition of `scores`; Bytewax wraps around."""

@@ -8,13 +8,14 @@ that is when the position of the snapshot may be committed.
 import logging
 import time
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
 from dataflows.intake import Intake
-from dataflows.kafka import Broker, part_names
+from dataflows.kafka import Broker
 
 log = logging.getLogger(__name__)
 
@@ -38,17 +39,18 @@ class Scores(FixedPartitionedSource[Batch, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._intake: Intake | None = None
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return self._broker.mine(part_names(self._broker.topic("scores").partitions))
+        return self._broker.parts("scores")
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
         """Read one partition; resume states are ignored, Kafka has the position."""
-        if self._intake is None:
-            self._intake = Intake(self._broker.settings, self._broker.topic("scores").name)
         return ScoresPartition(self._broker, self._intake, int(for_part))
+
+    @cached_property
+    def _intake(self) -> Intake:
+        return Intake(self._broker.settings, self._broker.topic("scores").name)
 
 
 class ScoresPartition(StatefulSourcePartition[Batch, None]):

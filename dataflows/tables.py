@@ -1,6 +1,7 @@
 """The source `high-scores`: a table, from its beginning to its end, then on as it changes."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -9,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from conf import clients
 from dataflows.ends import Level
 from dataflows.intake import Intake
-from dataflows.kafka import Broker, part_names
+from dataflows.kafka import Broker
 
 
 class Tail(NamedTuple):
@@ -33,20 +34,23 @@ class HighScores(FixedPartitionedSource[Tail, None]):
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._intake: Intake | None = None
-        self._asker: Consumer | None = None
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
-        return self._broker.mine(part_names(self._broker.topic("high_scores").partitions))
+        return self._broker.parts("high_scores")
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
         """Read one partition; resume states are ignored, the table is the state."""
-        if self._intake is None or self._asker is None:
-            settings, name = self._broker.settings, self._broker.topic("high_scores").name
-            self._intake = Intake(settings, name, **{"enable.partition.eof": "true"})
-            self._asker = Consumer(clients.consumer(settings))
         return TablePartition(self._broker, self._intake, self._asker, int(for_part))
+
+    @cached_property
+    def _intake(self) -> Intake:
+        name = self._broker.topic("high_scores").name
+        return Intake(self._broker.settings, name, **{"enable.partition.eof": "true"})
+
+    @cached_property
+    def _asker(self) -> Consumer:
+        return Consumer(clients.consumer(self._broker.settings))
 
 
 class TablePartition(StatefulSourcePartition[Tail, None]):

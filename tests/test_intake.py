@@ -69,12 +69,12 @@ def test_a_commit_that_fails_is_told_to_its_partition_alone(intake, game):
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):
-    broker = kafka.Broker(game.settings, (), Stopping())
+    broker = kafka.Broker(game.settings, ("scores", "top_5"), Stopping())
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         given = [
-            worker.submit(broker.mine, [name]).result()
-            for name in ("scores", "high-scores")
+            worker.submit(broker.parts, kind).result()
+            for kind in ("scores", "top_5")
             for worker in (first, second)
         ]
 
-    assert given == [["scores"], [], ["high-scores"], []]
+    assert given == [kafka.part_names(8), [], kafka.part_names(1), []]
