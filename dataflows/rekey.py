@@ -40,6 +40,13 @@ class Step(NamedTuple):
     best: Best | None
 
 
+class Moves(NamedTuple):
+    """What it took: so many messages, until all users stand in their one of these partitions."""
+
+    messages: int
+    partitions: int
+
+
 def homeless(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
     """Yield the bests that are missing where they belong.
 
@@ -62,8 +69,8 @@ def strays(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
                 yield Step(partition, user, None)
 
 
-def rekey(settings: Settings) -> int:
-    """Re-key the table and give how many messages that took.
+def rekey(settings: Settings) -> Moves:
+    """Re-key the table for the partitions that the broker names.
 
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
 
@@ -79,7 +86,7 @@ def rekey(settings: Settings) -> int:
             _write(writer, topic, step)
             written += 1
         writer.flush()  # all stand where they belong before any is removed elsewhere
-    return written
+    return Moves(written, topic.partitions)
 
 
 def _write(writer: IdempotentWriter, topic: Topic, step: Step) -> None:
@@ -120,11 +127,14 @@ def main() -> int:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
-        count = rekey(load())
+        moves = rekey(load())
     except (InvalidSettings, Unavailable, WrongTopic, BadMessage, BrokenWorld) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{count} messages written: every user stands where it belongs")
+    print(
+        f"{moves.messages} messages written: every user stands where it belongs "
+        f"among {moves.partitions} partitions"
+    )
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from conf import clients
 from conf.settings import Settings, load
@@ -183,6 +184,12 @@ class Game:
         """Wait until everything is counted and the board is the one of the last score."""
         until_true(lambda: self.lag() == 0, seconds)
         until_true(lambda: self._is_level(out), seconds)
+
+    def grow(self, kind: str, partitions: int) -> None:
+        """Add partitions to a topic until it has so many, and its broker says so."""
+        name, admin = self.name(kind), AdminClient(clients.client(self.settings))
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result(10)
+        until_true(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
 
     def end(self, kind: str) -> int:
         """Count the offsets of a topic that are taken."""

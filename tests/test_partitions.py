@@ -6,25 +6,14 @@ import sys
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from conf import clients
 from tests import oracle
 from tests.flows import Flow, Game, running
 from tests.load import some
-from tests.until import until_true
 
 SOON = {"LEADERBOARD_KAFKA": '{"topic.metadata.refresh.interval.ms": 500}'}
-
-
-@pytest.fixture
-def admin(game):
-    return AdminClient(clients.client(game.settings))
-
-
-def grow(admin, name, partitions):
-    admin.create_partitions([NewPartitions(name, partitions)])[name].result(10)
-    until_true(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
 
 
 def run(module, *arguments):
@@ -34,13 +23,11 @@ def run(module, *arguments):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_partitions_added_to_scores_ask_for_a_restart_and_nothing_is_missed(
-    names, game, admin, processes
-):
+def test_partitions_added_to_scores_ask_for_a_restart_and_nothing_is_missed(names, game, processes):
     with running({**names, **SOON}, processes=processes) as (highscores, _):
         game.send(*some(1, 500))
         game.drain()
-        grow(admin, game.name("scores"), 11)
+        game.grow("scores", 11)
         game = Game(game.settings)  # its producer knows them
         game.send(*[(f"new{each}", b"5") for each in range(30)], partition=10)
         statuses = highscores.wait(20)
@@ -55,11 +42,11 @@ def test_partitions_added_to_scores_ask_for_a_restart_and_nothing_is_missed(
     oracle.check(game.read)
 
 
-def test_partitions_added_to_high_scores_are_refused_until_it_is_re_keyed(names, game, admin):
+def test_partitions_added_to_high_scores_are_refused_until_it_is_re_keyed(names, game):
     with running(names):
         game.send(*some(1, 300))
         game.drain()
-    grow(admin, game.name("high_scores"), 13)
+    game.grow("high_scores", 13)
     with contextlib.closing(Flow("highscores", names)) as flow:
         statuses = flow.wait(30)
         said = flow.said()
@@ -71,20 +58,19 @@ def test_partitions_added_to_high_scores_are_refused_until_it_is_re_keyed(names,
 
     assert statuses == [1]
     assert "docs/operations.md tells how to re-key it" in said
-    assert "every user stands where it belongs" in printed
+    assert "every user stands where it belongs among 13 partitions" in printed
     assert oracle.standings(game.read("high_scores")) == expected
     assert oracle.shown(game.read("top_5")[-1].value or b"") == oracle.board(expected)
 
 
-def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted(
-    names, game, admin
-):
+def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted(names, game):
     with running(names):
         game.send(*some(1, 200))
         game.drain()
     counted = game.read("high_scores")
     game.send(*some(2, 400))
     ends = [TopicPartition(game.name("scores"), each, -1) for each in range(8)]
+    admin = AdminClient(clients.client(game.settings))
     for future in admin.delete_records(ends).values():
         future.result(10)
     game.send(*some(3, 100))
