@@ -74,6 +74,7 @@ def test_without_the_token_nothing_is_let_in(authorization, posted):
 
 def test_without_a_setting_no_token_is_asked_for():
     check_token("", None, None)
+    check_token("", "Bearer any", "any")
 
 
 def test_who_listens_for_this_machine_alone_answers_for_its_own_names():

@@ -50,7 +50,7 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one():
 
     def read(tail):
         for _, top in standings(tail):
-            logic.on_batch([top])
+            sink.write_batch(logic.on_batch([top])[0])
             sink.write_batch(logic.on_eof()[0])
 
     read(Tail(0, 1, [_best(each, each, each) for each in range(6)], 6))

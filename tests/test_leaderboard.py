@@ -105,13 +105,14 @@ def test_standings_sort_as_boards_do(entries):
 
 
 class ShardAgainstSorting(RuleBasedStateMachine):
-    """A shard shows what sorting its whole table would."""
+    """A shard shows what sorting its whole table would, and tells who left what it showed."""
 
     def __init__(self):
         super().__init__()
         self.shard = Shard(2)
         self.shard._reserve = 3  # noqa: SLF001 - small, so that it runs out
         self.table = {}
+        self.removals = []
         self.shard.search()
 
     some_users = st.integers(0, 12).map(lambda number: b"user%d" % number)
@@ -122,24 +123,31 @@ class ShardAgainstSorting(RuleBasedStateMachine):
         self.table[user] = standing
         self.shard.put(user, standing or 0)
 
-    @rule(user=some_users)
-    def remove(self, user):
+    @rule(user=some_users, time=st.integers(1, 3))
+    def remove(self, user, time):
+        if user in [shown for _, shown in self.best()]:
+            self.removals.append((user, time))
         self.table.pop(user, None)
-        self.shard.remove(user, 1)
+        self.shard.remove(user, time)
 
     @precondition(lambda self: self.table)
     @rule()
     def remove_the_first(self):
         _, user = min((standing, user) for user, standing in self.table.items())
-        self.remove(user)
+        self.remove(user, 1)
 
     @invariant()
     def shows_the_best_of_the_table(self):
         top = self.shard.top()
-        best = sorted((standing, user) for user, standing in self.table.items())[:2]
+        removals, self.removals = self.removals, []
 
-        assert [tuple(place) for place in top.places] == best
+        assert [tuple(place) for place in top.places] == self.best()
+        assert [tuple(removal) for removal in top.removals] == removals
         assert top.players == len(self.table)
+        assert len(self.shard._view) <= 2 * 3  # noqa: SLF001 - its bound has no other sign
+
+    def best(self):
+        return sorted((standing, user) for user, standing in self.table.items())[:2]
 
 
 TestShard = ShardAgainstSorting.TestCase
@@ -196,3 +204,4 @@ def test_a_board_with_the_same_rows_keeps_its_date():
     last = board(Row(1, "ann", 9, 50), updated=60)
 
     assert succeed(last, board(Row(1, "ann", 9, 50), updated=50)) == last
+    assert succeed(last, last, [Removal(b"ann", 90)]) == last  # who came back as before

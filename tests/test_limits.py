@@ -60,9 +60,20 @@ def test_places_are_limited_for_each_and_in_all_and_come_back():
         True,
         False,
     ]
-    places.leave("a")
-    assert places.take("b")
+    places.leave("b")
     assert not places.take("a")
+    places.leave("a")
+    assert [places.take("a") for _ in range(2)] == [True, False]
+
+
+def test_nobody_who_has_left_is_remembered():
+    places = Places(total=0, each=2)
+    for name in ("a", "a", "b"):
+        places.take(name)
+    for name in ("a", "b"):
+        places.leave(name)
+
+    assert places._taken == {"a": 1}  # noqa: SLF001 - its bound has no other sign
 
 
 def test_no_number_is_no_limit_for_places():
@@ -76,6 +87,7 @@ def test_the_peer_is_the_client_unless_proxies_are_trusted():
 
 
 def test_behind_proxies_the_client_is_who_the_outermost_one_saw():
+    assert client("10.0.0.1", ["1.2.3.4"], 1) == "1.2.3.4"
     assert client("10.0.0.1", ["6.6.6.6, 1.2.3.4"], 1) == "1.2.3.4"
     assert client("10.0.0.1", ["6.6.6.6, 1.2.3.4", "10.0.0.2"], 2) == "1.2.3.4"
 

@@ -27,6 +27,7 @@ def test_a_stop_under_load_is_clean_in_any_shape(names, game, number):
                 statuses = [flow.stop(number) for flow in flows]
 
                 assert statuses == [[0] * processes, [0]], arguments
+                assert game.uncommitted() == 0
                 assert "Traceback" not in "".join(flow.said() for flow in flows)
     with running(names):
         game.drain()
