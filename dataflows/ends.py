@@ -62,7 +62,7 @@ def read_to_end(
     """Yield a partition's messages from its beginning to its end, in batches, in offset order.
 
     Read committed: the end is the last stable offset, a second ago at most. Ends the process with
-    status 0 when `stopping` turns true: the reader has then not begun its work.
+    status 0 when `stopping` turns true: what its flow has not committed is read again.
 
     Raises:
         BrokenWorld: An error, or nothing for 60 s.
@@ -86,7 +86,7 @@ def _until_end(
     end = None
     while end is None:
         if stopping():
-            log.info("stopped while reading %s: nothing was begun", where)
+            log.info("stopped while reading %s: what is not committed is read again", where)
             leave(0)
         messages, ends = consume(consumer, WAIT_SECONDS)
         end = level.reached(messages, ends.get(start.partition))
