@@ -5,11 +5,13 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from confluent_kafka import Message
 
 from conf.settings import Top5
 from dataflows import boards
 from dataflows.leaderboard import Board, Place, Top
+from dataflows.messages import POSITIONS, encode_board, encode_positions
 from dataflows.partitioner import partition_of
 from dataflows.standings import BoardLogic, ShardTop, Standings
 from dataflows.tables import Tail
@@ -33,32 +35,55 @@ def test_there_is_no_board_before_the_last_shard_is_level():
     assert (news.board.players, news.positions) == (1, (7, 9))
 
 
-def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one():
+@pytest.mark.parametrize(
+    ("table_id", "expected"),
+    [("this", [[], ["54321"]]), ("deleted", [["54321"], ["54321"]])],
+    ids=["of this table", "of one that was deleted"],
+)
+def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table_id, expected):
     """Another top5 had seen more of the table; what it saw changes no row, and no player is new."""
-    written: list[Board] = []
-    sink: Any = boards.LastBoards.__new__(boards.LastBoards)
-    settings = SimpleNamespace(guarantee="exactly_once")
-    topic = SimpleNamespace(name="high-scores")
-    vars(sink).update(  # without Kafka: what it restores, and where it writes
-        _broker=SimpleNamespace(settings=settings, topic=lambda _kind: topic),
-        _writer=SimpleNamespace(send=lambda: None),
-        _write=lambda board, _positions: written.append(board),
-        _last={"all-time": Board("all-time", 0, 1, ())},
-        _seen=(9,),
-    )
+    written: list[str] = []
+    sink = _sink("this", lambda board: written.append("".join(row.user for row in board.rows)))
+    sink._note(_board(7, table_id, (9,)))  # noqa: SLF001 - restored, without Kafka
     standings, logic = Standings(5, "json"), BoardLogic(Top5(size=5, updates_per_second=0))
 
     def read(tail):
         for _, top in standings(tail):
             sink.write_batch(logic.on_batch([top])[0])
             sink.write_batch(logic.on_eof()[0])
+        return list(written)
 
-    read(Tail(0, 1, [_best(each, each, each) for each in range(6)], 6))
-    early = list(written)
-    read(Tail(0, 1, [_best(9, 0, 0)], None))
+    steps = [
+        read(Tail(0, 1, [_best(each, each, each) for each in range(6)], 6)),
+        read(Tail(0, 1, [_best(9, 0, 0)], None)),
+    ]
 
-    assert early == []
-    assert [[row.user for row in board.rows] for board in written] == [["5", "4", "3", "2", "1"]]
+    assert steps == expected
+
+
+def _sink(table_id, write):
+    """Give the sink without Kafka, for a table of that id; `write` is given its boards."""
+    sink: Any = boards.LastBoards.__new__(boards.LastBoards)
+    topic = SimpleNamespace(name="high-scores", id=table_id)
+    vars(sink).update(
+        _broker=SimpleNamespace(
+            settings=SimpleNamespace(guarantee="exactly_once"), topic=lambda _kind: topic
+        ),
+        _topic=SimpleNamespace(name="top-5"),
+        _table_id=table_id,
+        _writer=SimpleNamespace(send=lambda: None),
+        _write=lambda board, _positions: write(board),
+        _last={},
+        _seen=(),
+    )
+    return sink
+
+
+def _board(offset, table_id, positions):
+    """Give a message of `top-5`: an empty board that has seen that much of a table."""
+    headers: Any = [(POSITIONS, encode_positions(table_id, positions))]
+    value = encode_board(Board("all-time", 0, 1, ()))
+    return Message("top-5", 0, offset, b"all-time", value, headers)
 
 
 def _best(offset, user, score):
