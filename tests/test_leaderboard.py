@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dataflows.leaderboard import (
     HIGHEST,
@@ -113,9 +113,15 @@ class ShardAgainstSorting(RuleBasedStateMachine):
         self.shard._reserve = 3  # noqa: SLF001 - small, so that it runs out
         self.table = {}
         self.removals = []
-        self.shard.search()
 
     some_users = st.integers(0, 12).map(lambda number: b"user%d" % number)
+
+    @initialize(table=st.dictionaries(some_users, st.integers(0, 4)))
+    def load(self, table):
+        places = standings(table.values(), [1] * len(table))
+        self.table = dict(zip(table, places, strict=True))
+        self.shard.load(table, places)
+        self.shard.search()
 
     @rule(user=some_users, score=st.integers(0, 4), time=st.integers(1, 3))
     def put(self, user, score, time):
