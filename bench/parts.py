@@ -37,8 +37,8 @@ def _variants(place: Place, plan: Plan) -> Part:
 
 def _latency(place: Place, plan: Plan) -> Part:
     part = Part([], {})
-    if plan.warm_up:
-        _run_load(place, plan.warm_up)
+    for load in plan.warm_ups:
+        _run_load(place, load)
     for load in plan.loads:
         for row in _run_load(place, load):
             part.add(row)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from bench.game import Game
 from bench.latency import Load
 
+GUARANTEES = ("at_least_once", "exactly_once")
+
 
 class Crowd(NamedTuple):
     """So many clients of one web process, that many boards a second, for that long."""
@@ -23,7 +25,7 @@ class Plan(NamedTuple):
     tables: tuple[int, ...]  # users, least first
     kills: int
     rest_seconds: float
-    warm_up: Load | None  # of Kafka, which is slow while its code is new; does not count
+    warm_ups: tuple[Load, ...]  # of Kafka, which is slow while its code is new; they do not count
     loads: tuple[Load, ...]
     crowds: tuple[Crowd, ...]
 
@@ -40,8 +42,7 @@ def _variants(game: Game) -> tuple[Game, ...]:
 
 
 def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
-    guarantees = ("at_least_once", "exactly_once")
-    loads = [Load(rate, seconds, guarantee) for guarantee in guarantees for rate in rates]
+    loads = [Load(rate, seconds, guarantee) for guarantee in GUARANTEES for rate in rates]
     with_targets = Load(1_000, seconds)  # three times: the median counts
     return (with_targets, with_targets, *loads, Load(1_000, seconds, boards=20))
 
@@ -58,7 +59,7 @@ PLANS = {
         tables=(100_000, 300_000, 1_000_000),
         kills=3,
         rest_seconds=5,
-        warm_up=Load(10_000, 45),
+        warm_ups=tuple(Load(10_000, 45, guarantee) for guarantee in GUARANTEES),
         loads=_loads((100, 1_000, 10_000), 10),
         crowds=(Crowd(5_000, 5, 12), Crowd(1_000, 80, 12)),
     ),
@@ -69,7 +70,7 @@ PLANS = {
         tables=(20_000,),
         kills=1,
         rest_seconds=1,
-        warm_up=None,
+        warm_ups=(),
         loads=(Load(1_000, 4),),
         crowds=(Crowd(500, 5, 3),),
     ),
@@ -80,7 +81,7 @@ PLANS = {
         tables=(1_000,),
         kills=1,
         rest_seconds=0.5,
-        warm_up=None,
+        warm_ups=(),
         loads=(Load(200, 3, boards=20),),
         crowds=(Crowd(20, 5, 4),),
     ),

@@ -4,6 +4,6 @@
 
 `leaderboard` has all the rules and `messages` all the wire formats, both pure. `topics` makes sure
 of the topics, `watching` sees that they stay, `kafka` and `ends` read their partitions, `writers`
-writes them, `stopping` ends a flow cleanly. `highscores` and `top5` are the flows:
+writes them, `broken` ends a flow loudly, `stopping` cleanly. `highscores` and `top5` are the flows:
 `python -m bytewax.run dataflows.highscores`.
 """

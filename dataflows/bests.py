@@ -11,22 +11,23 @@ from itertools import islice
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka import Message
 
+from dataflows.broken import give_up
 from dataflows.ends import read_to_end
 from dataflows.kafka import Broker, part_names
 from dataflows.leaderboard import Bests, Candidates, improvements
 from dataflows.memory import give_back
 from dataflows.messages import (
     ORIGIN,
-    BadMessage,
-    decode_each,
     decode_scores,
     encode_score,
     origin_prefix,
 )
 from dataflows.origins import note_origins
 from dataflows.partitioner import partition_of
-from dataflows.writers import BrokenWorld, Writer
+from dataflows.tables import decode_bests
+from dataflows.writers import Writer
 
 log = logging.getLogger(__name__)
 
@@ -126,8 +127,7 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         table: dict[bytes, int] = {}
         settings, stopping = self._broker.settings, self._broker.stopping
         for messages in read_to_end(settings, self._topic.name, self._partition, stopping):
-            keys = [message.key() or b"" for message in messages]
-            self._take(table, keys, [message.value() for message in messages])
+            self._take(table, messages)
             note_origins(self._counted, self._scores.id, messages)
         self._check_keys([*islice(table, CHECKED_KEYS), *islice(reversed(table), CHECKED_KEYS)])
         return table
@@ -136,24 +136,19 @@ class BestScores(StatefulSinkPartition[Candidates | None, None]):
         """Refuse a table with keys in partitions that are not theirs."""
         for key in keys:
             if partition_of(key, self._topic.partitions) != self._partition:
-                msg = (
+                give_up(
                     f"{self._name} holds {key!r}, which belongs to "
                     f"another of its {self._topic.partitions} partitions: were partitions added? "
                     "docs/operations.md tells how to re-key it"
                 )
-                log.critical("%s", msg)
-                raise BrokenWorld(msg)
 
-    def _take(self, table: dict[bytes, int], keys: list[bytes], values: list[bytes | None]) -> None:
-        scores = decode_scores(values, self._form)
+    def _take(self, table: dict[bytes, int], messages: list[Message]) -> None:
+        keys = [message.key() or b"" for message in messages]
+        scores = decode_scores([message.value() for message in messages], self._form)
         if scores is not None:
             table.update(zip(keys, scores, strict=True))
             return
-        for key, score in zip(keys, decode_each(values, self._form), strict=True):
-            if isinstance(score, BadMessage):
-                msg = f"{self._name}: best of {key!r} is {score}"
-                log.critical("%s", msg)
-                raise BrokenWorld(msg)
+        for key, score in zip(keys, decode_bests(messages, self._form), strict=True):
             if score is None:
                 table.pop(key, None)
             else:

@@ -8,9 +8,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.broken import give_up
 from dataflows.kafka import REQUEST_SECONDS, STALL_SECONDS, assign, consume, insist
 from dataflows.stopping import leave
-from dataflows.writers import BrokenWorld
 
 log = logging.getLogger(__name__)
 
@@ -94,5 +94,6 @@ def _until_end(
             deadline = time.monotonic() + STALL_SECONDS
             yield messages
         elif time.monotonic() > deadline:
-            msg = f"{where}: nothing for {STALL_SECONDS} s; is the broker up and the topic there?"
-            raise BrokenWorld(msg)
+            give_up(
+                f"{where}: nothing for {STALL_SECONDS} s; is the broker up and the topic there?"
+            )

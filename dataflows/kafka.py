@@ -11,10 +11,11 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from conf.settings import Settings
+from dataflows.broken import give_up
 from dataflows.stopping import FAILED, Stopping, leave
 from dataflows.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.watching import Watch
-from dataflows.writers import BrokenWorld, IdempotentWriter, TransactionalWriter, Writer
+from dataflows.writers import IdempotentWriter, TransactionalWriter, Writer
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +118,7 @@ def insist(call: Callable[[], Answer], what: str) -> Answer:
             return call()
         except KafkaException as error:
             if time.monotonic() > deadline:
-                msg = f"{what}: {error.args[0].str()}; is the broker well?"
-                log.critical("%s", msg)
-                raise BrokenWorld(msg) from error
+                give_up(f"{what}: {error.args[0].str()}; is the broker well?", error)
             log.info("%s: %s, asking again", what, error.args[0].str())
             time.sleep(RETRY_SECONDS)
 
@@ -150,7 +149,7 @@ def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message],
         if error is None:
             continue
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-            raise BrokenWorld(_advice(error))
+            give_up(_advice(error))
         ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
     return [message for message in messages if message.error() is None], ends
 

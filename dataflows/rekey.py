@@ -15,12 +15,13 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from conf.settings import InvalidSettings, Settings, load
+from dataflows.broken import BrokenWorld
 from dataflows.ends import read_to_end
 from dataflows.leaderboard import standings
 from dataflows.messages import BadMessage, decode_score
 from dataflows.partitioner import partition_of
 from dataflows.topics import Topic, Unavailable, WrongTopic, await_topics
-from dataflows.writers import BrokenWorld, IdempotentWriter
+from dataflows.writers import IdempotentWriter
 
 
 class Best(NamedTuple):

@@ -10,9 +10,8 @@ from confluent_kafka import Message
 from conf.settings import Format, Top5
 from dataflows.leaderboard import Board, News, Removal, Shard, Top, merge, standings
 from dataflows.memory import give_back
-from dataflows.messages import BadMessage, decode_each, decode_scores
-from dataflows.tables import Tail
-from dataflows.writers import BrokenWorld
+from dataflows.messages import decode_scores
+from dataflows.tables import Tail, decode_bests
 
 ALL_TIME = "all-time"
 PLAYERS_PAUSE = timedelta(seconds=1)
@@ -74,14 +73,7 @@ def _follow(shard: Shard, changes: Iterable[tuple[bytes, int | None, int]]) -> N
 def _scores(messages: list[Message], form: Format) -> list[int | None] | list[int]:
     values = [message.value() for message in messages]
     scores = decode_scores(values, form) if values else []
-    return [_checked(score) for score in decode_each(values, form)] if scores is None else scores
-
-
-def _checked(score: int | BadMessage | None) -> int | None:
-    if isinstance(score, BadMessage):
-        msg = f"a message of the table of best scores cannot be read: {score}"
-        raise BrokenWorld(msg)
-    return score
+    return decode_bests(messages, form) if scores is None else scores
 
 
 class BoardLogic(StatefulBatchLogic[ShardTop, News, None]):

@@ -8,9 +8,32 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
+from conf.settings import Format
+from dataflows.broken import give_up
 from dataflows.ends import Level
 from dataflows.intake import Intake
 from dataflows.kafka import Broker
+from dataflows.messages import BadMessage, decode_each
+
+
+def decode_bests(messages: list[Message], form: Format) -> list[int | None]:
+    """Read the bests of a table one by one, None for a tombstone.
+
+    Raises:
+        BrokenWorld: One cannot be read: without it nobody knows the user's best.
+    """
+    scores = decode_each([message.value() for message in messages], form)
+    return list(map(_checked, messages, scores))
+
+
+def _checked(message: Message, score: int | BadMessage | None) -> int | None:
+    if isinstance(score, BadMessage):
+        give_up(
+            f"{message.topic()}[{message.partition()}]@{message.offset()}: the best of "
+            f"{message.key()!r} is {score}: has another program written it, or was the format "
+            "changed? docs/operations.md tells how to go on, 'A best cannot be read'"
+        )
+    return score
 
 
 class Tail(NamedTuple):

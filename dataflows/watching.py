@@ -13,9 +13,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.broken import give_up
 from dataflows.stopping import RESTART, Stopping
 from dataflows.topics import REQUEST_SECONDS, Topic, short_id
-from dataflows.writers import BrokenWorld
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -74,6 +74,6 @@ class Watch:
         if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
             log.debug("no description of %s: %s", topic.name, error.args[0].str())
             return
-        msg = f"topic {topic.name} is gone: was it deleted? The next start makes a new one"
-        log.critical("%s", msg)
-        raise BrokenWorld(msg) from error
+        give_up(
+            f"topic {topic.name} is gone: was it deleted? The next start makes a new one", error
+        )

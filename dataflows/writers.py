@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.broken import give_up
 from dataflows.stopping import FENCED, leave
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,6 @@ _FENCED_CODES = frozenset(
         KafkaError.PRODUCER_FENCED,
     }
 )
-
-
-class BrokenWorld(RuntimeError):  # noqa: N818 - nobody's error here
-    """Kafka did what the flow cannot go on with; the text says what and what to do."""
 
 
 class Writer(Protocol):
@@ -141,10 +138,8 @@ def _note(error: KafkaError) -> None:
 
 
 def _fail(reason: str, cause: Exception | None = None) -> NoReturn:
-    """Raise, and log it too: a cluster of Bytewax does not show the text of an exception."""
-    msg = f"not delivered: {reason}; nothing of it is committed, start again when it is mended"
-    log.error("%s", msg)
-    raise BrokenWorld(msg) from cause
+    text = f"not delivered: {reason}; nothing of it is committed, start again when it is mended"
+    give_up(text, cause)
 
 
 class TransactionalWriter:

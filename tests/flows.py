@@ -155,11 +155,12 @@ class Game:
         *messages: tuple[str | bytes | None, bytes | None],
         timestamp: int = 0,
         partition: int = -1,
+        to: str = "scores",
     ) -> None:
-        """Send users and values to `scores`, made now or then; wait until the broker has them."""
+        """Send users and values to a topic, made now or then; wait until the broker has them."""
         for key, value in messages:
             self._producer.produce(
-                self.name("scores"), value, key, partition=partition, timestamp=timestamp
+                self.name(to), value, key, partition=partition, timestamp=timestamp
             )
         assert self._producer.flush(70) == 0  # longer than a delivery may take
 

@@ -104,6 +104,25 @@ def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
     oracle.check(game.read)
 
 
+def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, game, admin):
+    game.send(*some(1, 100))
+    with contextlib.closing(Flow("highscores", names)):
+        until_true(lambda: game.lag() == 0, 30)
+    game.send(("intruder", b"twelve"), to="high_scores")
+    with running(names) as flows:
+        statuses = [flow.wait(30) for flow in flows]
+        said = [flow.said() for flow in flows]
+    delete(admin, game.name("high_scores"))
+    with running(names):
+        game.drain()
+
+    assert statuses == [[1], [1]]
+    for each in said:
+        assert f"CRITICAL dataflows.broken: {game.name('high_scores')}[" in each
+        assert "the best of b'intruder' is not an integer" in each
+    oracle.check(game.read)
+
+
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 @pytest.mark.parametrize(
     "refusal",

@@ -9,8 +9,9 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from conf import clients
 from conf.settings import load
+from dataflows.broken import BrokenWorld
 from dataflows.topics import await_topics
-from dataflows.writers import BrokenWorld, IdempotentWriter, TransactionalWriter
+from dataflows.writers import IdempotentWriter, TransactionalWriter
 from tests import oracle
 from tests.until import until_true
 
