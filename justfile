@@ -19,7 +19,7 @@ test *arguments:
 chaos *arguments:
     python -m tests.chaos {{arguments}}
 
-# Measure it against bare loops and others: all in 25 minutes, `just bench quick` in two.
+# Measure it against bare loops and others: all in half an hour, `just bench quick` in two minutes.
 bench *arguments:
     python -m bench {{arguments}}
 
