@@ -1,0 +1,84 @@
+"""When a board goes out: the first change at once, then at a pace, and the newest in the end."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from conf.settings import Top5
+from dataflows.leaderboard import Place, Removal, Top
+from dataflows.standings import BoardLogic, ShardTop
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Give a clock that stands still until it is set."""
+    clock = SimpleNamespace(now=START)
+    fake = SimpleNamespace(now=lambda _: clock.now, min=datetime.min.replace(tzinfo=UTC))
+    monkeypatch.setattr("dataflows.standings.datetime", fake)
+    return clock
+
+
+def top(position, *leaders, players=9, removals=()):
+    """Give the one shard with these leaders, who have the scores 9, 8 and so on."""
+    places = [Place(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
+    return ShardTop(0, 1, position, Top(places, players, list(removals)))
+
+
+def told(given):
+    """Give the leaders and the players of the boards that went out."""
+    (boards, _) = given
+    return [("".join(row.user for row in news.board.rows), news.board.players) for news in boards]
+
+
+def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newest(clock):
+    logic = BoardLogic(Top5(size=5, updates_per_second=4))
+    first = told(logic.on_batch([top(1, "a")]))
+    held = [told(logic.on_batch([top(2, "b")])), told(logic.on_batch([top(3, "c")]))]
+    due = logic.notify_at()
+    clock.now += timedelta(seconds=0.25)
+    then = told(logic.on_notify())
+
+    assert first == [("a", 9)]
+    assert held == [[], []]
+    assert due == START + timedelta(seconds=0.25)
+    assert then == [("c", 9)]
+    assert logic.notify_at() is None
+
+
+def test_other_players_alone_go_out_once_a_second(clock):
+    logic = BoardLogic(Top5(size=5, updates_per_second=0))
+    logic.on_batch([top(1, "a", players=1)])
+    held = told(logic.on_batch([top(2, "a", players=2)]))
+    due = logic.notify_at()
+    clock.now += timedelta(seconds=1)
+
+    assert held == []
+    assert due == START + timedelta(seconds=1)
+    assert told(logic.on_notify()) == [("a", 2)]
+
+
+def test_what_waits_goes_out_before_the_flow_ends(clock):
+    logic = BoardLogic(Top5(size=5, updates_per_second=1))
+    logic.on_batch([top(1, "a")])
+    logic.on_batch([top(2, "b")])
+
+    assert clock.now == START
+    assert told(logic.on_eof()) == [("b", 9)]
+
+
+def test_a_board_tells_all_who_were_removed_since_the_last_and_what_it_has_seen(clock):
+    logic = BoardLogic(Top5(size=5, updates_per_second=1))
+    one, other = Removal(b"a", 5), Removal(b"b", 7)
+    logic.on_batch([top(1, "a", "b", "c")])
+    logic.on_batch([top(2, "b", "c", removals=[one])])
+    logic.on_batch([top(4, "c", removals=[other])])
+    clock.now += timedelta(seconds=1)
+    ((news,), _) = logic.on_notify()
+    clock.now += timedelta(seconds=1)
+    ((later,), _) = logic.on_batch([top(5, "d")])
+
+    assert (news.removals, news.positions) == ([one, other], (4,))
+    assert (later.removals, later.positions) == ([], (5,))
