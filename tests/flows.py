@@ -198,9 +198,12 @@ class Game:
 
     def bounds(self, kind: str) -> list[tuple[int, int]]:
         """Give the first offset and the end of each partition of a topic."""
+        return [self._bounds(each) for each in self._partitions(kind)]
+
+    def _partitions(self, kind: str) -> list[TopicPartition]:
         name = self.name(kind)
-        partitions = self._consumer.list_topics(name, 10).topics[name].partitions
-        return [self._bounds(TopicPartition(name, each)) for each in partitions]
+        found = insist(lambda: self._consumer.list_topics(name, 10), f"metadata of {name}")
+        return [TopicPartition(name, each) for each in found.topics[name].partitions]
 
     def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """Give the first offset and the end; a topic that is new has no leader at first."""
@@ -214,11 +217,8 @@ class Game:
         return sum(int(offset) >= committed[int(each)] for _, each, offset in origins)
 
     def _committed(self) -> list[TopicPartition]:
-        name = self.name("scores")
-        partitions = self._consumer.list_topics(name, 10).topics[name].partitions
-        asked = [TopicPartition(name, each) for each in partitions]
-        ask = self._consumer.committed
-        return insist(lambda: ask(asked, 30), f"committed positions of {name}")
+        asked, ask = self._partitions("scores"), self._consumer.committed
+        return insist(lambda: ask(asked, 30), "committed positions")
 
     def _is_level(self, out: str) -> bool:
         boards = self.read("top_5")

@@ -9,7 +9,7 @@ from conf import clients
 from dataflows.ends import read_to_end
 from dataflows.partitioner import partition_of
 from dataflows.positions import forget, positions
-from dataflows.rekey import Moves, rekey
+from dataflows.rekey import Best, Moves, Step, homeless, rekey, strays
 from tests.flows import open_game
 
 USERS = [f"user{number}".encode() for number in range(40)]
@@ -54,6 +54,44 @@ def test_every_user_moves_to_its_partition_with_score_and_time(game):
     moved = sum(partition_of(user, 3) != partition_of(user, 7) for user in USERS)
     assert moves == Moves(messages=2 * moved, partitions=7)
     assert rekey(settings) == Moves(messages=0, partitions=7)
+
+
+def test_of_several_bests_of_a_user_the_one_that_ranks_first_stays():
+    """As where a re-keying was stopped and the flow ran before it went on."""
+    home = partition_of(b"ann", 2)
+    low, high = (Best(b"ann", b"%d" % score, 1_000, -score) for score in (5, 7))
+    for first, other in ((low, high), (high, low)):
+        tables = [{b"ann": first}, {b"ann": other}]
+        is_home = tables[home][b"ann"] == high
+
+        assert list(homeless(tables)) == ([] if is_home else [Step(home, b"ann", high)])
+        assert list(strays(tables)) == [Step(1 - home, b"ann", None)]
+
+
+def test_nobody_is_removed_before_all_stand_where_they_belong(game, monkeypatch):
+    steps: list[str] = []
+    for user in USERS:
+        game.send((user, b"5"), to="high_scores", partition=0)
+    monkeypatch.setattr("dataflows.rekey.IdempotentWriter", lambda _: Recorder(steps))
+    moved = sum(partition_of(user, 3) != 0 for user in USERS)
+
+    moves = rekey(game.settings)
+
+    assert moves.messages == 2 * moved
+    assert steps == [*["best"] * moved, "flush", *["tombstone"] * moved, "flush"]
+
+
+class Recorder:
+    """A writer that writes nothing, and notes in which order it was to."""
+
+    def __init__(self, steps):
+        self._steps = steps
+
+    def write(self, **message):
+        self._steps.append("tombstone" if message["value"] is None else "best")
+
+    def flush(self):
+        self._steps.append("flush")
 
 
 def test_positions_show_the_lag_and_can_be_forgotten(game):
