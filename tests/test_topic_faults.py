@@ -123,6 +123,22 @@ def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, 
     oracle.check(game.read)
 
 
+def test_a_bad_message_that_does_not_fit_is_cut_and_says_so(names, game, admin):
+    configure(admin, game.name("rejected"), "max.message.bytes", "10000")
+    game.send(("ann", b"x" * 50_000), ("bob", b"y" * 500), ("k" * 20_000, b"5"))
+    with contextlib.closing(Flow("highscores", names)):
+        until_true(lambda: game.lag() == 0, 30)
+    found = {(seen.key or b"")[:3]: seen for seen in game.read("rejected")}
+    value, short, key = (found[user] for user in (b"ann", b"bob", b"kkk"))
+
+    assert (short.value, "cut" in short.headers) == (b"y" * 500, False)
+    assert value.headers["cut"] == b"key of 3 and value of 50000 bytes"
+    assert key.headers["cut"] == b"key of 20000 and value of 1 bytes"
+    assert value.value == b"x" * len(value.value or b"")
+    assert 1_000 < len(value.value or b"") < 10_000
+    assert 1_000 < len(key.key or b"") < 10_000
+
+
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 @pytest.mark.parametrize(
     "refusal",
