@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from conf.settings import Settings
 from local import jars
 from local.kafka import running
-from tests.flows import Game, open_game
+from tests.flows import Game, load_with, open_game
 from tests.theatre import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
@@ -90,6 +91,12 @@ def names_of_its_own(kafka: str) -> Mapping[str, str]:
         "LEADERBOARD_TOPICS__TOP_5__NAME": f"top-5-{suffix}",
         "LEADERBOARD_TOPICS__REJECTED__NAME": f"scores-rejected-{suffix}",
     }
+
+
+@pytest.fixture
+def settings(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Give the settings of these topics, none of which is there yet."""
+    return load_with(names, monkeypatch)
 
 
 @pytest.fixture

@@ -105,11 +105,16 @@ class Flow:
         self._log.close()
 
 
-def open_game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> "Game":
-    """Give the game of these names; its topics are there, and it is what settings read here say."""
+def load_with(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Give the settings with these variables; until the test ends, all that are read have them."""
     for name, value in names.items():
         monkeypatch.setenv(name, value)
-    settings = load()
+    return load()
+
+
+def open_game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> "Game":
+    """Give the game of these names; its topics are there, and it is what settings read here say."""
+    settings = load_with(names, monkeypatch)
     await_topics(settings)
     return Game(settings)
 

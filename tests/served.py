@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from conf.settings import load
+from tests.flows import load_with
 from tests.until import until
 from web.app import create_app
 from web.server import Server, listen
@@ -71,9 +71,7 @@ def parse(answer):
 @contextlib.asynccontextmanager
 async def serving(monkeypatch, **web):
     """Serve the app with these settings of `[web]`, until the block ends."""
-    for name, value in NOWHERE.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
+    settings = load_with(NOWHERE, monkeypatch)
     settings = settings.model_copy(update={"web": settings.web.model_copy(update=web)})
     app = create_app(settings)
     server = Server(app, settings.web, app.extensions["leaderboard"].end)

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from dataflows.topics import await_topics
@@ -18,13 +17,6 @@ from web import reading
 from web.app import create_app
 from web.staleness import Status
 from web.submission import FORM, JSON
-
-
-@pytest.fixture
-def settings(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return load()
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from conf import clients
-from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import ORIGIN, Origin, encode_board, encode_origin
 from dataflows.partitioner import partition_of
@@ -18,13 +16,6 @@ from tests.until import until
 from web.app import create_app
 
 WAIT = {"Prefer": "wait=2"}
-
-
-@pytest.fixture
-def settings(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return load()
 
 
 @asynccontextmanager

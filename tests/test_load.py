@@ -14,7 +14,6 @@ import pytest
 from confluent_kafka import Producer
 
 from bench import fanout
-from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from dataflows.topics import await_topics
@@ -26,13 +25,6 @@ STALLED = 50
 BIG = 60_000  # bytes of a board: more than is held for a client who does not read
 REQUEST = b"GET /highScores HTTP/1.1\r\nHost: localhost\r\n\r\n"
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0", "LEADERBOARD_WEB__STREAMS": "0"}
-
-
-@pytest.fixture
-def settings(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return load()
 
 
 @pytest.mark.usefixtures("settings")

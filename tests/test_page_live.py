@@ -6,12 +6,10 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import expect
 
-from conf.settings import load
-from dataflows.topics import await_topics
 from local.claims import ports
 from local.kafka import running as running_kafka
 from tests.browser import needs_browser
-from tests.flows import Game, running
+from tests.flows import open_game, running
 from tests.webs import web
 
 pytestmark = needs_browser
@@ -19,19 +17,6 @@ pytestmark = needs_browser
 NAMES = ["<b>\"q'</b>", "ليلى", "a\u2028b", "😀", "x" * 1_000]
 PATIENCE_MS = 20_000
 OFFLINE_MS = {False: 5_000, True: 30_000}
-
-
-@pytest.fixture
-def game(names, monkeypatch):
-    return prepare(names, monkeypatch)
-
-
-def prepare(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
-    await_topics(settings)
-    return Game(settings)
 
 
 @pytest.fixture
@@ -124,7 +109,7 @@ def test_kafka_away_makes_the_board_stale_until_it_is_back(names, windows, monke
     names = {**names, "LEADERBOARD_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
     with ExitStack() as kafka, ExitStack() as rest:
         kafka.enter_context(running_kafka(tmp_path, port))
-        game = prepare(names, monkeypatch)
+        game = open_game(names, monkeypatch)
         rest.enter_context(running(names))
         page = windows(rest.enter_context(web(names)))
         game.send(("ann", b"10"))

@@ -10,11 +10,10 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
-from conf.settings import load
 from dataflows.positions import forget
 from dataflows.topics import await_topics
 from tests import oracle
-from tests.flows import Flow, Game, running
+from tests.flows import Flow, open_game, running
 from tests.until import until_true
 
 ODD_NAMES = ["q'u\"o", "<b>x</b>", "a\nb", "😀", "l\u2028s", "x" * 1_000, "Ж", "a b"]
@@ -54,10 +53,7 @@ def test_everything_is_counted_once_over_stops_and_replays(
         "LEADERBOARD_TOPICS__SCORES__PARTITIONS": str(partitions),
         "LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": str(partitions),
     }
-    for name, value in many.items():
-        monkeypatch.setenv(name, value)
-    game = Game(load())
-    await_topics(game.settings)
+    game = open_game(many, monkeypatch)
     game.send(*crowd(1, 500))
     with running(many, *arguments, processes=processes) as flows:
         for seed in (2, 3):
@@ -179,10 +175,7 @@ def test_one_empty_value_alone_stops_nothing(names, game):
 @pytest.mark.parametrize("form", ["int32", "int64"])
 def test_integers_as_java_writes_them_are_counted(names, monkeypatch, form):
     given = {**names, "LEADERBOARD_TOPICS__SCORES__FORMAT": form}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    game = Game(load())
-    await_topics(game.settings)
+    game = open_game(given, monkeypatch)
     code = {"int32": ">i", "int64": ">q"}[form]
     game.send(*[("ann", struct.pack(code, score)) for score in (3, -5, 70_000)])
     game.send(("bob", struct.pack(code, -1)), ("bob", b"12"), ("bob", None))

@@ -8,7 +8,6 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.settings import load
 from dataflows.ends import read_to_end
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
@@ -57,14 +56,12 @@ def test_the_procfile_names_every_part_kafka_first():
     assert names == ["kafka", "highscores", "top5", "web", "players"]
 
 
-def test_a_crowd_sends_what_it_is_asked_for(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
+def test_a_crowd_sends_what_it_is_asked_for(settings):
     command = [sys.executable, "-m", "local.players", "--count", "200", "--rate", "500"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert ended.returncode == 0, ended.stderr
-    assert received(load()) == 200
+    assert received(settings) == 200
 
 
 def received(found):

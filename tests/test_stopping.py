@@ -4,7 +4,6 @@ import signal
 
 import pytest
 
-from conf.settings import load
 from dataflows.topics import await_topics
 from tests.flows import Flow
 from tests.until import until_true
@@ -12,10 +11,8 @@ from tests.until import until_true
 
 @pytest.mark.parametrize("said", ["no committed position", "restored"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_cluster_that_is_stopped_while_it_starts_ends_cleanly(names, monkeypatch, said, number):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    await_topics(load())
+def test_a_cluster_that_is_stopped_while_it_starts_ends_cleanly(names, settings, said, number):
+    await_topics(settings)
     flow = Flow("highscores", names, processes=2)
     try:
         until_true(lambda: said in flow.said(), 60)

@@ -6,7 +6,6 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
-from conf.settings import load
 from tests import oracle
 from tests.flows import open_game, running
 
@@ -16,11 +15,8 @@ ODD = [-1, 1, 999, NOW, 5_000, NOW + 36_500 * DAY_MS, 2**53, 2**62]
 
 
 @pytest.fixture
-def game(names, monkeypatch):
+def game(names, settings, monkeypatch):
     """Make a `scores` that takes any time."""
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
     config = {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
     name = settings.topics.scores.name
     admin = AdminClient(clients.client(settings))

@@ -4,18 +4,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from conf import clients
-from conf.settings import load
 from dataflows import topics
 from dataflows.topics import Topic, Unavailable, await_topics
+from tests.flows import load_with
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
-
-
-@pytest.fixture
-def settings(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return load()
 
 
 def there(settings):
@@ -45,9 +38,7 @@ def test_what_is_missing_is_waited_for_and_named_where_it_may_not_be_created(nam
         "LEADERBOARD_CREATE_TOPICS": "false",
         "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "0.5",
     }
-    for name, value in forbidden.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
+    settings = load_with(forbidden, monkeypatch)
     missing = settings.topics.scores.name
 
     with pytest.raises(Unavailable, match=f"topic {missing}: gave up after 0.5 s"):

@@ -15,7 +15,6 @@ import pytest
 from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
-from conf.settings import load
 from dataflows.leaderboard import Board, Row
 from dataflows.messages import encode_board
 from dataflows.topics import await_topics
@@ -101,10 +100,7 @@ def board_events(client, resume=""):
 
 
 @pytest.fixture
-def publish(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    settings = load()
+def publish(settings):
     await_topics(settings)
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
 

@@ -16,13 +16,6 @@ from tests import oracle
 from tests.until import until_true
 
 
-@pytest.fixture
-def settings(names, monkeypatch):
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return load()
-
-
 def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
     monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("LEADERBOARD_KAFKA", '{"delivery.timeout.ms": 1000, "log_level": 2}')
