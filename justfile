@@ -17,7 +17,7 @@ test *arguments:
 
 # Break things at random for some minutes, and check that nothing is lost.
 chaos *arguments:
-    python -m tests.chaos {{arguments}}
+    python -m tests.pipeline.chaos {{arguments}}
 
 # Measure it against bare loops and others: all in half an hour, `just bench quick` in two minutes.
 bench *arguments:

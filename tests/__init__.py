@@ -1,1 +1,8 @@
-"""The tests: rules alone, parts with their neighbours, and the whole on a real Kafka."""
+"""The tests, in folders that mirror the code; `pipeline` has what needs all of it.
+
+`support` has what several of them share.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent

@@ -11,8 +11,8 @@ import pytest
 from conf.settings import Settings
 from local import jars
 from local.kafka import running
-from tests.flows import Game, load_with, open_game
-from tests.theatre import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
+from tests.support.page_fixtures import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
+from tests.support.processes import Game, load_with, open_game
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.
 # This broker is never started again, so it may stall for long without losing its partitions: a

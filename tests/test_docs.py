@@ -3,14 +3,13 @@
 import importlib.util
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from conf.settings import DEFAULTS, PREFIX
 from dataflows import stopping
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 MODULE = re.compile(r"python -m ([a-z0-9_.]+)(?: (dataflows\.\w+))?")
@@ -83,7 +82,7 @@ def test_every_status_of_a_flow_is_explained():
 PROMISES = re.findall(r"^- (?!\*\*)(.+)$", (ROOT / "docs/guarantees.md").read_text(), re.MULTILINE)
 TESTS = {
     name
-    for path in (ROOT / "tests").glob("test_*.py")
+    for path in (ROOT / "tests").rglob("test_*.py")
     for name in re.findall(r"def (test_\w+)", path.read_text())
 }
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from conf.settings import InvalidSettings, Settings, load
 from web.app import create_app
-from web.server import Server, listen, listen_shared, url
-from web.workers import GIVEN_UP, Workers
+from web.server.server import Server, listen, listen_shared, url
+from web.server.workers import GIVEN_UP, Workers
 
 log = logging.getLogger(__name__)
 

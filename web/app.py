@@ -1,4 +1,4 @@
-"""The app: its parts, their start and end, its routes, and what every answer carries."""
+"""The app: its services, their start and end, its routes, and what every answer carries."""
 
 import asyncio
 import logging
@@ -10,16 +10,19 @@ from quart import Quart, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.settings import Settings, load
-from web import board, cors, openapi, pages, posting, scores, staleness, status, streams, top5
-from web.feeds import Feeds
-from web.follower import Follower
-from web.guard import guard
-from web.limits import Buckets, Places
+from web import routes
+from web.access import cors
+from web.access.limits import ConcurrencyLimiter, RateLimiter
+from web.access.requests import guard
+from web.kafka import boards, scores
+from web.kafka.producer import Post
+from web.kafka.reader import TopicReader
+from web.live import freshness
+from web.live.feeds import Feeds
 from web.metrics import Metrics
-from web.parts import OnLoop, Parts, Ticks
-from web.post import Post
-from web.relay import Relay
-from web.submission import Rules
+from web.posting.submission import Rules
+from web.posting.waiting import ScoreWatcher
+from web.services import OnLoop, Services, Ticks
 
 log = logging.getLogger(__name__)
 
@@ -60,73 +63,68 @@ def create_app(
     app = Quart(__name__)
     rules = Rules(settings.user_max_bytes, settings.topics.scores.format)
     app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
-    parts = _parts(settings, given_up, worker)
-    app.extensions["leaderboard"] = parts
-    app.register_blueprint(openapi.routes())
-    for routes in (
-        pages.routes,
-        posting.routes,
-        streams.routes,
-        top5.routes,
-        status.routes,
-    ):
-        app.register_blueprint(routes(parts))
+    services = _parts(settings, given_up, worker)
+    app.extensions["leaderboard"] = services
+    for blueprint in routes.blueprints(services):
+        app.register_blueprint(blueprint)
     app.before_request(guard(settings.web))
-    app.before_serving(partial(_start, parts))
-    app.after_serving(partial(_stop, parts))
+    app.before_serving(partial(_start, services))
+    app.after_serving(partial(_stop, services))
     app.after_request(partial(_finish, settings.web.cors_origins))
     app.register_error_handler(HTTPException, _explain)
     return app
 
 
-def _parts(settings: Settings, given_up: Callable[[Exception], None], worker: int | None) -> Parts:
+def _parts(
+    settings: Settings, given_up: Callable[[Exception], None], worker: int | None
+) -> Services:
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
 
-    def read_board(relay: Relay) -> None:
-        board.read(relay, settings, on_loop.wrap(feeds.put_boards))
+    def read_board(relay: TopicReader) -> None:
+        boards.read(relay, settings, on_loop.wrap(feeds.put_boards))
 
-    def read_scores(relay: Relay) -> None:
+    def read_scores(relay: TopicReader) -> None:
         scores.read(relay, settings, on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends))
 
     give_up = on_loop.wrap(given_up)
     relays = (
-        Relay(settings.topics.top_5.name, read_board, give_up),
-        Relay(settings.topics.scores.name, read_scores, give_up),
+        TopicReader(settings.topics.top_5.name, read_board, give_up),
+        TopicReader(settings.topics.scores.name, read_scores, give_up),
     )
     web = settings.web
     started_ms = time.time_ns() // 1_000_000
 
     def judge() -> None:
-        feeds.put_status(staleness.status(relays[0], relays[1:], started_ms))
+        feeds.put_status(freshness.status(relays[0], relays[1:], started_ms))
 
-    return Parts(
+    return Services(
         settings,
         feeds,
         relays,
         on_loop,
         Post(settings),
-        Follower(settings),
-        Buckets(web.posts_per_second, web.posts_burst),
-        Places(web.streams, web.streams_per_client),
+        ScoreWatcher(settings),
+        RateLimiter(web.posts_per_second, web.posts_burst),
+        ConcurrencyLimiter(web.streams, web.streams_per_client),
         Metrics(feeds, relays, worker),
         Ticks(judge),
     )
 
 
-async def _start(parts: Parts) -> None:
-    parts.on_loop.begin()
-    parts.post.start()
-    for relay in parts.relays:
+async def _start(services: Services) -> None:
+    services.on_loop.begin()
+    services.post.start()
+    for relay in services.relays:
         relay.start()
-    parts.ticks.begin()
+    services.ticks.begin()
 
 
-async def _stop(parts: Parts) -> None:
-    parts.ticks.stop()
-    parts.end()
-    stops = [asyncio.to_thread(relay.stop) for relay in parts.relays]
-    await asyncio.gather(*stops, asyncio.to_thread(parts.post.stop), parts.follower.stop())
+async def _stop(services: Services) -> None:
+    services.ticks.stop()
+    services.end()
+    stops = [asyncio.to_thread(relay.stop) for relay in services.relays]
+    await asyncio.gather(*stops, asyncio.to_thread(services.post.stop), services.follower.stop())
 
 
 async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:

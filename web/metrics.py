@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from web.broadcast import Broadcast
-from web.feeds import Feeds
-from web.relay import Relay
+from web.kafka.reader import TopicReader
+from web.live.feeds import Feeds
+from web.live.hub import Hub
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,7 +20,9 @@ class Metrics:
     With the number of a worker, which all carry as a label: Prometheus asks one after the other.
     """
 
-    def __init__(self, feeds: Feeds, relays: Iterable[Relay], worker: int | None = None) -> None:
+    def __init__(
+        self, feeds: Feeds, relays: Iterable[TopicReader], worker: int | None = None
+    ) -> None:
         self._labels = {} if worker is None else {"worker": str(worker)}
         self._registry = CollectorRegistry()
         self._registry.register(_Streams(feeds, tuple(relays)))
@@ -54,7 +56,7 @@ class _Labelled(Collector):
 
 
 class _Streams(Collector):
-    def __init__(self, feeds: Feeds, relays: tuple[Relay, ...]) -> None:
+    def __init__(self, feeds: Feeds, relays: tuple[TopicReader, ...]) -> None:
         self._feeds = feeds
         self._relays = relays
 
@@ -77,7 +79,7 @@ class _Streams(Collector):
         )
 
 
-def _of_streams(streams: Mapping[str, Broadcast]) -> Iterable[Metric]:
+def _of_streams(streams: Mapping[str, Hub]) -> Iterable[Metric]:
     clients = GaugeMetricFamily("leaderboard_web_streams", "Open streams.", labels=["stream"])
     given = CounterMetricFamily(
         "leaderboard_web_chunks", "Chunks of events given to clients.", labels=["stream"]
@@ -92,7 +94,7 @@ def _of_streams(streams: Mapping[str, Broadcast]) -> Iterable[Metric]:
     return clients, given, cut
 
 
-def _of_relays(relays: Iterable[Relay]) -> Metric:
+def _of_relays(relays: Iterable[TopicReader]) -> Metric:
     errors = CounterMetricFamily(
         "leaderboard_web_relay_errors", "Deaths of a relay.", labels=["topic"]
     )

@@ -1,0 +1,118 @@
+"""Writers: what the broker did not take is raised, and stays raised."""
+
+import contextlib
+import time
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from conf import clients
+from conf.settings import load
+from dataflows.broken import BrokenWorld
+from dataflows.topics import await_topics
+from dataflows.writers import IdempotentWriter, TransactionalWriter
+from tests.support import oracle
+from tests.support.until import until_true
+
+
+def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("LEADERBOARD_KAFKA", '{"delivery.timeout.ms": 1000, "log_level": 2}')
+    writer = IdempotentWriter(load())
+    writer.write(topic="nowhere", key=b"ann", value=b"1")
+
+    for _ in range(2):
+        with pytest.raises(BrokenWorld, match="nothing of it is committed"):
+            writer.flush()
+
+
+@pytest.mark.parametrize("kind", [IdempotentWriter, TransactionalWriter])
+def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
+    scores = await_topics(settings, ["scores"])["scores"].name
+    arguments = [f"{scores}-0"] if kind is TransactionalWriter else []
+    writer = kind(settings, *arguments)
+    far_ahead = 2**53  # a topic with the broker's limits takes an hour at most
+    writer.write(topic=scores, key=b"ann", value=b"1", timestamp=far_ahead)
+
+    writer.send()
+
+    with pytest.raises(BrokenWorld, match="not delivered"):
+        writer.flush()
+
+
+@pytest.mark.parametrize(
+    "place", [("no-such-topic", 0), ("scores", 99)], ids=["topic", "partition"]
+)
+def test_a_message_to_a_place_that_is_not_there_is_raised(settings, place):
+    """Its producer goes on: only the report of that one delivery tells."""
+    soon = {"topic.metadata.refresh.interval.ms": 200, "topic.metadata.propagation.max.ms": 500}
+    scores = await_topics(settings, ["scores"])["scores"].name
+    name, partition = place
+    writer = IdempotentWriter(settings.model_copy(update={"kafka": soon}))
+
+    with pytest.raises(BrokenWorld, match="Unknown"):
+        write(writer, scores if name == "scores" else name, partition)
+    with pytest.raises(BrokenWorld, match="not delivered"):
+        writer.flush()
+
+
+def write(writer, topic, partition):
+    writer.write(topic=topic, partition=partition, value=b"1")
+    writer.flush()
+
+
+def test_nothing_follows_a_message_that_was_refused(settings):
+    topic = settings.topics.scores.name
+    admin = AdminClient(clients.client(settings))
+    admin.create_topics([NewTopic(topic, 1, config={"max.message.bytes": "500"})])[topic].result(10)
+    writer = IdempotentWriter(settings)
+    until_true(lambda: topic in admin.list_topics(timeout=5).topics)
+    writer.write(topic=topic, value=b"1")
+    writer.flush()
+    writer.write(topic=topic, value=b"x" * 1_000)
+
+    with pytest.raises(BrokenWorld, match="too large"):
+        write_on(writer, topic)
+
+    assert [seen.value for seen in oracle.read(settings.bootstrap_servers, topic)] == [b"1"]
+
+
+def write_on(writer, topic):
+    """Write on without a look at errors, until the producer itself refuses."""
+    producer = writer._producer  # noqa: SLF001 - its writer would look
+    with contextlib.suppress(KafkaException):
+        for _ in range(100):
+            producer.produce(topic, b"2")
+            producer.list_topics(topic, 5)  # an answer of the broker is time enough to send
+    writer.flush()
+
+
+def test_a_message_too_large_for_the_producer_is_raised(settings):
+    small = settings.model_copy(update={"kafka": {"message.max.bytes": 1_000}})
+    writer = IdempotentWriter(small)
+
+    with pytest.raises(BrokenWorld, match="too large"):
+        writer.write(topic=small.topics.scores.name, value=b"x" * 2_000)
+
+
+def test_whoever_is_fenced_amid_a_transaction_says_so(settings, monkeypatch):
+    """Its producer is then dead, and what it is asked next only says that."""
+    topic = await_topics(settings, ["scores"])["scores"].name
+    statuses: list[int] = []
+    monkeypatch.setattr("dataflows.writers.leave", statuses.append)
+    old = TransactionalWriter(settings, topic)
+    old.write(topic=topic, partition=0, value=b"1")
+    TransactionalWriter(settings, topic)
+
+    with pytest.raises(BrokenWorld):  # as nobody leaves here
+        write_for_ever(old, topic)
+
+    assert statuses == [77]
+
+
+def write_for_ever(writer, topic):
+    """Write on in the same transaction."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        writer.write(topic=topic, partition=0, value=b"2")

@@ -1,0 +1,135 @@
+"""Whoever reads to the end gets there, also where others write all the time."""
+
+import contextlib
+import itertools
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import Message, Producer, TopicPartition
+
+from conf import clients
+from dataflows import ends
+from dataflows.leaderboard import Board
+from dataflows.messages import encode_board
+from dataflows.partitioner import partition_of
+from tests.support import oracle
+from tests.support.processes import Flow, open_game
+from tests.support.until import until_true
+from web.kafka import boards, scores
+from web.kafka.reader import TopicReader
+
+USERS = [b"user%d" % number for number in range(32)]
+OFTEN_SECONDS = 0.002  # an end shows where a fetch waits 10 ms in vain
+ONE = {"LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": "1"}  # of two, one may show its end
+
+
+@pytest.fixture
+def game(names, monkeypatch):
+    with contextlib.closing(open_game({**names, **ONE}, monkeypatch)) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def written_all_the_time(game, kind, messages):
+    """Write to a topic for the length of the block, some messages at a time."""
+    producer = Producer(clients.producer(game.settings))
+    stopping = threading.Event()
+
+    def write():
+        while not stopping.wait(OFTEN_SECONDS):
+            for partition, key, value in next(messages):
+                producer.produce(game.name(kind), value, key, partition)
+            producer.poll(0)
+        producer.flush(10)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        until_true(lambda: game.read(kind), 20)
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def rising(partitions):
+    """Make better and better scores of users on all partitions."""
+    for number in itertools.count(1):
+        yield [(partition_of(user, partitions), user, b"%d" % number) for user in USERS]
+
+
+def new_boards():
+    for number in itertools.count(1):
+        yield [(0, b"all-time", encode_board(Board("all-time", number, number, ())))]
+
+
+@pytest.fixture
+def relay():
+    """Give a function that runs a relay until the test ends."""
+    relays = []
+
+    def run(read):
+        relays.append(TopicReader("it", read, print))
+        relays[-1].start()
+        return relays[-1]
+
+    yield run
+    for each in relays:
+        each.stop()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(60, [None, 10, 14]), (0, [None, None, 14])],
+    ids=["within a second", "in more"],
+)
+def test_a_reader_is_level_with_an_end_that_is_a_second_old(monkeypatch, seconds, expected):
+    """It is told two ends, and asks again only where reading up to the first took long."""
+    told = iter([(0, 10), (0, 14), (0, 14)])
+    consumer: Any = SimpleNamespace(get_watermark_offsets=lambda *_: next(told))
+    monkeypatch.setattr(ends, "LEVEL_SECONDS", seconds)
+    level = ends.Level(consumer, TopicPartition("high-scores", 0))
+
+    assert [
+        level.reached([Message("high-scores", 0, each)], None) for each in (4, 9, 13)
+    ] == expected
+
+
+def test_a_reader_is_level_where_the_broker_says_so():
+    nobody: Any = None  # is asked
+    level = ends.Level(nobody, TopicPartition("high-scores", 0))
+
+    assert [level.reached([], end) for end in (None, 7)] == [None, 7]
+
+
+def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(names, game):
+    with written_all_the_time(game, "high_scores", rising(1)):
+        top5 = Flow("top5", names)
+        try:
+            until_true(lambda: game.read("top_5"), 30)
+
+            assert top5.stop() == [0]
+        finally:
+            top5.close()
+    oracle.check_boards(game.read("top_5"), game.read("high_scores"))
+
+
+def test_the_web_app_is_level_that_starts_while_boards_come_all_the_time(game, relay):
+    found: list[tuple[str, bytes]] = []
+    with written_all_the_time(game, "top_5", new_boards()):
+        reading = relay(lambda it: boards.read(it, game.settings, found.extend))
+        until_true(lambda: not reading.problem(), 20)
+
+    assert found
+
+
+def test_the_web_app_is_level_that_starts_while_scores_come_all_the_time(game, relay):
+    found: list[object] = []
+    totals: list[object] = []
+    with written_all_the_time(game, "scores", rising(8)):
+        reading = relay(lambda it: scores.read(it, game.settings, found.extend, totals.append))
+        until_true(lambda: not reading.problem(), 20)
+
+    assert found

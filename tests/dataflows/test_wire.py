@@ -1,0 +1,206 @@
+"""Wire formats: what is written is read again, what is wrong is refused and raises nothing else."""
+
+import contextlib
+import re
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
+from dataflows.messages import (
+    BadMessage,
+    Origin,
+    check_user,
+    decode_board,
+    decode_each,
+    decode_origin,
+    decode_positions,
+    decode_score,
+    decode_scores,
+    encode_board,
+    encode_origin,
+    encode_positions,
+    encode_score,
+)
+from dataflows.partitioner import murmur2, partition_of
+from tests import ROOT
+from tests.support import oracle
+from tests.support.near import near
+
+FORMATS = ["json", "int32", "int64"]
+DOCUMENT = ROOT / "docs" / "formats.md"
+TABLE = re.findall(r"^\| `(.*?)` \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
+
+int64s = st.integers(LOWEST, HIGHEST)
+values = st.one_of(
+    st.binary(max_size=40),
+    int64s.map(lambda score: b"%d" % score),
+    st.sampled_from([b"", b"-", b",", b"1,2", b"[1", b"1]", b'{"x":[1', b'1],"score":1}', b"5,6"]),
+)
+
+
+def test_the_table_of_the_documentation_is_there():
+    assert len(TABLE) > 25
+
+
+@pytest.mark.parametrize(("value", "gives"), TABLE)
+def test_every_kind_of_value_gives_what_the_documentation_says(value, gives):
+    try:
+        actual = str(decode_score(value.encode(), "json"))
+    except BadMessage as reason:
+        actual = f"refused: {reason}"
+
+    assert actual == gives
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(score=int64s)
+def test_a_score_is_read_as_it_was_written(form, score):
+    bits = 32 if form == "int32" else 64
+    score %= 2 ** (bits - 1)
+
+    assert decode_score(encode_score(score, form), form) == score
+    assert decode_score(encode_score(-score, form), form) == -score
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(value=st.binary(max_size=100))
+@example(value=b"[" * 100_000)
+@example(value=b'{"a":' * 50_000)
+@example(value=b"9" * 10_000)
+@example(value=b'{"score":' + b"9" * 10_000 + b"}")
+def test_any_bytes_are_a_score_or_a_bad_message_as_the_oracle_says(form, value):
+    try:
+        actual = decode_score(value, form)
+    except BadMessage:
+        actual = None
+
+    assert actual == oracle.score(value, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(batch=st.lists(st.one_of(st.none(), values), min_size=1, max_size=12))
+@example(batch=[b'{"x":[1', b'1],"score":1}'])
+@example(batch=[b'{"x":[1', b'1],"score":1}', b"5,6"])
+@example(batch=[b"1", b"", b"2,3"])
+@example(batch=[b"\0\0\0", b"\0\0\0\0\0"])
+def test_no_value_borrows_from_its_neighbour(form, batch):
+    one_by_one = [
+        score if not isinstance(score, BadMessage) else None for score in decode_each(batch, form)
+    ]
+    at_once = decode_scores(batch, form)
+
+    assert at_once is None or at_once == one_by_one
+    assert one_by_one == [value and oracle.score(value, form) for value in batch] or b"" in batch
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(scores=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1))
+def test_plain_scores_are_read_at_once(form, scores):
+    assert decode_scores([encode_score(score, form) for score in scores], form) == scores
+
+
+@given(st.one_of(st.none(), st.binary(max_size=20), st.text(max_size=20).map(str.encode)))
+def test_a_key_is_a_user_or_refused(key):
+    try:
+        user = check_user(key, 16)
+    except BadMessage:
+        user = None
+
+    assert user == (key if key and len(key) <= 16 and oracle.is_user(key) else None)
+
+
+@pytest.mark.parametrize(
+    ("key", "hashed"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_murmur2_gives_what_kafkas_java_client_gives(key, hashed):
+    assert murmur2(key) == hashed % 2**32
+    assert partition_of(key, 8) == (hashed & 0x7FFFFFFF) % 8
+
+
+@given(st.text("ab/_-", min_size=1), st.integers(0, 10_000), st.integers(0, HIGHEST))
+def test_an_origin_is_read_as_it_was_written(topic_id, partition, offset):
+    origin = Origin(topic_id, partition, offset, sources=3)
+
+    assert decode_origin(encode_origin(origin)) == origin
+
+
+def test_an_origin_need_not_tell_how_many_partitions_have_reached_its_shard():
+    assert decode_origin(b"id/3/12") == Origin("id", 3, 12, sources=0)
+
+
+@given(st.lists(st.integers(0, HIGHEST), min_size=1))
+def test_positions_are_read_as_they_were_written(positions):
+    assert decode_positions(encode_positions("id", positions)) == ("id", tuple(positions))
+
+
+@pytest.mark.parametrize("number", [b"1_0", b"+2", b"-2", b" 2", b"\xd9\xa2", b""])
+def test_a_number_of_an_origin_or_of_positions_is_digits_alone(number):
+    for decode, value in [
+        (decode_origin, b"id:3/1/" + number),
+        (decode_origin, b"id:3/" + number + b"/1"),
+        (decode_positions, b"id:12," + number),
+    ]:
+        with pytest.raises(BadMessage, match=r"is not|are not"):
+            decode(value)
+
+
+@pytest.mark.parametrize("score", ["1_0", "+2", " 2", "2\n", "", "2.0"])
+def test_a_score_of_a_board_is_digits_alone(score):
+    row = {"rank": 1, "user": "ann", "score": score, "time": 1}
+    board = {"board": "all-time", "players": 1, "updated": 1, "rows": [row]}
+    with pytest.raises(BadMessage, match="score"):
+        decode_board(msgspec.json.encode(board))
+
+
+@given(st.binary())
+def test_any_bytes_are_an_origin_positions_and_a_board_or_refused(value):
+    for decode in (decode_origin, decode_positions, decode_board):
+        with pytest.raises(BadMessage):
+            decode(value)
+
+
+rows = st.builds(Row, st.integers(1, 5), st.text(), int64s, st.integers(1, HIGHEST))
+
+
+boards = st.builds(Board, st.text(), st.integers(0), st.integers(0), st.lists(rows).map(tuple))
+
+
+@given(boards)
+def test_a_board_is_read_as_it_was_written_and_its_scores_are_exact(board):
+    assert decode_board(encode_board(board)) == board
+
+
+DEEP = b'{"board":"a","players":1,"updated":1,"rows":[],"x":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("decode", "encode", "encoded"),
+    [
+        (decode_origin, encode_origin, st.sampled_from([b"id:3/1/20", b"id/0/9"])),
+        (decode_positions, lambda found: encode_positions(*found), st.just(b"id:12,5,7")),
+        (decode_board, encode_board, boards.map(encode_board) | st.just(DEEP)),
+    ],
+)
+@given(st.data())
+def test_what_is_nearly_right_is_read_or_refused(decode, encode, encoded, data):
+    value = data.draw(near(encoded))
+    with contextlib.suppress(BadMessage):
+        found = decode(value)
+
+        assert decode(encode(found)) == found
+
+
+def test_a_board_with_a_deep_field_is_refused():
+    with pytest.raises(BadMessage, match="recursion"):
+        decode_board(DEEP)

@@ -1,0 +1,82 @@
+"""SIGTERM, SIGINT, SIGSTOP, and a cluster that loses one of its processes."""
+
+import signal
+import time
+
+import pytest
+
+from tests.support import oracle
+from tests.support.load import load, some
+from tests.support.processes import running
+from tests.support.until import until_true
+
+SHARDS = 8
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_under_load_is_clean_in_any_shape(names, game, number):
+    """What it wrote it commits, but where the machine did not give it its two seconds."""
+    left = []
+    with load(game):
+        for arguments, processes in [((), 1), (("-w", "2"), 1), ((), 2)]:
+            boards = game.end("top_5")
+            with running(names, *arguments, processes=processes) as flows:
+                until_true(lambda: flows[0].said().count(" restored ") == SHARDS, 30)
+                until_true(lambda: game.end("top_5") > boards, 30)  # noqa: B023
+                statuses = [flow.stop(number) for flow in flows]
+                left.append(game.uncommitted())
+
+                assert statuses == [[0] * processes, [0]], arguments
+                assert "Traceback" not in "".join(flow.said() for flow in flows)
+    with running(names):
+        game.drain()
+
+    assert 0 in left
+    oracle.check(game.read)
+
+
+def test_a_signal_to_one_process_of_a_cluster_ends_all(names, game):
+    game.send(*some(1, 500))
+    with running(names, processes=2) as (highscores, _):
+        until_true(lambda: game.lag() == 0, 30)
+        highscores.processes[0].send_signal(signal.SIGINT)
+        statuses = highscores.wait(15)
+    game.send(*some(2, 500))
+    with running(names):
+        game.drain()
+
+    assert statuses[0] == 1
+    assert statuses[1] != 0
+    oracle.check(game.read)
+
+
+def test_one_process_of_a_cluster_killed_ends_all_and_a_restart_goes_on(names, game):
+    with running(names, processes=2) as (highscores, _), load(game):
+        until_true(lambda: game.end("high_scores") > 100, 30)
+        highscores.processes[1].kill()
+        statuses = highscores.wait(10)
+        replayed = game.uncommitted()
+    with running(names, processes=2):
+        game.send(*some(2, 500))
+        game.drain()
+
+    assert statuses == [1, -9]
+    assert replayed > 0
+    oracle.check(game.read)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_one_process_of_a_cluster_that_was_paused_goes_on(names, game, seconds):
+    with running(names, processes=2) as (highscores, _), load(game):
+        until_true(lambda: game.end("high_scores") > 100, 30)
+        highscores.processes[1].send_signal(signal.SIGSTOP)
+        time.sleep(seconds)  # the length of the pause is what is tried here
+        behind = game.lag()
+        highscores.processes[1].send_signal(signal.SIGCONT)
+        until_true(lambda: game.lag() < behind / 2, 30)
+        statuses = highscores.stop()
+    with running(names):
+        game.drain()
+
+    assert statuses == [0, 0]
+    oracle.check(game.read)

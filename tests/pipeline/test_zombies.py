@@ -1,0 +1,147 @@
+"""A paused flow wakes beside its successor, and a dead one leaves its transaction open."""
+
+import contextlib
+import itertools
+import time
+
+import pytest
+
+from tests.support import oracle
+from tests.support.load import some
+from tests.support.processes import Flow, open_game, running
+from tests.support.until import until_true
+
+EXACTLY_ONCE = {"LEADERBOARD_GUARANTEE": "exactly_once"}
+ONE_SHARD = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "1" for kind in ("SCORES", "HIGH_SCORES")}
+NOT_SENT = {"LEADERBOARD_KAFKA": '{"linger.ms": 9000}'}
+
+
+@contextlib.contextmanager
+def paused(name, names, *arguments, halt, before=lambda _: None):
+    """Run a flow that pauses at a moment, and wait for it; `before` does what leads to it."""
+    flow = Flow(name, names, *arguments, halt=f"{halt} SIGSTOP")
+    try:
+        before(flow)
+        flow.await_pause()
+        yield flow
+    finally:
+        flow.close()
+
+
+@pytest.mark.parametrize(
+    ("halt", "given"),
+    [("producing 100", NOT_SENT), ("sent 8", {}), ("committing 1", {})],
+    ids=["produced, not sent", "sent, not committed", "committed"],
+)
+def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
+    """Paused after it has fenced in all shards: before that it would fence the new one."""
+    names = {**names, **EXACTLY_ONCE}
+
+    def play(old):
+        until_true(lambda: old.said().count(" restored ") == len(game.bounds("high_scores")), 30)
+        game.send(*some(1, 500))
+
+    with paused("highscores", {**names, **given}, halt=halt, before=play) as old:
+        with running(names):
+            game.send(*some(2, 500))
+            game.drain()
+            old.resume()
+            game.send(*some(3, 500))
+            statuses = old.wait(30)
+            game.drain()
+        said = old.said()
+
+    assert statuses == [77] or (given == NOT_SENT and statuses == [1])  # its time-out came first
+    assert ("fenced: another flow writes" if statuses == [77] else "not delivered") in said
+    oracle.check(game.read)
+
+
+def test_at_least_once_lets_a_paused_flow_lower_a_best_so_the_old_one_must_have_ended(names, game):
+    late = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 5000}'}
+    game.send(*some(1, 500))
+    with paused("highscores", late, "-s", "60", halt="producing 100") as old, running(names):
+        game.send(*some(2, 500))
+        game.drain()
+        before = game.read("high_scores")
+        old.resume()
+        until_true(lambda: oracle.regressions(game.read("high_scores")), 30)
+
+    assert oracle.regressions(before) == []
+
+
+def test_a_shard_is_read_only_after_its_earlier_writer_is_fenced(names, monkeypatch):
+    names = {**names, **EXACTLY_ONCE, **ONE_SHARD}
+    game = open_game(names, monkeypatch)
+    game.send(*some(1, 500))
+    with paused("highscores", names, halt="sent 1") as old:
+        game.send(*some(2, 500))
+        with paused("highscores", names, halt="restored 1") as new:
+            old.resume()
+            statuses = old.wait(30)
+            new.resume()
+            with contextlib.closing(Flow("top5", names)):
+                game.drain()
+
+    assert statuses == [77]
+    oracle.check(game.read)
+
+
+def test_a_transaction_left_open_holds_nobody_back_for_its_timeout(names, game):
+    names = {**names, **EXACTLY_ONCE}
+    game.send(*some(1, 500))
+    left_open = {**names, "TRANSACTION_SECONDS": "90"}
+    old = Flow("highscores", left_open, halt="sent 5 SIGKILL")
+    try:
+        old.wait(30)
+    finally:
+        old.close()
+    hidden = len(game.read("high_scores", "read_uncommitted")) - len(game.read("high_scores"))
+    game.send(*some(2, 500))
+    began = time.monotonic()
+    with running(names):
+        game.drain()
+        took = time.monotonic() - began
+
+    assert hidden > 0
+    assert took < 45
+    oracle.check(game.read)
+
+
+@pytest.mark.parametrize(
+    ("halt", "given"),
+    [("producing 2", NOT_SENT), ("sent 2", {})],
+    ids=["produced, not sent", "sent, not committed"],
+)
+def test_exactly_once_fences_a_paused_top5_and_no_board_goes_back(names, game, halt, given):
+    names = {**names, **EXACTLY_ONCE}
+    with contextlib.closing(Flow("highscores", names)):
+        game.send(*some(1, 100))
+        with paused_while_playing(names, given, game, halt) as old:
+            new = Flow("top5", names)
+            game.send(*some(10_000, 100))
+            game.drain()
+            old.resume()
+            game.send(*some(10_001, 100))
+            statuses = old.wait(30)
+            game.drain()
+            new.close()
+
+    assert statuses == [77]
+    oracle.check(game.read)
+
+
+@contextlib.contextmanager
+def paused_while_playing(names, given, game, halt):
+    """Pause top5 at a moment that comes only when boards change."""
+    flow = Flow("top5", {**names, **given}, halt=f"{halt} SIGSTOP")
+    try:
+        seeds = itertools.count(2)
+        until_true(lambda: plays(game, seeds) and flow.is_paused(), 30)
+        yield flow
+    finally:
+        flow.close()
+
+
+def plays(game, seeds):
+    game.send(*some(next(seeds), 10))
+    return True

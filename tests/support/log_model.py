@@ -1,0 +1,158 @@
+"""Both flows without Kafka: their pure parts over lists of messages, a step at a time."""
+
+from collections import defaultdict
+from itertools import product
+from types import SimpleNamespace
+from typing import Any, cast
+
+from confluent_kafka import Message
+
+from conf.settings import Top5
+from dataflows.leaderboard import Bests, Candidates, improvements, succeed
+from dataflows.messages import (
+    ORIGIN,
+    POSITIONS,
+    Origin,
+    decode_board,
+    encode_board,
+    encode_origin,
+    encode_positions,
+    encode_score,
+)
+from dataflows.origins import note_origins
+from dataflows.reading import Reader
+from dataflows.scores import Batch
+from dataflows.standings import BoardLogic, Standings
+from dataflows.tables import Tail
+from tests.support import oracle
+
+PARTITIONS = 2  # of scores
+SHARDS = 2
+ALL = 10**6
+ID = "now"  # of each topic
+
+_TOPICS = SimpleNamespace(scores=SimpleNamespace(format="json"))
+_BROKER: Any = SimpleNamespace(
+    settings=SimpleNamespace(topics=_TOPICS, user_max_bytes=16),
+    topic=lambda _kind: SimpleNamespace(partitions=SHARDS),
+)
+
+
+class Logs(dict[str, list[list[Message]]]):
+    """The partitions of each topic, by its kind: all that outlives a kill."""
+
+    def __init__(self) -> None:
+        counts = {"scores": PARTITIONS, "high_scores": SHARDS, "top_5": 1, "rejected": 1}
+        super().__init__((kind, [[] for _ in range(count)]) for kind, count in counts.items())
+
+    def append(self, kind: str, partition: int, message: tuple[Any, ...]) -> None:
+        """Add a key, a value, a time and, if it has one, a header."""
+        key, value, time, *headers = message
+        log = self[kind][partition]
+        log.append(Message(kind, partition, len(log), key, value, headers, timestamp=(1, time)))
+
+    def read(self, kind: str) -> list[oracle.Seen]:
+        """Give a topic as the oracle takes it."""
+        return [_seen(message) for log in self[kind] for message in log]
+
+
+def _seen(message: Any) -> oracle.Seen:
+    place = message.partition(), message.offset()
+    time = message.timestamp()[1]
+    return oracle.Seen(*place, message.key(), message.value(), time, dict(message.headers()))
+
+
+class Highscores:
+    """The memory of processes of highscores; what is under way is late, by source and shard."""
+
+    def __init__(self, logs: Logs, positions: list[int], processes: int) -> None:
+        self.positions = positions
+        self._logs = logs
+        self._bests = [Bests(scores={}, shards=set()) for _ in range(processes)]
+        self._readers = [Reader(_BROKER, bests) for bests in self._bests]
+        self._epoch = 0
+        self._under_way: dict[tuple[int, int], list[Candidates]] = defaultdict(list)
+        self._counted: dict[int, dict[int, int]] = {}  # of the shards that are restored
+        self._unsent: list[list[tuple[Any, ...]]] = [[] for _ in range(SHARDS)]
+
+    def read(self, partition: int, count: int) -> None:
+        """Read a batch of scores."""
+        batch = self._logs["scores"][partition][self.positions[partition] :][:count]
+        self.positions[partition] += len(batch)
+        reader = self._readers[partition % len(self._readers)]
+        for name, item in reader(Batch(partition, self._epoch, batch)):
+            self._under_way[partition, int(name)].append(cast("Candidates", item))
+
+    def restore(self, shard: int) -> None:
+        """Restore a shard, once."""
+        if shard in self._counted:
+            return
+        log, table, counted = self._logs["high_scores"][shard], dict[bytes, int](), self._counted
+        counted[shard] = {}
+        for begin in range(0, len(log), 2):
+            note_origins(counted[shard], ID, log[begin : begin + 2])
+        for _, _, key, value, *_ in map(_seen, log):
+            table.pop(key or b"", None)
+            table |= {} if value is None else {key or b"": int(value)}
+        bests = self._bests[shard % len(self._bests)]
+        bests.scores.update(table)
+        bests.shards.add(shard)
+
+    def fold(self, partition: int, shard: int, arriving: int, delivered: int) -> None:
+        """Let so many chunks of a partition arrive, and so many messages go out to the log."""
+        self.restore(shard)
+        under_way, unsent = self._under_way[partition, shard], self._unsent[shard]
+        for candidates in under_way[:arriving]:
+            unsent += self._improve(shard, candidates)
+        for message in unsent[:delivered]:
+            self._logs.append("high_scores", shard, message)
+        del under_way[:arriving], unsent[:delivered]
+
+    def _improve(self, shard: int, candidates: Candidates) -> list[tuple[Any, ...]]:
+        found = []
+        scores, counted = self._bests[shard % len(self._bests)].scores, self._counted[shard]
+        for user, score, time, offset in improvements(scores, counted, candidates):
+            value = None if score is None else encode_score(score, "json")
+            origin = Origin(ID, candidates.partition, offset, len(counted))
+            found.append((user, value, time, (ORIGIN, encode_origin(origin))))
+        return found
+
+    def end_epoch(self) -> None:
+        """Bring all that was read into the log."""
+        for partition, shard in product(range(PARTITIONS), range(SHARDS)):
+            self.fold(partition, shard, ALL, ALL)
+        self._epoch += 1
+
+
+class Board:
+    """The memory of processes of top5, and what they publish."""
+
+    def __init__(self, logs: Logs, processes: int) -> None:
+        self._logs = logs
+        self._standings = [Standings(5, "json") for _ in range(processes)]
+        self._logic = BoardLogic(Top5(size=5, updates_per_second=0))
+        self._ends = [len(log) for log in logs["high_scores"]]
+        self._positions = [0] * SHARDS
+        boards = logs.read("top_5")
+        self._last = decode_board(boards[-1].value or b"") if boards else None
+
+    def follow(self, counts: list[int], *, is_due: bool) -> None:
+        """Read so many messages of each shard, and publish; what waits too where it is due."""
+        tops = [top for shard, count in enumerate(counts) for top in self._look(shard, count)]
+        given = self._logic.on_batch(tops)[0] if tops else []
+        for board, removals, positions in given + (self._logic.on_eof()[0] if is_due else []):
+            successor = succeed(self._last, board, removals)
+            if successor != self._last:
+                self._last = successor
+                header = POSITIONS, encode_positions(ID, positions)
+                self._logs.append("top_5", 0, (b"all-time", encode_board(successor), 1, header))
+
+    def _look(self, shard: int, count: int) -> list[Any]:
+        found = self._logs["high_scores"][shard][self._positions[shard] :][:count]
+        self._positions[shard] += len(found)
+        is_level = self._positions[shard] >= self._ends[shard]
+        self._ends[shard] = ALL if is_level else self._ends[shard]  # it is told once
+        if not found and not is_level:
+            return []
+        tail = Tail(shard, SHARDS, found, self._positions[shard] if is_level else None)
+        return [top for _, top in self._standings[shard % len(self._standings)](tail)]

@@ -1,0 +1,83 @@
+"""The web app on its own server in the test's process, without Kafka; clients of bare sockets."""
+
+import asyncio
+import contextlib
+
+from tests.support.processes import load_with
+from tests.support.until import until
+from web.app import create_app
+from web.server.server import Server, listen
+
+NOWHERE = {"LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1", "LEADERBOARD_WEB__HOST": "127.0.0.1"}
+
+
+class Served:
+    """The app that is served: its server, its parts, its feeds, and its port."""
+
+    def __init__(self, app, server, sock):
+        self.app = app
+        self.server = server
+        self.port = sock.getsockname()[1]
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(server.serve(sock, self._stopping))
+        self.services = app.extensions["leaderboard"]
+        self.feeds = self.services.feeds
+
+    async def stop(self):
+        """End the server, as a signal does."""
+        self._stopping.set()
+        await asyncio.wait_for(asyncio.shield(self._task), 10)
+
+    async def connect(self):
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def say(self, *parts, seconds=5):
+        """Send bytes on a new connection and give all that comes back before it ends or rests."""
+        reader, writer = await self.connect()
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+        answer = await read(reader, seconds)
+        writer.close()
+        return answer
+
+    async def ask(self, path="/", *headers, method="GET", host="localhost", body=b""):
+        """Ask on a connection of its own, and give the status, the headers and the body."""
+        length = [f"Content-Length: {len(body)}"] if body else []
+        lines = [f"Host: {host}", "Connection: close", *length, *headers]
+        head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
+        return parse(await self.say(head.encode() + body))
+
+
+async def read(reader, seconds):
+    """Read to the end, for so long at most."""
+    received = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(seconds):
+            while more := await reader.read(65536):
+                received += more
+    return received
+
+
+def parse(answer):
+    """Take an answer apart; status 0 if there was none."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(first.split()[1]) if first else 0, headers, body
+
+
+@contextlib.asynccontextmanager
+async def serving(monkeypatch, **web):
+    """Serve the app with these settings of `[web]`, until the block ends."""
+    settings = load_with(NOWHERE, monkeypatch)
+    settings = settings.model_copy(update={"web": settings.web.model_copy(update=web)})
+    app = create_app(settings)
+    server = Server(app, settings.web, app.extensions["leaderboard"].end)
+    served = Served(app, server, listen("127.0.0.1", 0))
+    try:
+        await until(lambda: served.services.on_loop._loop)  # noqa: SLF001 - it has begun
+        yield served
+    finally:
+        await served.stop()

@@ -1,0 +1,39 @@
+"""What pages of other origins may read."""
+
+import pytest
+
+from web.access import cors
+
+FRIEND, OTHER = "https://a.example", "https://b.example"
+
+
+@pytest.mark.parametrize("path", sorted(cors.PATHS))
+def test_an_origin_that_is_allowed_may_read_and_another_may_not(path):
+    allowed = cors.headers(path, "GET", FRIEND, [FRIEND])
+    refused = cors.headers(path, "GET", OTHER, [FRIEND])
+
+    assert allowed["Access-Control-Allow-Origin"] == FRIEND
+    assert refused == {"Vary": "Origin"}
+
+
+@pytest.mark.parametrize("path", ["/", "/newScore", "/metrics", "/static/page.js"])
+def test_the_page_and_posting_are_for_nobody_else(path):
+    assert cors.headers(path, "GET", FRIEND, [FRIEND, "*"]) == {}
+
+
+def test_a_star_is_for_all_and_a_name_beside_it_is_named():
+    assert cors.headers("/live", "GET", OTHER, ["*"])["Access-Control-Allow-Origin"] == "*"
+    assert cors.headers("/live", "GET", FRIEND, [FRIEND, "*"])["Access-Control-Allow-Origin"] == (
+        FRIEND
+    )
+
+
+def test_a_preflight_allows_to_resume_and_to_poll_with_the_headers_for_that():
+    preflight = cors.headers("/live", "OPTIONS", FRIEND, [FRIEND])
+
+    assert "Last-Event-ID" in preflight["Access-Control-Allow-Headers"]
+    assert "ETag" in cors.headers("/top5", "GET", FRIEND, [FRIEND])["Access-Control-Expose-Headers"]
+
+
+def test_without_the_setting_nothing_is_said():
+    assert cors.headers("/live", "GET", FRIEND, []) == {}

@@ -1,0 +1,58 @@
+"""The page for everyone: without findings of axe, in all its forms."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import expect
+
+from tests.support.browser import needs_browser
+from tests.support.page_server import board, now, score, status, story
+
+pytestmark = needs_browser
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "light": ("/", {"color_scheme": "light"}),
+    "dark": ("/", {"color_scheme": "dark"}),
+    "phone": ("/", {"color_scheme": "dark", **PHONE}),
+    "zoomed to 400 %": ("/", {"viewport": {"width": 320, "height": 256}}),
+    "light hall": ("/?display=hall", {"color_scheme": "light"}),
+    "dark hall": ("/?display=hall", {"color_scheme": "dark"}),
+    "more contrast": ("/", {"forced_colors": "active"}),
+}
+
+
+def findings(page):
+    options = {"runOnly": {"type": "tag", "values": RULES}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [(each["id"], node["html"]) for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_axe_finds_nothing(stage, open_page, form):
+    stage.first = [
+        ("board", board(("ann", 5), ("w" * 300, 4), ("<b>", -3), ("ليلى", -4), ("e", -5))),
+        ("story", story("abcde", "bacde", "bafcd")),
+        *[("score", score("ann", 10**15, offset)) for offset in range(10)],
+        ("rate", {"time": now(), "per_second": 12}),
+    ]
+    path, how = FORMS[form]
+    page = open_page(path, reduced_motion="reduce", **how)
+    expect(page.locator("#board tbody tr")).to_have_count(5)
+    if "hall" not in path:
+        expect(page.locator("#story figcaption")).to_contain_text("lead")
+
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme):
+    stage.first.append(("status", status(now(), "the broker of top-5 has not answered")))
+    page = open_page(said="Stale", color_scheme=scheme)
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("#user-error")).to_have_text("Enter a user.")
+
+    assert findings(page) == []

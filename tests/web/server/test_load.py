@@ -1,0 +1,152 @@
+"""Thousands of clients at one process: all are served, and a signal ends it in time."""
+
+import contextlib
+import os
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+
+from bench import fanout
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from dataflows.topics import await_topics
+from local.claims import ports
+from tests.support.until import until_true
+
+CLIENTS = 2_000
+STALLED = 50
+BIG = 60_000  # bytes of a board: more than is held for a client who does not read
+REQUEST = b"GET /highScores HTTP/1.1\r\nHost: localhost\r\n\r\n"
+NO_LIMITS = {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0", "LEADERBOARD_WEB__STREAMS": "0"}
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_thousand_clients_get_every_board_in_time():
+    found = fanout.run(clients=1_000, updates_per_second=5, seconds=8)
+    print(found)
+
+    assert (found["served"], found["lost"]) == (1_000, 0)
+    assert found["delivered"] > 0.95
+    assert found["p99_ms"] < 1_000 * crowding()  # 50 on a quiet machine
+    assert found["kib_per_client"] < 26  # 8 with many more
+
+
+def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
+    await_topics(settings)
+    with web() as (process, port), Crowd(port, CLIENTS) as crowd, Crowd(port, STALLED) as stalled:
+        crowd.read_until(lambda: len(crowd.retries) == CLIENTS)
+        publish(settings, BIG)
+        crowd.read_until(lambda: crowd.boards == CLIENTS)
+        began = time.monotonic()
+        process.terminate()
+        crowd.read_until(lambda: len(crowd) == 0)
+        status = process.wait(5)
+        seconds = time.monotonic() - began
+        print(f"{CLIENTS} streams, {STALLED} of them stalled, ended in {seconds:.2f} s")
+
+    assert status == 0
+    assert seconds < 3 * crowding()
+    assert crowd.ended_properly == CLIENTS
+    assert len(stalled) == STALLED
+    assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they come back spread
+
+
+def crowding():
+    """Say how many times slower this machine may be than one that has nothing else to do."""
+    return max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def tenths(numbers, low, high):
+    """Count the numbers in each tenth of a range."""
+    width = (high - low) / 10
+    return [sum(n <= (each - low) / width < n + 1 for each in numbers) for n in range(10)]
+
+
+@contextlib.contextmanager
+def web():
+    """Run the web app as it is run, until the block ends."""
+    (port,) = ports(0)
+    given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "web"], env=given)
+    try:
+        until_true(lambda: is_ready(port), 30)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_ready(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def publish(settings, size):
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    board = Board("all-time", 1, 1, (Row(1, "x" * size, 1, 1),))
+    producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
+    assert producer.flush(10) == 0
+
+
+class Crowd:
+    """Clients of the board, which read only when they are told to."""
+
+    def __init__(self, port, clients):
+        self._epoll = select.epoll()
+        self._clients = {}
+        self._last = {}  # bytes of each
+        self.retries = []  # milliseconds, of each client that has had its first bytes
+        self.boards = 0
+        self.ended_properly = 0
+        for _ in range(clients):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            client.connect(("127.0.0.1", port))
+            client.send(REQUEST)
+            client.settimeout(0)
+            self._clients[client.fileno()] = client
+            self._last[client.fileno()] = b""
+            self._epoll.register(client, select.EPOLLIN)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for client in self._clients.values():
+            client.close()
+        self._epoll.close()
+
+    def __len__(self):
+        return len(self._clients)
+
+    def read_until(self, condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            for fd, _ in self._epoll.poll(0.1):
+                self._read(fd)
+
+    def _read(self, fd):
+        client = self._clients[fd]
+        try:
+            more = client.recv(65536)
+        except ConnectionError:
+            more = b""
+        if found := re.search(rb"retry: (\d+)", more):
+            self.retries.append(int(found[1]))
+        self.boards += more.count(b"\ndata: ")
+        if more:
+            self._last[fd] = (self._last[fd] + more)[-5:]
+        else:
+            self.ended_properly += self._last[fd] == b"0\r\n\r\n"
+            self._epoll.unregister(fd)
+            self._clients.pop(fd).close()

@@ -1,0 +1,382 @@
+"""What a client may not do, on the real server and bare sockets."""
+
+import asyncio
+import json
+import random
+import time
+
+import pytest
+import pytest_asyncio
+
+from tests.support.served import parse, read, serving
+from tests.support.until import until
+
+FORM = "Content-Type: application/x-www-form-urlencoded"
+SCORE = b"user=ann&score=1"
+TOKEN = "sesame"  # noqa: S105 - a test's
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served():
+    with pytest.MonkeyPatch.context() as patch:
+        async with serving(patch) as it:
+            yield it
+
+
+def quick(monkeypatch):
+    """Let requests arrive in half a second, not in ten."""
+    monkeypatch.setattr("web.server.server.HEADER_SECONDS", 0.5)
+    monkeypatch.setattr("web.app.BODY_SECONDS", 0.5)
+
+
+BOMBS = [
+    ("a header without an end", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 1_000_000),
+    (
+        "a large header",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    ),
+    (
+        "ten thousand headers",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+        + b"".join(b"X-%d: y\r\n" % n for n in range(10_000))
+        + b"\r\n",
+    ),
+    (
+        "many headers at once",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 1_000 + b"\r\n",
+    ),
+    ("a huge address", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    ("a long address", b"GET /?" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    ("a first line without an end", b"A" * 1_000_000),
+]
+
+
+@pytest.mark.parametrize("bomb", [it[1] for it in BOMBS], ids=[it[0] for it in BOMBS])
+async def test_what_is_too_large_is_refused_or_cut_off(served, bomb):
+    answer = await served.say(bomb)
+
+    assert not answer or parse(answer)[0] in {400, 414, 431}
+    assert (await served.ask("/health"))[0] == 200
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_has_come(served):
+    head = f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: 999999999\r\n"
+    chunked = head.replace("Content-Length: 999999999", "Transfer-Encoding: chunked")
+    announced = await served.say(head.encode() + b"\r\n")
+    endless = await served.say(chunked.encode() + b"\r\n", *[b"4000\r\n" + b"a" * 16384] * 8)
+
+    assert parse(announced)[0] == 413
+    assert parse(endless)[0] in {400, 413}
+
+
+async def test_headers_that_dribble_are_cut_off(monkeypatch):
+    quick(monkeypatch)
+    async with serving(monkeypatch) as served:
+        reader, writer = await served.connect()
+        dribbling = asyncio.create_task(
+            dribble(writer, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        )
+        began = time.monotonic()
+        answer = await read(reader, 5)
+        dribbling.cancel()
+        writer.close()
+
+    assert answer == b""
+    assert 0.3 < time.monotonic() - began < 3
+
+
+async def test_a_body_that_dribbles_is_refused(monkeypatch):
+    quick(monkeypatch)
+    async with serving(monkeypatch) as served:
+        reader, writer = await served.connect()
+        head = (
+            f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: 5000\r\n\r\n"
+        )
+        dribbling = asyncio.create_task(dribble(writer, head.encode()))
+        answer = await read(reader, 5)
+        dribbling.cancel()
+        writer.close()
+
+    assert parse(answer)[0] == 408
+
+
+async def dribble(writer, head):
+    """Send a head, then a byte now and then."""
+    writer.write(head)
+    for _ in range(200):
+        await asyncio.sleep(0.05)
+        writer.write(b"x")
+
+
+async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
+    quick(monkeypatch)
+    async with serving(monkeypatch) as served:
+        assert await asyncio.wait_for(served.say(), 3) == b""
+        kept = await asyncio.wait_for(served.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"), 3)
+
+    assert kept.startswith(b"HTTP/1.1 ")
+
+
+async def test_who_asks_and_does_not_read_is_cut_off(monkeypatch):
+    monkeypatch.setattr("web.server.server.LENIENCE_SECONDS", 0)
+    async with serving(monkeypatch, stall_seconds=1) as served:
+        served.app.route("/large")(large)
+        reader, writer = await served.connect()
+        writer.transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        await until(lambda: len(served.server))
+        await until(lambda: not len(served.server), 20)
+        writer.transport.abort()
+
+    assert reader
+
+
+async def large():
+    return b"x" * 30_000_000
+
+
+SMUGGLED = [
+    ("two lengths", "Content-Length: 5\r\nContent-Length: 6"),
+    ("a length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked"),
+    ("chunks in disguise", "Transfer-Encoding: xchunked"),
+    ("chunks twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+    ("a signed length", "Content-Length: +5"),
+    ("a space before the colon", "Content-Length : 5"),
+    ("a line that goes on", "Content-Length: 5\r\n X: y"),
+]
+
+
+@pytest.mark.parametrize("header", [it[1] for it in SMUGGLED], ids=[it[0] for it in SMUGGLED])
+async def test_a_body_whose_length_is_in_doubt_is_refused_with_all_that_follows(served, header):
+    smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    head = f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\n{header}\r\n\r\n"
+    answer = await served.say(head.encode() + b"0\r\n\r\n" + smuggled, seconds=2)
+
+    assert b"alive" not in answer
+    assert parse(answer)[0] in {400, 501}
+
+
+METHODS = [
+    ("PUT", "/highScores", 405),
+    ("DELETE", "/", 405),
+    ("TRACE", "/", 405),
+    ("GET", "/newScore", 405),
+    ("POST", "/live", 405),
+    ("PATCH", "/static/page.js", 405),
+    ("OPTIONS", "/newScore", 200),
+    ("HEAD", "/", 200),
+    ("HEAD", "/events", 200),
+    ("GET", "/nothing", 404),
+    ("GET", "/static/../app.py", 404),
+    ("GET", "/static/%2e%2e/app.py", 404),
+    ("GET", "//evil.example/", 404),
+    ("GET", "/%00", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), METHODS)
+async def test_what_is_not_there_is_refused_and_carries_the_headers_of_security(
+    served, method, path, status
+):
+    found, headers, body = await served.ask(path, method=method)
+
+    assert found == status
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+    assert b".py" not in body.replace(b"/app.py", b"")
+    if status == 405:
+        assert headers["allow"]
+    if method == "HEAD":
+        assert body == b""
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"CONNECT evil.example:443 HTTP/1.1",
+        b"GET http://localhost/health HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+    ],
+)
+async def test_forms_of_a_request_for_proxies_do_no_harm(served, request_line):
+    answer = await served.say(request_line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
+    assert parse(answer)[0] in {0, 200, 400, 404, 405}
+
+
+async def test_a_websocket_is_refused(served):
+    status, _, _ = await served.ask(
+        "/live",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+        "Connection: upgrade",
+    )
+
+    assert 400 <= status < 500
+
+
+PARTS = [
+    b"GET",
+    b"POST",
+    b" /newScore",
+    b" /live?lastEventId=t:1",
+    b" /static/page.js",
+    b" HTTP/1.1",
+    b"\r\n",
+    b"Host: localhost",
+    b"Transfer-Encoding: chunked",
+    b"Content-Length: 16",
+    b"Content-Type: application/json",
+    b"Expect: 100-continue",
+    b"Upgrade: h2c",
+    b"If-None-Match: *",
+    b"Range: bytes=0-1",
+    b"Last-Event-ID: \xff",
+    b"Prefer: wait=9e99",
+    b"10\r\n",
+    b"\0",
+    b"\xff\xfe",
+    b'{"user":1,"score":',
+]
+
+
+LINES = [
+    b"GET /top5 HTTP/1.1",
+    b"GET / HTTP/1.0",
+    b"POST /newScore HTTP/1.1",
+    b"GET /events HTTP/1.1",
+    b"HEAD /live HTTP/1.1",
+    b"OPTIONS /openapi.json HTTP/1.1",
+    b"GET /static/page.js HTTP/1.1",
+    b"GET /%ff%00?%ff=%zz HTTP/1.1",
+]
+
+
+async def test_no_heap_of_parts_of_requests_is_an_error_of_the_server(monkeypatch):
+    quick(monkeypatch)
+    dice = random.Random(7)
+    heaps = [b"".join(dice.choices(PARTS, k=dice.randint(1, 12))) for _ in range(150)]
+    heaps += [
+        b"\r\n".join([dice.choice(LINES), b"Host: localhost", *dice.sample(PARTS, 3), b"", b"x"])
+        for _ in range(150)
+    ]
+    async with serving(monkeypatch, streams_per_client=0) as served:
+        answers = await asyncio.gather(*[served.say(heap, seconds=3) for heap in heaps])
+        health = await served.ask("/health")
+    statuses = {parse(answer)[0] for answer in answers if answer.startswith(b"HTTP/1.1")}
+
+    assert health[0] == 200
+    assert len(statuses) > 2
+    assert not {status for status in statuses if status >= 500} - {501, 503}
+    assert not any(b"Traceback" in answer for answer in answers)
+
+
+HOSTS = [
+    ("localhost:8000", 200),
+    ("127.0.0.1", 200),
+    ("[::1]:8000", 200),
+    ("10.1.2.3", 200),
+    ("board.localhost", 200),
+    ("evil.example", 421),
+    ("localhost.evil.example", 421),
+    ("localhost@evil.example", 421),
+    ("127.0.0.1.evil.example", 421),
+]
+
+
+@pytest.mark.parametrize(("host", "status"), HOSTS)
+async def test_a_name_that_another_site_leads_here_is_not_answered_for(served, host, status):
+    assert (await served.ask("/health", host=host))[0] == status
+
+
+async def test_a_page_of_a_rebound_name_cannot_post_although_it_is_of_the_same_origin(served):
+    headers = (FORM, "Origin: http://evil.example", "Sec-Fetch-Site: same-origin")
+    status, _, body = await served.ask(
+        "/newScore", *headers, method="POST", host="evil.example", body=SCORE
+    )
+
+    assert status == 421
+    assert "web.hosts" in json.loads(body)["error"]
+
+
+async def test_the_names_that_are_set_are_answered_for(monkeypatch):
+    async with serving(monkeypatch, hosts=("scores.example",)) as served:
+        named = await served.ask("/health", host="Scores.example:8000")
+        other = await served.ask("/health", host="localhost")
+
+    assert (named[0], other[0]) == (200, 421)
+
+
+async def test_scores_of_a_client_are_limited_and_no_header_makes_it_another(monkeypatch):
+    async with serving(monkeypatch, posts_burst=1, posts_per_second=0.01, token=TOKEN) as served:
+        answers = [
+            await served.ask("/newScore", FORM, header, method="POST", body=SCORE)
+            for header in ("X: y", "X-Forwarded-For: 6.6.6.6", "Remote-Addr: 7.7.7.7")
+        ]
+
+    assert [answer[0] for answer in answers] == [401, 429, 429]
+    assert int(answers[1][1]["retry-after"]) >= 1
+
+
+async def test_behind_a_proxy_each_client_has_its_own_limit(monkeypatch):
+    web = {"posts_burst": 1, "posts_per_second": 0.01, "token": TOKEN, "trusted_proxies": 1}
+    async with serving(monkeypatch, **web) as served:
+        statuses = [
+            (await served.ask("/newScore", FORM, header, method="POST", body=SCORE))[0]
+            for header in (
+                "X-Forwarded-For: 1.1.1.1",
+                "X-Forwarded-For: 2.2.2.2",
+                "X-Forwarded-For: 3.3.3.3, 1.1.1.1",
+            )
+        ]
+
+    assert statuses == [401, 401, 429]
+
+
+async def test_streams_of_a_client_are_limited_with_a_polite_refusal(monkeypatch):
+    async with serving(monkeypatch, streams_per_client=2) as served:
+        open_ones = [await served.connect() for _ in range(2)]
+        for _, writer in open_ones:
+            writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until(lambda: len(served.feeds.scores) == 2)
+        status, headers, body = await served.ask("/live")
+        for _, writer in open_ones:
+            writer.close()
+        await until(lambda: len(served.feeds.scores) == 0)
+        reader, writer = await served.connect()
+        writer.write(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until(lambda: len(served.feeds.scores) == 1)
+        writer.close()
+
+    assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert b"retry: " in body
+    assert b"too many streams" in body
+    assert reader
+
+
+async def test_connections_of_a_client_are_limited_and_come_back(monkeypatch):
+    monkeypatch.setattr("web.server.server.PAGES_PER_CLIENT", 3)
+    async with serving(monkeypatch, streams_per_client=1) as served:
+        idle = [await served.connect() for _ in range(4)]
+        refused = await served.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _, writer in idle:
+            writer.close()
+        await until(lambda: not len(served.server))
+        status, _, _ = await served.ask("/health")
+
+    assert (refused, status) == (b"", 200)
+
+
+async def test_a_closed_board_says_so_and_takes_scores_with_the_token_only(monkeypatch):
+    async with serving(monkeypatch, token=TOKEN) as served:
+        _, _, page = await served.ask("/")
+        without = await served.ask("/newScore", FORM, method="POST", body=SCORE)
+
+    assert b'name="token"' in page
+    assert without[0] == 401
+    assert without[1]["www-authenticate"] == "bearer"

@@ -1,0 +1,192 @@
+"""Clients of every pace at one server, over real sockets: each gets what it can take."""
+
+import asyncio
+import re
+import socket
+from contextlib import asynccontextmanager
+
+import h2.connection
+import h2.events
+
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from tests.support.served import serving
+from tests.support.until import until
+
+SMALL = 4096  # bytes that the kernel holds for a client who does not read
+ID = re.compile(rb"id: t:(\d+)\n")
+
+
+def put(served, number, size=1_000):
+    """Publish a board of about this size."""
+    rows = tuple(Row(n + 1, f"{n}-{'x' * 1_000}", number, 1) for n in range(size // 1_000))
+    document = encode_board(Board("all-time", number, number, rows))
+    served.feeds.put_boards([(f"t:{number}", document)])
+
+
+async def newest(watcher, number):
+    """Wait until a watcher has this board."""
+    await until(lambda: watcher.boards()[-1:] == [number])
+
+
+class Watcher:
+    """A client of the board over HTTP/1.1, which reads only when it is told to."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self.received = b""
+
+    async def read(self, length=65536):
+        """Read once; False at the end."""
+        more = await asyncio.get_running_loop().sock_recv(self._sock, length)
+        self.received += more
+        return more != b""
+
+    async def read_all(self):
+        """Read to the end."""
+        try:
+            while await self.read():
+                pass
+        except ConnectionError:
+            pass
+
+    def boards(self):
+        """Give the numbers of the boards that have come."""
+        return [int(number) for number in ID.findall(self.received)]
+
+
+@asynccontextmanager
+async def watching(served, kept=0):
+    """Give a client that has its first bytes; the kernel keeps few more for it."""
+    with socket.socket() as sock:
+        if kept:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kept)
+        sock.settimeout(0)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, ("127.0.0.1", served.port))
+        await loop.sock_sendall(sock, b"GET /highScores HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        watcher = Watcher(sock)
+        await watcher.read()
+        yield watcher
+
+
+async def test_who_reads_slowly_skips_to_the_newest_and_who_reads_quickly_gets_all(monkeypatch):
+    async with (
+        serving(monkeypatch) as served,
+        watching(served, SMALL) as slow,
+        watching(served) as quick,
+    ):
+        await until(lambda: len(served.feeds.board) == 2)
+        reading = asyncio.create_task(quick.read_all())
+        for number in range(60):
+            put(served, number, 50_000)
+            await newest(quick, number)
+        held = [each.get_write_buffer_size() for each in served.server.transports()]
+        while slow.boards()[-1:] != [59]:
+            await slow.read()
+        reading.cancel()
+
+    assert quick.boards() == list(range(60))
+    assert slow.boards() == sorted(set(slow.boards()))
+    assert len(slow.boards()) < 10
+    assert max(held) < 60_000
+
+
+async def test_who_stops_reading_is_cut_off_in_time_and_nobody_else_notices(monkeypatch):
+    async with (
+        serving(monkeypatch, stall_seconds=0.5) as served,
+        watching(served, SMALL) as _stalled,
+        watching(served) as healthy,
+    ):
+        await until(lambda: len(served.feeds.board) == 2)
+        reading = asyncio.create_task(healthy.read_all())
+        for number in range(20):
+            put(served, number, 50_000)
+        await until(lambda: served.feeds.board.cut == 1)
+        put(served, 20)
+        await until(lambda: healthy.boards()[-1:] == [20])
+        reading.cancel()
+        left = len(served.server), len(served.feeds.board), served.services.places._count  # noqa: SLF001
+
+    assert left == (1, 1, 1)
+
+
+async def test_the_end_is_proper_for_who_reads_and_in_time_for_all(monkeypatch):
+    async with (
+        serving(monkeypatch) as served,
+        watching(served, SMALL) as stalled,
+        watching(served) as healthy,
+    ):
+        await until(lambda: len(served.feeds.board) == 2)
+        put(served, 1, 300_000)
+        reading = asyncio.create_task(healthy.read_all())
+        await until(healthy.boards)
+        began = asyncio.get_running_loop().time()
+        await served.stop()
+        seconds = asyncio.get_running_loop().time() - began
+        await reading
+        await stalled.read_all()
+
+    assert healthy.received.endswith(b"0\r\n\r\n")
+    assert not stalled.received.endswith(b"0\r\n\r\n")
+    assert seconds < 3
+
+
+async def test_http_2_and_http_1_have_the_same_stream_on_one_server(monkeypatch):
+    async with serving(monkeypatch) as served, watching(served) as one, watching_h2(served) as two:
+        await until(lambda: len(served.feeds.board) == 2)
+        reading = [asyncio.create_task(each.read_all()) for each in (one, two)]
+        for number in range(5):
+            put(served, number)
+            await newest(one, number)
+            await newest(two, number)
+        await served.stop()
+        await asyncio.gather(*reading)
+
+    assert one.boards() == two.boards() == list(range(5))
+    assert one.received.endswith(b"0\r\n\r\n")
+    assert two.ended
+
+
+class Watcher2(Watcher):
+    """A client of the board over HTTP/2."""
+
+    def __init__(self, sock):
+        super().__init__(sock)
+        self.ended = False
+        self._talk = h2.connection.H2Connection()
+
+    async def ask(self):
+        """Ask for the board."""
+        names = {"method": "GET", "path": "/highScores", "scheme": "http", "authority": "localhost"}
+        self._talk.initiate_connection()
+        self._talk.send_headers(
+            1, [(f":{name}", it) for name, it in names.items()], end_stream=True
+        )
+        await self._send()
+
+    async def read(self, length=65536):
+        loop = asyncio.get_running_loop()
+        if not (more := await loop.sock_recv(self._sock, length)):
+            return False
+        for event in self._talk.receive_data(more):
+            if isinstance(event, h2.events.DataReceived):
+                self.received += event.data
+                self._talk.acknowledge_received_data(event.flow_controlled_length, 1)
+            self.ended = self.ended or isinstance(event, h2.events.StreamEnded)
+        await self._send()
+        return not self.ended
+
+    async def _send(self):
+        await asyncio.get_running_loop().sock_sendall(self._sock, self._talk.data_to_send())
+
+
+@asynccontextmanager
+async def watching_h2(served):
+    """Give a client over HTTP/2."""
+    with socket.socket() as sock:
+        sock.settimeout(0)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
+        watcher = Watcher2(sock)
+        await watcher.ask()
+        yield watcher

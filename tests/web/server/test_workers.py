@@ -1,0 +1,221 @@
+"""Several workers on one port: one board for all, and no client left alone."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+from httpx_sse import connect_sse
+
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from dataflows.topics import await_topics
+from tests.support.until import until_true
+
+WORKERS = 2
+
+
+class Parent:
+    """`python -m web --workers 2` on a free port."""
+
+    def __init__(self, names, log):
+        environment = {**os.environ, "LEADERBOARD_WEB__PORT": "0", **names}
+        command = [sys.executable, "-m", "web", "--workers", str(WORKERS)]
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(command, env=environment, stderr=output)
+
+    def said(self):
+        return self._log.read_text()
+
+    @property
+    def address(self):
+        until_true(lambda: "open http" in self.said(), 20)
+        return re.findall(r"open (http://\S+)", self.said())[0]
+
+    def workers(self):
+        """Give the process of each worker by its number."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        lines = {int(each): Path(f"/proc/{each}/cmdline").read_text() for each in children}
+        return {int(line.split("\0")[4]): each for each, line in lines.items()}
+
+    def await_all(self):
+        """Wait until each worker has been met and is ready."""
+        met: set[int | None] = {None}
+
+        def is_met():
+            met.add(ready_worker(self.address))
+            return len(met) > WORKERS
+
+        until_true(is_met, 30)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def worker(client):
+    """Give the number of the worker at the other end of a client's one connection."""
+    found = re.search(r'worker="(\d+)"', client.get("/metrics").text)
+    assert found
+    return int(found[1])
+
+
+def ready_worker(address):
+    try:
+        with httpx.Client(base_url=address, timeout=5) as client:
+            return worker(client) if client.get("/ready").status_code == 200 else None
+    except httpx.TransportError:
+        return None
+
+
+@contextmanager
+def client_of(address, number):
+    """Give a client with one connection, which is that worker's."""
+    with ExitStack() as stack:
+        while True:
+            client = stack.enter_context(httpx.Client(base_url=address, timeout=10))
+            if worker(client) == number:
+                break
+        yield client
+
+
+@contextmanager
+def board_events(client, resume=""):
+    headers = {"Last-Event-ID": resume} if resume else {}
+    with connect_sse(client, "GET", "/highScores", headers=headers) as source:
+        yield (event for event in source.iter_sse() if event.data)
+
+
+@pytest.fixture
+def publish(settings):
+    await_topics(settings)
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+
+    def write(*scores):
+        for score in scores:
+            board = Board("all-time", 1, score, (Row(1, "ann", score, score),))
+            producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
+        assert producer.flush(10) == 0
+
+    return write
+
+
+@pytest.fixture
+def start(names, tmp_path):
+    """Give what starts one, and end it with the test."""
+    with ExitStack() as stack:
+
+        def start(**environment):
+            made = Parent({**names, **environment}, tmp_path / "log")
+            stack.callback(lambda: print(made.said()))
+            stack.callback(made.process.wait, 10)
+            stack.callback(made.process.terminate)
+            return made
+
+        yield start
+
+
+@pytest.fixture
+def parent(start):
+    return start()
+
+
+def offset(event):
+    return int(event.id.rpartition(":")[2])
+
+
+def test_all_workers_send_the_same_and_one_that_dies_is_replaced(publish, parent):
+    parent.await_all()
+    publish(1)
+    with (
+        client_of(parent.address, 0) as lost,
+        client_of(parent.address, 1) as kept,
+        board_events(lost) as of_lost,
+        board_events(kept) as of_kept,
+    ):
+        before = [next(of_lost), next(of_kept)]
+        publish(2)
+        after = [next(of_lost), next(of_kept)]
+        workers = parent.workers()
+        os.kill(workers[0], signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            next(of_lost)
+        with client_of(parent.address, 1) as other, board_events(other, after[0].id) as resumed:
+            publish(3)
+            third = [next(resumed), next(of_kept)]
+    parent.await_all()
+    now = parent.workers()
+
+    for events in (before, after, third):
+        assert (events[0].id, events[0].data) == (events[1].id, events[1].data)
+    assert [offset(events[0]) for events in (before, after, third)] == [0, 1, 2]
+    assert now[1] == workers[1]
+    assert now[0] != workers[0]
+    assert "worker 0 ended with -9; another starts" in parent.said()
+
+
+def test_a_signal_to_the_parent_ends_all_streams_and_processes(publish, parent):
+    parent.await_all()
+    publish(1)
+    workers = parent.workers()
+    with (
+        client_of(parent.address, 0) as one,
+        client_of(parent.address, 1) as other,
+        board_events(one) as first,
+        board_events(other) as second,
+    ):
+        next(first)
+        next(second)
+        began = time.monotonic()
+        parent.process.terminate()
+        left = [*first, *second]
+        status = parent.process.wait(5)
+        seconds = time.monotonic() - began
+
+    assert (status, left) == (0, [])
+    assert seconds < 3
+    assert not any(map(is_running, workers.values()))
+
+
+def test_workers_end_when_their_parent_is_gone(parent):
+    parent.await_all()
+    workers = parent.workers()
+    parent.process.kill()
+    parent.process.wait(5)
+
+    until_true(lambda: not any(map(is_running, workers.values())), 5)
+
+
+@pytest.mark.parametrize(
+    "never",
+    [
+        {"LEADERBOARD_CREATE_TOPICS": "false", "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "0.5"},
+        {"LEADERBOARD_WEB__CERTIFICATE": "/no", "LEADERBOARD_WEB__PRIVATE_KEY": "/no"},
+    ],
+    ids=["no topics", "no certificate"],
+)
+def test_workers_that_can_never_serve_end_their_parent(start, never):
+    parent = start(**never)
+
+    assert parent.process.wait(20) == 1
+
+
+def test_a_port_that_another_program_listens_on_is_refused(start):
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        parent = start(LEADERBOARD_WEB__PORT=str(other.getsockname()[1]))
+
+        assert parent.process.wait(20) == 1
+        assert "Address already in use" in parent.said()

@@ -1,0 +1,530 @@
+"""The app on a real broker: what is posted is written, what is written is streamed."""
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from dataflows.topics import await_topics
+from tests.support.until import until
+from web.app import create_app
+from web.kafka import client
+from web.live.freshness import Status
+from web.posting.submission import FORM, JSON
+
+
+@pytest.fixture
+async def app(settings):
+    """Give the app, served and ready."""
+    made = create_app(settings)
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        yield made
+
+
+def feeds(app):
+    return app.extensions["leaderboard"].feeds
+
+
+def split(line):
+    return line.partition(": ")
+
+
+class Stream:
+    """An open stream of the app, as a client sees it."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        self._text = ""
+
+    async def event(self):
+        """Give the next event as its fields; heartbeats and retries are passed over."""
+        while True:
+            while "\n\n" not in self._text:
+                chunk = await asyncio.wait_for(self._connection.receive(), 10)
+                self._text += chunk.decode()
+            block, _, self._text = self._text.partition("\n\n")
+            fields = {name: value for name, _, value in map(split, block.split("\n"))}
+            if "data" in fields:
+                return fields
+
+    async def document(self):
+        return json.loads((await self.event())["data"])
+
+
+@asynccontextmanager
+async def stream(app, path, **headers):
+    async with app.test_client().request(path, headers=headers) as connection:
+        await connection.send_complete()
+        yield Stream(connection)
+        await connection.disconnect()
+
+
+def publish(settings, *boards):
+    """Write boards as the flow does."""
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    for board in boards:
+        producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
+    assert producer.flush(10) == 0
+
+
+def board(players, *rows):
+    return Board("all-time", players, 7, rows)
+
+
+def written(settings):
+    """Give all messages of `scores` as user and value."""
+    name = settings.topics.scores.name
+    reader = Consumer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "group.id": "oracle",
+            "enable.partition.eof": True,
+        }
+    )
+    reader.assign([TopicPartition(name, n, 0) for n in range(settings.topics.scores.partitions)])
+    messages, ends = [], 0
+    while ends < settings.topics.scores.partitions:
+        message = reader.poll(10)
+        assert message is not None
+        if message.error():
+            ends += 1
+        else:
+            messages.append(((message.key() or b"").decode(), message.value()))
+    reader.close()
+    return messages
+
+
+HOSTILE = [
+    'Robert"); DROP TABLE',
+    "<script>alert(1)</script>",
+    "two\nlines\r\nthree",
+    "👩‍🚀🏆",
+    "a\u2028b\u2029c\x85d",
+    "x" * 1000,
+    "\u202eevil",
+    " ",
+]
+
+
+async def test_what_is_posted_is_written_and_shown_with_its_place(app, settings):
+    client = app.test_client()
+    async with stream(app, "/events") as events:
+        answer = await client.post("/newScore", json={"user": "ann", "score": 120})
+        shown = await events.document()
+
+    assert answer.status_code == 202
+    assert await answer.get_json() == {"partition": shown["partition"], "offset": shown["offset"]}
+    assert (shown["user"], shown["score"]) == ("ann", "120")
+    assert written(settings) == [("ann", b"120")]
+
+
+async def test_a_form_is_sent_back_to_the_page(app, settings):
+    answer = await app.test_client().post("/newScore", form={"user": "zoë", "score": "-7"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert written(settings) == [("zoë", b"-7")]
+
+
+@pytest.mark.parametrize("score", [-1, 2**53 + 1, 2**63 - 1, -(2**63)])
+async def test_a_score_reaches_the_browser_unchanged(app, score):
+    async with stream(app, "/events") as events:
+        await app.test_client().post("/newScore", json={"user": "ann", "score": str(score)})
+
+        assert (await events.document())["score"] == str(score)
+
+
+async def test_hostile_names_reach_the_browser_as_they_are(app):
+    client = app.test_client()
+    async with stream(app, "/events") as events:
+        for user in HOSTILE:
+            answer = await client.post("/newScore", json={"user": user, "score": 1})
+            assert answer.status_code == 202
+            assert (await events.document())["user"] == user
+        page = await (await client.get("/")).get_data(as_text=True)
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+BAD = [
+    (FORM, b"score=1", 422, "user"),
+    (FORM, b"user=ann", 422, "score"),
+    (FORM, b"user=ann&score=ten", 422, "score"),
+    (FORM, b"user=ann&score=9223372036854775808", 422, "score"),
+    (FORM, b"user=" + b"a" * 5000 + b"&score=1", 422, "user"),
+    (FORM, b"user=" + b"a" * 100_000, 413, "body"),
+    ("text/plain", b"user=ann&score=1", 415, "body"),
+    (JSON, b"{", 400, "body"),
+]
+
+
+async def test_bad_input_is_refused_with_the_field_and_writes_nothing(app, settings):
+    client = app.test_client()
+    for kind, body, status, field in BAD:
+        answer = await client.post("/newScore", data=body, headers={"Content-Type": kind})
+
+        assert answer.status_code == status
+        assert (await answer.get_json())["field"] == field
+    assert written(settings) == []
+
+
+async def test_a_form_of_a_browser_is_sent_back_with_what_was_typed(app):
+    answer = await app.test_client().post(
+        "/newScore", form={"user": "<b>", "score": "ten"}, headers={"Accept": "text/html"}
+    )
+    page = await answer.get_data(as_text=True)
+
+    assert answer.status_code == 422
+    assert 'value="&lt;b&gt;"' in page
+    assert "score must be a whole number" in page
+
+
+async def test_another_site_cannot_post(app, settings):
+    answer = await app.test_client().post(
+        "/newScore",
+        form={"user": "ann", "score": "1"},
+        headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    )
+
+    assert answer.status_code == 403
+    assert written(settings) == []
+
+
+async def test_the_board_is_sent_as_it_stands_then_each_change(app, settings):
+    first = board(1, Row(1, "ann", 120, 5))
+    publish(settings, first)
+    await until(lambda: feeds(app).newest_board == first)
+    async with stream(app, "/highScores") as events:
+        before = await events.event()
+        publish(settings, board(2, Row(1, "zoë", 130, 6), Row(2, "ann", 120, 5)))
+        after = await events.event()
+
+    assert before["data"].encode() == encode_board(first)
+    assert json.loads(after["data"])["rows"][0]["user"] == "zoë"
+    assert [event["id"].rpartition(":")[2] for event in (before, after)] == ["0", "1"]
+    assert "event" not in before
+
+
+async def test_an_app_that_starts_later_sends_the_same_bytes_and_the_same_id(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)), board(2, Row(1, "ann", 2, 2)))
+    other = create_app(settings)
+    async with other.test_app():
+        await until(lambda: feeds(app).newest_board.players == 2)
+        await until(lambda: feeds(other).newest_board.players == 2)
+        async with stream(app, "/highScores") as one, stream(other, "/highScores") as two:
+            assert await one.event() == await two.event()
+
+
+async def test_who_saw_the_newest_board_gets_it_only_when_it_changes(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_board.players == 1)
+    async with stream(app, "/highScores") as events:
+        newest = (await events.event())["id"]
+    for resume in ({"Last-Event-ID": newest}, {}):
+        path = "/highScores" if resume else f"/highScores?lastEventId={newest}"
+        async with stream(app, path, **resume) as events:
+            publish(settings, board(2, Row(1, "bob", 2, 2)), board(1, Row(1, "ann", 1, 1)))
+            changed = await events.event()
+        newest = (await events_now(app))["id"]
+
+        assert changed["id"] != resume.get("Last-Event-ID")
+
+
+async def events_now(app):
+    async with stream(app, "/highScores") as events:
+        return await events.event()
+
+
+async def test_any_other_id_gets_the_board(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_board.players == 1)
+    for resume in ("other:0", "nonsense", "\xff", "0"):
+        async with stream(app, "/highScores", **{"Last-Event-ID": resume}) as events:
+            assert (await events.event())["id"].endswith(":0")
+
+
+async def test_live_has_all_of_them_with_names(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_board.players == 1)
+    await app.test_client().post("/newScore", json={"user": "ann", "score": 1})
+    await until(lambda: feeds(app).newest_scores() and feeds(app).status == Status(None, ()))
+    async with stream(app, "/live") as events:
+        first = [await events.event() for _ in range(4)]
+        rate = await events.event()
+        while rate["event"] != "rate":
+            rate = await events.event()
+
+    assert [event["event"] for event in first] == ["story", "status", "board", "score"]
+    assert [event["event"] for event in first if "id" in event] == ["board"]
+    assert json.loads(first[1]["data"]) == {"stale_since": None, "problems": []}
+    assert json.loads(rate["data"])["per_second"] > 0
+
+
+async def test_a_reader_that_fails_is_told_at_once_and_starts_again(app, settings, monkeypatch):
+    take = client.take
+
+    def fail_once(*_):
+        monkeypatch.setattr(client, "take", take)
+        msg = "a fault of this test"
+        raise KafkaException(msg)
+
+    await until(lambda: feeds(app).status == Status(None, ()))
+    async with stream(app, "/live") as events:
+        monkeypatch.setattr(client, "take", fail_once)
+        problems: list[str] = []
+        while not problems:
+            event = await events.event()
+            problems = json.loads(event["data"]).get("problems")
+        ready = await app.test_client().get("/ready")
+        publish(settings, board(1, Row(1, "ann", 1, 1)))
+        while event.get("event") != "board":
+            event = await events.event()
+
+    assert "is not read to its end yet" in problems[0]
+    assert ready.status_code == 503
+    await until(lambda: not app.extensions["leaderboard"].problems())
+
+
+async def test_the_story_is_told_on_connect_to_who_missed_something(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    publish(settings, board(2, Row(1, "bob", 2, 2), Row(2, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_board.players == 2)
+    newest = feeds(app).newest_id
+    async with stream(app, "/live") as events:
+        story = await events.event()
+    async with stream(app, "/live", **{"Last-Event-ID": newest}) as events:
+        again = await events.event()
+
+    assert json.loads(story["data"])["boards"][-1]["rows"] == [
+        {"user": "bob", "score": "2"},
+        {"user": "ann", "score": "1"},
+    ]
+    assert again["event"] == "status"
+
+
+async def test_an_app_that_starts_later_tells_the_story_of_the_last_minutes(settings):
+    await_topics(settings)
+    now = time.time_ns() // 1_000_000
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    for change in range(now - 700_000, now - 1_000, 500):
+        document = encode_board(Board("all-time", 1, change, (Row(1, "ann", change, 5),)))
+        producer.produce(settings.topics.top_5.name, document, b"all-time", timestamp=change)
+    assert producer.flush(10) == 0
+    made = create_app(settings)
+    async with made.test_app():
+        await until(lambda: feeds(made).newest_id)
+        async with stream(made, "/live") as events:
+            boards = (await events.document())["boards"]
+
+    times = [each["time"] for each in boards]
+    assert times[0] < now - 500_000
+    assert boards[-1]["rows"][0]["score"] == str(feeds(made).newest_board.updated)
+    assert times == sorted(times)
+
+
+async def test_who_saw_a_newer_board_elsewhere_sees_no_step_back(app, settings):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    topic = feeds(app).newest_id.rpartition(":")[0]
+    async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:2"}) as events:
+        publish(settings, board(2, Row(1, "bob", 2, 2)))
+        await until(lambda: feeds(app).newest_board.players == 2)
+        publish(settings, board(3, Row(1, "eve", 3, 3)), board(4, Row(1, "zoë", 4, 4)))
+        first = await events.event()
+
+    assert int(first["id"].rpartition(":")[2]) > 2
+
+
+async def test_who_saw_a_board_that_the_topic_has_lost_gets_the_one_it_has(
+    app, settings, monkeypatch
+):
+    monkeypatch.setattr("web.routes.streams.BEHIND_SECONDS", 0.2)
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    topic = feeds(app).newest_id.rpartition(":")[0]
+    async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:7"}) as events:
+        assert (await events.event())["id"] == f"{topic}:0"
+
+
+async def test_the_board_is_polled_once_and_then_only_when_it_changed(app, settings):
+    client = app.test_client()
+    none = await client.get("/top5")
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    first = await client.get("/top5")
+    tag = first.headers["ETag"]
+    same = [
+        await client.get("/top5", headers={"If-None-Match": each})
+        for each in (tag, f'W/{tag}, "x"', "*")
+    ]
+    other = await client.get("/top5", headers={"If-None-Match": '"x"'})
+
+    assert (none.status_code, none.headers["Retry-After"]) == (503, "1")
+    assert await first.get_data() == encode_board(board(1, Row(1, "ann", 1, 1)))
+    assert (first.mimetype, first.headers["Cache-Control"]) == ("application/json", "no-cache")
+    assert tag == f'"{feeds(app).newest_id}"'
+    assert [(each.status_code, await each.get_data()) for each in same] == [(304, b"")] * 3
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/highScores", "/events", "/live"])
+async def test_head_of_a_stream_is_answered_and_empty(app, path):
+    answer = await asyncio.wait_for(app.test_client().head(path), 5)
+
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/event-stream"
+    assert await answer.get_data() == b""
+
+
+async def test_a_client_that_leaves_leaves_nothing_behind(app):
+    parts = app.extensions["leaderboard"]
+    for _ in range(20):
+        async with stream(app, "/live"):
+            await until(lambda: len(feeds(app).live) == 1)
+        await until(lambda: len(feeds(app).live) == 0)
+
+    assert not parts.places._taken  # noqa: SLF001 - places that leak have no other sign yet
+
+
+async def test_silence_is_broken_by_a_heartbeat(settings):
+    made = create_app(
+        settings.model_copy(
+            update={"web": settings.web.model_copy(update={"heartbeat_seconds": 0.1})}
+        )
+    )
+    async with made.test_app(), made.test_client().request("/highScores") as connection:
+        await connection.send_complete()
+        chunks = [await asyncio.wait_for(connection.receive(), 5) for _ in range(3)]
+        await connection.disconnect()
+
+    assert chunks[1:] == [b":\n\n"] * 2
+    assert chunks[0].startswith(b"retry: ")
+
+
+async def test_an_empty_topic_set_gives_a_complete_page(app):
+    answer = await app.test_client().get("/")
+    page = await answer.get_data(as_text=True)
+
+    assert answer.status_code == 200
+    assert 'id="board"' in page
+
+
+async def test_every_answer_carries_the_headers_of_security(app):
+    for path in ("/", "/events", "/static/page.js", "/nothing", "/health"):
+        answer = await asyncio.wait_for(app.test_client().head(path), 5)
+
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_an_error_shows_neither_traceback_nor_path(app, monkeypatch):
+    monkeypatch.setattr(feeds(app), "newest_scores", lambda: 1 / 0)
+    app.testing = False
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = await app.test_client().get("/")
+    text = await answer.get_data(as_text=True)
+
+    assert answer.status_code == 500
+    assert "Traceback" not in text
+    assert ".py" not in text
+
+
+async def test_metrics_count_posts_and_streams(app):
+    client = app.test_client()
+    await client.post("/newScore", json={"user": "ann", "score": 1})
+    await client.post("/newScore", json={"user": "ann"})
+    async with stream(app, "/events") as events:
+        await events.event()
+        text = (await (await client.get("/metrics")).get_data()).decode()
+
+    assert 'leaderboard_web_posts_total{outcome="accepted"} 1.0' in text
+    assert 'leaderboard_web_posts_total{outcome="refused"} 1.0' in text
+    assert 'leaderboard_web_streams{stream="scores"} 1.0' in text
+
+
+def with_web(settings, **values):
+    return settings.model_copy(update={"web": settings.web.model_copy(update=values)})
+
+
+async def test_a_client_that_posts_too_much_is_told_when_to_come_back(settings):
+    made = create_app(with_web(settings, posts_per_second=0.5, posts_burst=2))
+    async with made.test_app():
+        client = made.test_client()
+        answers = [
+            await client.post("/newScore", json={"user": "ann", "score": 1}) for _ in range(3)
+        ]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert int(answers[2].headers["Retry-After"]) in {1, 2}
+
+
+async def test_a_client_with_too_many_streams_is_told_politely_to_come_back(settings):
+    made = create_app(with_web(settings, streams_per_client=1))
+    async with made.test_app(), stream(made, "/live"):
+        await until(lambda: len(feeds(made).live) == 1)
+        answer = await asyncio.wait_for(made.test_client().get("/live"), 5)
+        text = await answer.get_data(as_text=True)
+
+    assert answer.status_code == 200
+    assert text.startswith("retry: ")
+    assert int(text.split()[1]) >= 10_000
+    assert "too many streams" in text
+
+
+async def test_a_token_closes_posting_to_the_public(settings):
+    made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client = made.test_client()
+        refused = await client.post("/newScore", json={"user": "ann", "score": 1})
+        bearer = {"Authorization": "Bearer sesame"}
+        taken = await client.post("/newScore", json={"user": "ann", "score": 1}, headers=bearer)
+        form = {"user": "ann", "score": "1", "token": "sesame"}
+        posted = await client.post("/newScore", form=form)
+        page = await (await client.get("/")).get_data(as_text=True)
+
+    assert [refused.status_code, taken.status_code, posted.status_code] == [401, 202, 303]
+    assert 'name="token"' in page
+
+
+async def test_without_a_broker_it_is_alive_not_ready_and_says_so(settings, monkeypatch):
+    monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.5)
+    made = create_app(settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
+    async with made.test_app():
+        client = made.test_client()
+        answers = [await client.get(path) for path in ("/health", "/ready", "/")]
+        posted = await client.post("/newScore", json={"user": "ann", "score": 1})
+
+    assert [answer.status_code for answer in answers] == [200, 503, 200]
+    assert posted.status_code == 503
+    assert "post it again" in (await posted.get_json())["error"]
+
+
+async def test_cors_is_a_setting_for_the_streams_alone(settings):
+    made = create_app(with_web(settings, cors_origins=("https://a.example",)))
+    async with made.test_app():
+        client = made.test_client()
+        friend, other = {"Origin": "https://a.example"}, {"Origin": "https://b.example"}
+        allowed = await client.head("/highScores", headers=friend)
+        refused = await client.head("/highScores", headers=other)
+        preflight = await client.options("/live", headers=friend)
+        page = await client.head("/", headers=friend)
+
+    name = "Access-Control-Allow-Origin"
+    assert allowed.headers[name] == "https://a.example"
+    assert name not in refused.headers
+    assert (preflight.status_code, preflight.headers[name]) == (200, "https://a.example")
+    assert "GET" in preflight.headers["Allow"]
+    assert name not in page.headers
+
+
+assert httpx

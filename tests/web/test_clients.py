@@ -1,0 +1,217 @@
+"""Clients that nobody here wrote run the examples of the documentation, and come back by the book.
+
+Libraries of other languages are installed by name from their registries, once, into the cache.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+
+from conf.settings import load
+from dataflows.leaderboard import Board, Row
+from dataflows.messages import encode_board
+from dataflows.topics import await_topics
+from local.claims import ports
+from tests import ROOT
+from tests.conftest import names_of_its_own
+from tests.support.until import until_true
+from tests.support.web_process import web
+
+HERE = "http://127.0.0.1:8000"  # in the examples
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "live-high-scores"
+INSTALL_SECONDS = 90
+
+
+def examples(language):
+    """Give the blocks of a language in the documentation of the streams."""
+    text = (ROOT / "docs" / "streams.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def install(place, *commands):
+    """Run commands in a directory once; skips the test, and says why, where they fail."""
+    place.mkdir(parents=True, exist_ok=True)
+    done = place / "installed"
+    if done.exists() and done.read_text() == str(commands):
+        return
+    for command in commands:
+        environment = {**os.environ, "GOTOOLCHAIN": "local"}
+        ran = subprocess.run(
+            command,
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=INSTALL_SECONDS,
+        )
+        if ran.returncode:
+            pytest.skip(f"{' '.join(command)}: {ran.stderr.strip()[-300:]}")
+    done.write_text(str(commands))
+
+
+def tool(name):
+    if not (found := shutil.which(name)):
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def curl(code, _place):
+    return [tool("curl"), *code.split()[1:]]
+
+
+def python(code, place):
+    (place / "example.py").write_text(code)
+    return [sys.executable, str(place / "example.py")]
+
+
+def node(code, place):
+    node, npm = tool("node"), tool("npm")
+    packages = CACHE / "eventsource"
+    install(packages, [npm, "install", "--no-audit", "--no-fund", "--silent", "eventsource@4"])
+    (place / "node_modules").symlink_to(packages / "node_modules")
+    (place / "example.mjs").write_text(code)
+    return [node, str(place / "example.mjs")]
+
+
+def go(code, place):
+    go = tool("go")
+    module = CACHE / "go-sse"
+    get = [go, "get", "github.com/tmaxmax/go-sse@v0.12.0"]
+    install(
+        module, *([] if (module / "go.mod").exists() else [[go, "mod", "init", "example"]]), get
+    )
+    for name in ("go.mod", "go.sum"):
+        shutil.copy(module / name, place)
+    (place / "main.go").write_text(code)
+    subprocess.run([go, "build", "-o", "example", "."], cwd=place, check=True, timeout=90)
+    return [str(place / "example")]
+
+
+LANGUAGES = {"sh": curl, "python": python, "js": node, "go": go}
+
+
+class Program:
+    """A client as a process, and what it has printed."""
+
+    def __init__(self, command, place):
+        self._output = place / "output"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def said(self):
+        return self._output.read_text()
+
+
+@contextmanager
+def running(language, address, place):
+    """Run the first example of a language against an address."""
+    code = examples(language)[0].strip().replace(HERE, address)
+    program = Program(LANGUAGES[language](code, place), place)
+    try:
+        yield program
+    finally:
+        program.process.kill()
+        program.process.wait()
+        print(program.said()[-2_000:])
+
+
+class Server:
+    """The app with a topic of boards that the tests write themselves."""
+
+    def __init__(self, settings, address):
+        self._topic = settings.topics.top_5.name
+        self._producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+        self._players = 0
+        self.address = address
+
+    def publish(self):
+        """Write a board with one player more, and give the document."""
+        self._players += 1
+        rows = (Row(1, "👩‍🚀\u2028", 2**63 - 1, 5),)
+        document = encode_board(Board("all-time", self._players, 7, rows))
+        self._producer.produce(self._topic, document, b"all-time")
+        assert self._producer.flush(10) == 0
+        return document.decode()
+
+
+@pytest.fixture(scope="module")
+def server(kafka):
+    """Give one app for all clients."""
+    names = names_of_its_own(kafka)
+    settings = settings_of(names)
+    with web(names) as address:
+        yield Server(settings, address)
+
+
+def settings_of(names):
+    """Read the settings of that environment, and let their topics be there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in names.items():
+            patch.setenv(name, value)
+        settings = load()
+    await_topics(settings)
+    return settings
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_example_of_each_language_prints_the_board_and_each_change(language, server, tmp_path):
+    first = server.publish()
+    with running(language, server.address, tmp_path) as program:
+        until_true(lambda: first in program.said(), 20)
+        second = server.publish()
+        until_true(lambda: second in program.said(), 20)
+
+        assert program.said().count(first) == 1
+
+
+def test_who_polls_and_who_posts_do_as_the_example_says(server):
+    lines = examples("sh")[1].strip().replace(HERE, server.address).split("\n")
+    document = server.publish()
+    polled, posted = [
+        subprocess.run(
+            [tool("curl"), *shlex.split(line)[1:]], capture_output=True, text=True, check=True
+        ).stdout
+        for line in lines
+    ]
+
+    assert polled.startswith("HTTP/1.1 200")
+    assert document in polled
+    assert json.loads(posted)["outcome"] == "received"
+
+
+def test_the_example_of_the_readme_is_the_one_that_is_tried():
+    assert f"\n    {examples('sh')[0]}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("language", ["js", "go"])
+def test_a_library_comes_back_after_a_restart_and_resumes_where_it_was(language, kafka, tmp_path):
+    names = {**names_of_its_own(kafka), "LEADERBOARD_WEB__PORT": str(ports(0)[0])}
+    settings = settings_of(names)
+    with ExitStack() as stack:
+        with web(names) as address:
+            server = Server(settings, address)
+            first = server.publish()
+            program = stack.enter_context(running(language, address, tmp_path))
+            until_true(lambda: first in program.said(), 20)
+        with web(names):
+            until_true(lambda: open_streams(address) == 1, 20)
+            second = server.publish()
+            until_true(lambda: second in program.said(), 20)
+
+    assert program.said().count(first) == 1
+
+
+def open_streams(address):
+    metrics = httpx.get(f"{address}/metrics").text
+    return float(re.findall(r'leaderboard_web_streams{stream="live"} (\S+)', metrics)[0])

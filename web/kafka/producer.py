@@ -1,0 +1,81 @@
+"""Writing a score into `scores`: an idempotent producer, and a thread for its acknowledgements."""
+
+import asyncio
+import logging
+import threading
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from conf import clients
+from conf.settings import Settings
+from web.kafka import client
+from web.posting.outcome import Receipt
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5  # for the broker to acknowledge a score
+FLUSH_SECONDS = 2
+POLL_SECONDS = 0.2
+
+
+class Unacknowledged(ConnectionError):  # noqa: N818 - what the score is
+    """The broker has not acknowledged a score: it may count or not; posting it again is safe."""
+
+
+class Post:
+    """Writes scores, in the order of its calls for each user.
+
+    What is not acknowledged in 5 s is given up, so that a score seldom counts after its player was
+    told that it may not.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topics.scores.name
+        limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
+        properties = {**clients.producer(settings), **client.WATCHED, **limit}
+        self._producer = Producer(properties, logger=log)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name="post", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread that takes acknowledgements."""
+        self._thread.start()
+
+    async def write(self, key: bytes, value: bytes) -> Receipt:
+        """Write a score and wait for its acknowledgement, at most 5 s.
+
+        Raises:
+            Unacknowledged: None came.
+        """
+        loop = asyncio.get_running_loop()
+        receipt: asyncio.Future[Receipt] = loop.create_future()
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            loop.call_soon_threadsafe(_settle, receipt, error, message)
+
+        try:
+            self._producer.produce(self._topic, value, key, on_delivery=delivered)
+            return await asyncio.wait_for(receipt, ANSWER_SECONDS)
+        except (KafkaException, BufferError, TimeoutError) as error:
+            msg = f"the broker has not acknowledged the score: {error or 'no answer'}"
+            raise Unacknowledged(msg) from error
+
+    def stop(self) -> None:
+        """Send what waits, for at most 2 s."""
+        self._stop.set()
+        self._thread.join()
+        if left := self._producer.flush(FLUSH_SECONDS):
+            log.warning("%d scores were not acknowledged", left)
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(POLL_SECONDS)
+
+
+def _settle(receipt: asyncio.Future[Receipt], error: KafkaError | None, message: Message) -> None:
+    if receipt.done():
+        return
+    if error is not None:
+        receipt.set_exception(KafkaException(error))
+    else:
+        receipt.set_result(Receipt(message.partition() or 0, message.offset() or 0))

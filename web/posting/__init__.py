@@ -1,0 +1,1 @@
+"""A posted score: what may be posted, and what became of it."""

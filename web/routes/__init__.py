@@ -1,0 +1,14 @@
+"""The routes, a module for each kind."""
+
+from collections.abc import Iterator
+
+from quart import Blueprint
+
+from web.routes import board, operations, page, scores, streams
+from web.services import Services
+
+
+def blueprints(services: Services) -> Iterator[Blueprint]:
+    """Yield the blueprint of each module."""
+    for module in (page, scores, streams, board, operations):
+        yield module.routes(services)

@@ -1,0 +1,1 @@
+"""Hypercorn on asyncio: accept clients, hand connections over, end them; worker processes."""
