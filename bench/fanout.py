@@ -21,9 +21,9 @@ from bench.latency import await_ready
 from bench.runs import Candidate, start, stop
 from conf import clients as kafka
 from conf.settings import Settings, load
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from local.claims import ports
 from local.kafka import running
 

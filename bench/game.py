@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 
 from bench.topics import partitions_of, produce, producer
 from conf.settings import Settings
-from dataflows.messages import encode_score
+from dataflows.wire import encode_score
 
 HIGHEST = 1_000_000  # no score reaches it
 SEED = 1

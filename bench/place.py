@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conf.settings import Settings, load
-from dataflows.topics import await_topics
+from dataflows.kafka.topics import await_topics
 
 
 class Place:

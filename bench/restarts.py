@@ -17,9 +17,9 @@ from bench.runs import cpu_seconds, memory_mib, start, stop
 from bench.topics import News, produce, producer
 from conf import clients
 from conf.settings import Settings
-from dataflows.messages import ORIGIN
-from dataflows.partitioner import partition_of
-from dataflows.topics import await_topics
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.topics import await_topics
+from dataflows.wire import ORIGIN
 from local.claims import ports
 
 if TYPE_CHECKING:

@@ -1,14 +1,14 @@
-"""How far `scores` is counted, and the way back to its beginning.
+"""Show how far `scores` is counted, or make the flow read all of it again.
 
     python -m dataflows.positions            shows each partition: position, end, lag
     python -m dataflows.positions --forget   makes the flow read all of `scores` again
 
-To read all again is always right: what has been counted is not written twice. The flow must have
+Reading all again is always right: what has been counted is not written twice. The flow must have
 ended before its positions are forgotten.
 """
 
-import argparse
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from conf import clients
-from conf.settings import InvalidSettings, Settings, load
-from dataflows.topics import Unavailable, WrongTopic, await_topics
+from conf.settings import Settings
+from dataflows import command
+from dataflows.kafka.topics import await_topics
 
 REQUEST_SECONDS = 30
 
@@ -68,21 +69,19 @@ def forget(settings: Settings) -> None:
             raise
 
 
+def show(settings: Settings, options: Namespace) -> None:
+    """Print a line for each partition of `scores`, after forgetting the positions if asked to."""
+    if options.forget:
+        forget(settings)
+    for position in positions(settings):
+        print(f"{settings.topics.scores.name} {position}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show or forget the positions; status 1 and one line if that fails."""
-    parser = argparse.ArgumentParser(prog="python -m dataflows.positions")
+    """Run the command; returns its status."""
+    parser = ArgumentParser(prog="python -m dataflows.positions")
     parser.add_argument("--forget", action="store_true", help="let the flow read all again")
-    options = parser.parse_args(arguments)
-    try:
-        settings = load()
-        if options.forget:
-            forget(settings)
-        for position in positions(settings):
-            print(f"{settings.topics.scores.name} {position}")
-    except (InvalidSettings, Unavailable, WrongTopic, KafkaException) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return command.run(show, parser, arguments)
 
 
 if __name__ == "__main__":

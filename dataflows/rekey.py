@@ -2,26 +2,26 @@
 
     python -m dataflows.rekey
 
-Needed after partitions were added to `high-scores`, which the flow refuses until then. Both flows
-must have ended before. It may be stopped and run again at any time: each user is written where it
-belongs before it is removed elsewhere.
+It is needed after partitions were added to `high-scores`, which the flow refuses until then. Both
+flows must have ended before. It may be stopped and run again at any time: each user is written
+where it belongs before it is removed elsewhere.
 """
 
-import logging
 import sys
-from collections.abc import Iterator
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from conf.settings import InvalidSettings, Settings, load
-from dataflows.broken import BrokenWorld
-from dataflows.ends import read_to_end
-from dataflows.leaderboard import standings
-from dataflows.messages import BadMessage, decode_score
-from dataflows.partitioner import partition_of
-from dataflows.topics import Topic, Unavailable, WrongTopic, await_topics
-from dataflows.writers import IdempotentWriter
+from conf.settings import Settings
+from dataflows import command
+from dataflows.kafka.partitioner import partitions_of
+from dataflows.kafka.producer import IdempotentWriter, Record
+from dataflows.kafka.table import read_to_end
+from dataflows.kafka.topics import Topic, await_topics
+from dataflows.leaderboard import rank_keys
+from dataflows.wire import decode_score
 
 
 class Best(NamedTuple):
@@ -30,7 +30,7 @@ class Best(NamedTuple):
     user: bytes
     value: bytes
     time: int
-    standing: int
+    rank_key: int
 
 
 class Step(NamedTuple):
@@ -42,31 +42,31 @@ class Step(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """What it took: so many messages, until all users stand in their one of these partitions."""
+    """How many messages were written until every user stood in one of that many partitions."""
 
     messages: int
     partitions: int
 
 
-def homeless(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
-    """Yield the bests that are missing where they belong.
+def missing(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
+    """Yield each best that is missing where it belongs.
 
-    `tables` are the partitions in order. Of several bests of a user the one that ranks first stays.
+    `tables` are the partitions in order. Of several bests of a user the first in rank stays.
     """
     bests: dict[bytes, Best] = {}
     for best in (best for table in tables for best in table.values()):
-        bests[best.user] = min(best, bests.get(best.user, best), key=lambda found: found.standing)
-    for user, best in bests.items():
-        home = partition_of(user, len(tables))
-        if tables[home].get(user) != best:
-            yield Step(home, user, best)
+        bests[best.user] = min(best, bests.get(best.user, best), key=lambda found: found.rank_key)
+    partitions = partitions_of(list(bests), len(tables))
+    for (user, best), partition in zip(bests.items(), partitions, strict=True):
+        if tables[partition].get(user) != best:
+            yield Step(partition, user, best)
 
 
 def strays(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
     """Yield a tombstone for each user of a partition where it does not belong."""
     for partition, table in enumerate(tables):
-        for user in table:
-            if partition_of(user, len(tables)) != partition:
+        for user, own in zip(table, partitions_of(list(table), len(tables)), strict=True):
+            if own != partition:
                 yield Step(partition, user, None)
 
 
@@ -76,28 +76,23 @@ def rekey(settings: Settings) -> Moves:
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
 
     Raises:
-        BrokenWorld: The table cannot be read or written; run it again when that is mended.
+        FlowFailed: The table cannot be read or written; run it again when that is mended.
     """
     topic = await_topics(settings, ["high_scores"])["high_scores"]
     tables = [_read(settings, topic, partition) for partition in range(topic.partitions)]
     writer = IdempotentWriter(settings)
     written = 0
-    for steps in (homeless(tables), strays(tables)):
-        for step in steps:
-            _write(writer, topic, step)
-            written += 1
+    for steps in (missing(tables), strays(tables)):
+        records = [_record(topic, step) for step in steps]
+        writer.write(records)
         writer.flush()  # all stand where they belong before any is removed elsewhere
+        written += len(records)
     return Moves(written, topic.partitions)
 
 
-def _write(writer: IdempotentWriter, topic: Topic, step: Step) -> None:
-    writer.write(
-        topic=topic.name,
-        partition=step.partition,
-        key=step.user,
-        value=step.best.value if step.best else None,
-        timestamp=step.best.time if step.best else 0,  # 0: now
-    )
+def _record(topic: Topic, step: Step) -> Record:
+    value, time_ms = (step.best.value, step.best.time) if step.best else (None, 0)
+    return topic.name, value, step.user, step.partition, None, None, time_ms, []
 
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
@@ -118,25 +113,23 @@ def _best(settings: Settings, user: bytes, message: Message) -> Best | None:
     if value is None:
         return None
     score = decode_score(value, settings.topics.high_scores.format)
-    (standing,) = standings([score], [time])
-    return Best(user, value, time, standing or 0)
+    (rank_key,) = rank_keys([score], [time])
+    return Best(user, value, time, rank_key or 0)
 
 
-def main() -> int:
-    """Re-key the table of the settings; status 1 and one line if that fails."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    try:
-        moves = rekey(load())
-    except (InvalidSettings, Unavailable, WrongTopic, BadMessage, BrokenWorld) as error:
-        print(error, file=sys.stderr)
-        return 1
+def run(settings: Settings, _options: Namespace) -> None:
+    """Re-key the table of the settings."""
+    moves = rekey(settings)
     print(
         f"{moves.messages} messages written: every user stands where it belongs "
         f"among {moves.partitions} partitions"
     )
-    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its status."""
+    parser = ArgumentParser(prog="python -m dataflows.rekey", description=__doc__)
+    return command.run(run, parser, arguments)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from conf import clients
 from conf.settings import InvalidSettings, Settings, load
-from dataflows.messages import encode_score
-from dataflows.topics import Topic, Unavailable, WrongTopic, await_topics
+from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
+from dataflows.wire import encode_score
 from local import children
 from local.crowd import Play, players, plays
 

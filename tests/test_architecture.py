@@ -16,9 +16,12 @@ MODULES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 PURE = (
+    "dataflows.highscores.fold",
+    "dataflows.kafka.partitioner",
     "dataflows.leaderboard",
-    "dataflows.messages",
-    "dataflows.partitioner",
+    "dataflows.top5.board",
+    "dataflows.top5.ranking",
+    "dataflows.wire",
     "web.access.cors",
     "web.access.limits",
     "web.access.origin",
@@ -35,7 +38,9 @@ PURE = (
     "web.posting.submission",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
-CONTRACT = {f"dataflows.{name}" for name in ("messages", "topics", "leaderboard", "partitioner")}
+CONTRACT = {
+    f"dataflows.{name}" for name in ("leaderboard", "wire", "kafka.topics", "kafka.partitioner")
+}
 FORBIDDEN = {
     "conf": {"dataflows", "web", "local", "bench"},
     "dataflows": {"web", "local", "bench"},
@@ -64,7 +69,8 @@ def imports(module):
 
 def reached(module):
     """Give all that a module imports, directly and by others of ours."""
-    found, waiting = set(), [module]
+    found: set[str] = set()
+    waiting = [module]
     while waiting:
         news = imports(waiting.pop()) - found
         found |= news

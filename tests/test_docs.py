@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from conf.settings import DEFAULTS, PREFIX
-from dataflows import stopping
+from dataflows import process
 from tests import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,9 +73,9 @@ def test_every_status_of_a_flow_is_explained():
 
     assert {int(status) for status in table} >= {
         0,
-        stopping.FAILED,
-        stopping.RESTART,
-        stopping.FENCED,
+        process.FAILED,
+        process.RESTART,
+        process.FENCED,
     }
 
 

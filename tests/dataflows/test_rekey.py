@@ -6,10 +6,10 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from conf import clients
-from dataflows.ends import read_to_end
-from dataflows.partitioner import partition_of
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.table import read_to_end
 from dataflows.positions import forget, positions
-from dataflows.rekey import Best, Moves, Step, homeless, rekey, strays
+from dataflows.rekey import Best, Moves, Step, missing, rekey, strays
 from tests.support.processes import open_game
 
 USERS = [f"user{number}".encode() for number in range(40)]
@@ -64,7 +64,7 @@ def test_of_several_bests_of_a_user_the_one_that_ranks_first_stays():
         tables = [{b"ann": first}, {b"ann": other}]
         is_home = tables[home][b"ann"] == high
 
-        assert list(homeless(tables)) == ([] if is_home else [Step(home, b"ann", high)])
+        assert list(missing(tables)) == ([] if is_home else [Step(home, b"ann", high)])
         assert list(strays(tables)) == [Step(1 - home, b"ann", None)]
 
 
@@ -87,8 +87,8 @@ class Recorder:
     def __init__(self, steps):
         self._steps = steps
 
-    def write(self, **message):
-        self._steps.append("tombstone" if message["value"] is None else "best")
+    def write(self, records):
+        self._steps += ["tombstone" if value is None else "best" for _, value, *_ in records]
 
     def flush(self):
         self._steps.append("flush")

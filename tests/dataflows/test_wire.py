@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
-from dataflows.messages import (
+from dataflows.wire import (
     BadMessage,
     Origin,
     check_user,
@@ -24,7 +24,6 @@ from dataflows.messages import (
     encode_positions,
     encode_score,
 )
-from dataflows.partitioner import murmur2, partition_of
 from tests import ROOT
 from tests.support import oracle
 from tests.support.near import near
@@ -110,22 +109,6 @@ def test_a_key_is_a_user_or_refused(key):
         user = None
 
     assert user == (key if key and len(key) <= 16 and oracle.is_user(key) else None)
-
-
-@pytest.mark.parametrize(
-    ("key", "hashed"),
-    [
-        (b"21", -973932308),
-        (b"foobar", -790332482),
-        (b"a-little-bit-long-string", -985981536),
-        (b"a-little-bit-longer-string", -1486304829),
-        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-        (b"abc", 479470107),
-    ],
-)
-def test_murmur2_gives_what_kafkas_java_client_gives(key, hashed):
-    assert murmur2(key) == hashed % 2**32
-    assert partition_of(key, 8) == (hashed & 0x7FFFFFFF) % 8
 
 
 @given(st.text("ab/_-", min_size=1), st.integers(0, 10_000), st.integers(0, HIGHEST))

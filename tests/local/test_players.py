@@ -8,7 +8,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataflows.ends import read_to_end
+from dataflows.kafka.table import read_to_end
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.settings import load
-from dataflows.topics import await_topics
+from dataflows.kafka.topics import await_topics
 from local.broker import started
 from tests.support import oracle
 from tests.support.processes import Flow, Game

@@ -9,9 +9,9 @@ from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
 from conf.settings import load
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from local import broker
 from tests.support.until import until_true
 from tests.support.web_process import is_ready, web

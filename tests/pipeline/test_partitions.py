@@ -57,7 +57,7 @@ def test_partitions_added_to_high_scores_are_refused_until_it_is_re_keyed(names,
     expected = oracle.table(oracle.improvements(game.read("scores")))
 
     assert statuses == [1]
-    assert "docs/operations.md tells how to re-key it" in said
+    assert "docs/operations.md says how to re-key it" in said
     assert "every user stands where it belongs among 13 partitions" in printed
     assert oracle.standings(game.read("high_scores")) == expected
     assert oracle.shown(game.read("top_5")[-1].value or b"") == oracle.board(expected)
@@ -87,7 +87,7 @@ def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted
     actual = oracle.standings(game.read("high_scores"))
 
     assert statuses == [1]
-    assert "the position to read from is gone" in said
+    assert "the position to read from was deleted by retention" in said
     assert "GONE by retention" in shown
     assert {user: actual.get(user) for user in expected.keys() - removed} == {
         user: expected[user] for user in expected.keys() - removed

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from dataflows.topics import await_topics
+from dataflows.kafka.topics import await_topics
 from tests.support.processes import Flow
 from tests.support.until import until_true
 

@@ -21,7 +21,7 @@ def test_a_stop_under_load_is_clean_in_any_shape(names, game, number):
         for arguments, processes in [((), 1), (("-w", "2"), 1), ((), 2)]:
             boards = game.end("top_5")
             with running(names, *arguments, processes=processes) as flows:
-                until_true(lambda: flows[0].said().count(" restored ") == SHARDS, 30)
+                until_true(lambda: flows[0].restored() == SHARDS, 30)
                 until_true(lambda: game.end("top_5") > boards, 30)  # noqa: B023
                 statuses = [flow.stop(number) for flow in flows]
                 left.append(game.uncommitted())

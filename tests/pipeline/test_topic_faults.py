@@ -14,8 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from conf import clients
-from dataflows import topics
-from dataflows.topics import await_topics
+from dataflows.kafka import topics
+from dataflows.kafka.topics import await_topics
 from tests.support import oracle
 from tests.support.load import some
 from tests.support.processes import Flow, running
@@ -86,7 +86,7 @@ def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, 
         said = flow.said()
 
     assert statuses in ([75], [1])  # 1 where a read fails before the look at the topic
-    assert statuses == [1] or f"{game.name(kind)} was made anew: start the flow again" in said
+    assert statuses == [1] or f"{game.name(kind)} was recreated: start the flow again" in said
 
 
 def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
@@ -100,7 +100,7 @@ def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
         game.drain()
         said = highscores.said()
 
-    assert f"{game.name('high_scores')} was made anew" in said
+    assert f"{game.name('high_scores')} was recreated" in said
     oracle.check(game.read)
 
 
@@ -118,7 +118,7 @@ def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, 
 
     assert statuses == [[1], [1]]
     for each in said:
-        assert f"CRITICAL dataflows.broken: {game.name('high_scores')}[" in each
+        assert f"CRITICAL dataflows.process: {game.name('high_scores')}[" in each
         assert "the best of b'intruder' is not an integer" in each
     oracle.check(game.read)
 

@@ -38,7 +38,7 @@ def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
     names = {**names, **EXACTLY_ONCE}
 
     def play(old):
-        until_true(lambda: old.said().count(" restored ") == len(game.bounds("high_scores")), 30)
+        until_true(lambda: old.restored() == len(game.bounds("high_scores")), 30)
         game.send(*some(1, 500))
 
     with paused("highscores", {**names, **given}, halt=halt, before=play) as old:

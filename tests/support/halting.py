@@ -9,9 +9,10 @@ import os
 import signal
 import threading
 
-from dataflows import bests, scores, writers
+from dataflows.highscores import sink, source
+from dataflows.kafka import producer
 
-WRITERS = (writers.IdempotentWriter, writers.TransactionalWriter)
+WRITERS = (producer.IdempotentWriter, producer.TransactionalWriter)
 
 
 class Halt:
@@ -62,24 +63,30 @@ def restored(halt):
 
 
 def _wrap_reading(wrap):
-    read = bests.read_to_end  # type: ignore[attr-defined]
-    bests.read_to_end = lambda *arguments: wrap(read(*arguments))  # type: ignore[attr-defined]
+    read = sink.read_to_end  # type: ignore[attr-defined]
+    sink.read_to_end = lambda *arguments: wrap(read(*arguments))  # type: ignore[attr-defined]
 
 
 def producing(halt):
     """A message was given to the producer, which may have sent it or not."""
 
     def halted(write):
-        return lambda self, *message, **named: (write(self, *message, **named), halt())
+        return lambda self, records: write(self, (_then(record, halt) for record in records))
 
     for writer in WRITERS:
         setattr(writer, "write", halted(writer.write))  # noqa: B010
 
 
+def _then(record, act):
+    """Return a record; act when the one before it was given to the producer."""
+    act()
+    return record
+
+
 def sent(halt):
     """A batch is with the broker; the commit of its transaction, if there is one, has not begun."""
     for writer in WRITERS:
-        _before(writer, "send", lambda sender: (_send(sender), halt()))
+        _before(writer, "_end_batch", lambda sender: (_send(sender), halt()))
 
 
 def _send(writer):
@@ -94,7 +101,7 @@ def unsent(halt):
 
 def committing(halt):
     """An epoch is with the broker, and its position is not committed yet."""
-    owner = scores.ScoresPartition
+    owner = source.ScoresPartition
     _before(owner, "next_batch", lambda source: source._is_due and halt())  # noqa: SLF001
 
 
@@ -114,7 +121,7 @@ MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing)
 def flow():
     """Build the flow that `HALT` names, with its moment prepared."""
     moment, count, number, name = os.environ["HALT"].split()
-    writers.TRANSACTION_SECONDS = int(os.environ.get("TRANSACTION_SECONDS", "10"))
+    producer.TRANSACTION_SECONDS = int(os.environ.get("TRANSACTION_SECONDS", "10"))
     prepare = {each.__name__: each for each in MOMENTS}[moment]
     prepare(Halt(int(count), signal.Signals[number]))
     return importlib.import_module(f"dataflows.{name}").flow()

@@ -8,8 +8,13 @@ from typing import Any, cast
 from confluent_kafka import Message
 
 from conf.settings import Top5
-from dataflows.leaderboard import Bests, Candidates, improvements, succeed
-from dataflows.messages import (
+from dataflows.highscores.filter import CandidateFilter
+from dataflows.highscores.fold import Candidates, improvements, note_origins
+from dataflows.highscores.source import ScoresBatch
+from dataflows.top5.board import date
+from dataflows.top5.source import TableBatch
+from dataflows.top5.steps import PaceBoards, RankTables
+from dataflows.wire import (
     ORIGIN,
     POSITIONS,
     Origin,
@@ -19,11 +24,6 @@ from dataflows.messages import (
     encode_positions,
     encode_score,
 )
-from dataflows.origins import note_origins
-from dataflows.reading import Reader
-from dataflows.scores import Batch
-from dataflows.standings import BoardLogic, Standings
-from dataflows.tables import Tail
 from tests.support import oracle
 
 PARTITIONS = 2  # of scores
@@ -32,9 +32,9 @@ ALL = 10**6
 ID = "now"  # of each topic
 
 _TOPICS = SimpleNamespace(scores=SimpleNamespace(format="json"))
-_BROKER: Any = SimpleNamespace(
+_CONTEXT: Any = SimpleNamespace(
     settings=SimpleNamespace(topics=_TOPICS, user_max_bytes=16),
-    topic=lambda _kind: SimpleNamespace(partitions=SHARDS),
+    topic=lambda kind: SimpleNamespace(partitions=PARTITIONS if kind == "scores" else SHARDS),
 )
 
 
@@ -68,8 +68,8 @@ class Highscores:
     def __init__(self, logs: Logs, positions: list[int], processes: int) -> None:
         self.positions = positions
         self._logs = logs
-        self._bests = [Bests(scores={}, shards=set()) for _ in range(processes)]
-        self._readers = [Reader(_BROKER, bests) for bests in self._bests]
+        self._bests: list[dict[int, dict[bytes, int]]] = [{} for _ in range(processes)]
+        self._filters = [CandidateFilter(_CONTEXT, bests) for bests in self._bests]
         self._epoch = 0
         self._under_way: dict[tuple[int, int], list[Candidates]] = defaultdict(list)
         self._counted: dict[int, dict[int, int]] = {}  # of the shards that are restored
@@ -79,8 +79,8 @@ class Highscores:
         """Read a batch of scores."""
         batch = self._logs["scores"][partition][self.positions[partition] :][:count]
         self.positions[partition] += len(batch)
-        reader = self._readers[partition % len(self._readers)]
-        for name, item in reader(Batch(partition, self._epoch, batch)):
+        step = self._filters[partition % len(self._filters)]
+        for name, item in step(ScoresBatch(partition, self._epoch, batch)):
             self._under_way[partition, int(name)].append(cast("Candidates", item))
 
     def restore(self, shard: int) -> None:
@@ -94,9 +94,7 @@ class Highscores:
         for _, _, key, value, *_ in map(_seen, log):
             table.pop(key or b"", None)
             table |= {} if value is None else {key or b"": int(value)}
-        bests = self._bests[shard % len(self._bests)]
-        bests.scores.update(table)
-        bests.shards.add(shard)
+        self._bests[shard % len(self._bests)][shard] = table
 
     def fold(self, partition: int, shard: int, arriving: int, delivered: int) -> None:
         """Let so many chunks of a partition arrive, and so many messages go out to the log."""
@@ -110,7 +108,8 @@ class Highscores:
 
     def _improve(self, shard: int, candidates: Candidates) -> list[tuple[Any, ...]]:
         found = []
-        scores, counted = self._bests[shard % len(self._bests)].scores, self._counted[shard]
+        scores = self._bests[shard % len(self._bests)][shard]
+        counted = self._counted[shard]
         for user, score, time, offset in improvements(scores, counted, candidates):
             value = None if score is None else encode_score(score, "json")
             origin = Origin(ID, candidates.partition, offset, len(counted))
@@ -129,8 +128,8 @@ class Board:
 
     def __init__(self, logs: Logs, processes: int) -> None:
         self._logs = logs
-        self._standings = [Standings(5, "json") for _ in range(processes)]
-        self._logic = BoardLogic(Top5(size=5, updates_per_second=0))
+        self._tables = [RankTables(5, "json") for _ in range(processes)]
+        self._logic = PaceBoards(Top5(size=5, updates_per_second=0))
         self._ends = [len(log) for log in logs["high_scores"]]
         self._positions = [0] * SHARDS
         boards = logs.read("top_5")
@@ -141,7 +140,7 @@ class Board:
         tops = [top for shard, count in enumerate(counts) for top in self._look(shard, count)]
         given = self._logic.on_batch(tops)[0] if tops else []
         for board, removals, positions in given + (self._logic.on_eof()[0] if is_due else []):
-            successor = succeed(self._last, board, removals)
+            successor = date(board, self._last, removals)
             if successor != self._last:
                 self._last = successor
                 header = POSITIONS, encode_positions(ID, positions)
@@ -150,9 +149,8 @@ class Board:
     def _look(self, shard: int, count: int) -> list[Any]:
         found = self._logs["high_scores"][shard][self._positions[shard] :][:count]
         self._positions[shard] += len(found)
-        is_level = self._positions[shard] >= self._ends[shard]
-        self._ends[shard] = ALL if is_level else self._ends[shard]  # it is told once
-        if not found and not is_level:
+        is_caught_up = self._positions[shard] >= self._ends[shard]
+        if not found and not is_caught_up:
             return []
-        tail = Tail(shard, SHARDS, found, self._positions[shard] if is_level else None)
-        return [top for _, top in self._standings[shard % len(self._standings)](tail)]
+        batch = TableBatch(shard, SHARDS, found, self._positions[shard], is_caught_up)
+        return [top for _, top in self._tables[shard % len(self._tables)](batch)]

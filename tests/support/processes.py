@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[att
 
 from conf import clients
 from conf.settings import Settings, load
-from dataflows.kafka import insist
-from dataflows.topics import await_topics
+from dataflows.kafka.consumer import retry
+from dataflows.kafka.topics import await_topics
 from local.claims import ports
 from tests.support import oracle
 from tests.support.until import until_true
@@ -92,6 +93,10 @@ class Flow:
     def said(self) -> str:
         """Give all that it has printed."""
         return Path(self._log.name).read_text(errors="replace")
+
+    def restored(self) -> int:
+        """Count the shards that are restored."""
+        return sum(map(int, re.findall(r"restored \d+ users of (\d+) shards", self.said())))
 
     def close(self) -> None:
         """End what still runs, and show what was said where the test has failed."""
@@ -207,13 +212,13 @@ class Game:
 
     def _partitions(self, kind: str) -> list[TopicPartition]:
         name = self.name(kind)
-        found = insist(lambda: self._consumer.list_topics(name, 10), f"metadata of {name}")
+        found = retry(lambda: self._consumer.list_topics(name, 10), f"metadata of {name}")
         return [TopicPartition(name, each) for each in found.topics[name].partitions]
 
     def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """Give the first offset and the end; a topic that is new has no leader at first."""
         ask = self._consumer.get_watermark_offsets
-        return insist(lambda: ask(partition, 10), f"bounds of {partition.topic}")
+        return retry(lambda: ask(partition, 10), f"bounds of {partition.topic}")
 
     def uncommitted(self) -> int:
         """Count the messages of `high-scores` whose scores a restart reads again."""
@@ -223,7 +228,7 @@ class Game:
 
     def _committed(self) -> list[TopicPartition]:
         asked, ask = self._partitions("scores"), self._consumer.committed
-        return insist(lambda: ask(asked, 30), "committed positions")
+        return retry(lambda: ask(asked, 30), "committed positions")
 
     def _is_level(self, out: str) -> bool:
         boards = self.read("top_5")

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from tests.support.until import until
 from web.app import create_app
 from web.kafka import client

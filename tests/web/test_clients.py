@@ -18,9 +18,9 @@ import pytest
 from confluent_kafka import Producer
 
 from conf.settings import load
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from local.claims import ports
 from tests import ROOT
 from tests.conftest import names_of_its_own

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf.settings import Settings
-from dataflows.partitioner import partition_of
-from dataflows.topics import await_topics
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.topics import await_topics
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from conf import clients
 from conf.settings import Settings
-from dataflows.topics import Topic
+from dataflows.kafka.topics import Topic
 from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)

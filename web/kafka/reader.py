@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from dataflows.topics import Stopped, Unavailable, WrongTopic
+from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Format, Settings
-from dataflows.messages import BadMessage, check_user, decode_score
-from dataflows.topics import Topic, await_topics
+from dataflows.kafka.topics import Topic, await_topics
+from dataflows.wire import BadMessage, check_user, decode_score
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader

@@ -10,9 +10,9 @@ from contextlib import suppress
 from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
 
 from conf.settings import Settings
-from dataflows.messages import ORIGIN, BadMessage, decode_origin, decode_score
-from dataflows.partitioner import partition_of
-from dataflows.topics import Topic, await_topics
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.topics import Topic, await_topics
+from dataflows.wire import ORIGIN, BadMessage, decode_origin, decode_score
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.posting.outcome import Best, Receipt

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from conf.settings import Web
 from dataflows.leaderboard import Board
-from dataflows.messages import BadMessage, decode_board
+from dataflows.wire import BadMessage, decode_board
 from web.live import freshness, ids, rate, recent, sse
 from web.live.freshness import Status, explain
 from web.live.history import Story

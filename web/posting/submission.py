@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from conf.settings import Format
-from dataflows.messages import BadMessage, check_user, encode_score
+from dataflows.wire import BadMessage, check_user, encode_score
 from web.posting import prefer
 
 FORM = "application/x-www-form-urlencoded"

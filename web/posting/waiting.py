@@ -14,7 +14,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from conf.settings import Settings
-from dataflows.topics import Stopped, Unavailable, WrongTopic
+from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
 from web.kafka.table import TableReader
 from web.posting.outcome import PendingScore
 

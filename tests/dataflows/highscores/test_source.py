@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 
-from dataflows import scores
-from dataflows.kafka import Pace
-from dataflows.stopping import Stopping
+from dataflows.highscores import source
+from dataflows.kafka.consumer import Pace
+from dataflows.process import Stopping
 
 
-class Consumed:
-    """An intake without Kafka: what it is given to hand out, and the positions it was to commit."""
+class FakeConsumer:
+    """A consumer without Kafka: messages that a test gives it, and the positions it committed."""
 
     def __init__(self, metadata=""):
         self.pace = Pace()
@@ -23,12 +23,14 @@ class Consumed:
         self._metadata = metadata
 
     def committed(self, asked):
-        return TopicPartition(asked.topic, asked.partition, 5, metadata=self._metadata)
+        return [
+            TopicPartition(each.topic, each.partition, 5, metadata=self._metadata) for each in asked
+        ]
 
-    def join(self, _partition, position, note):
+    def add(self, _partition, position, note):
         self.start, self.note = position, note
 
-    def take(self, _partition):
+    def poll(self, _partition):
         taken, self.ready = self.ready, []
         return taken, None
 
@@ -37,72 +39,83 @@ class Consumed:
         self.commits.append(position.offset)
 
 
-def partition(intake):
+def partition(consumer):
     """Give partition 1 of `scores` with the id "s", for a table of the id "t"."""
     topics = {
-        "scores": SimpleNamespace(name="scores", id="s"),
+        "scores": SimpleNamespace(name="scores", id="s", partitions=2),
         "high_scores": SimpleNamespace(name="high-scores", id="t"),
     }
-    broker: Any = SimpleNamespace(stopping=Stopping(), topic=topics.get, positions=[])
-    return scores.ScoresPartition(broker, intake, 1)
+    context: Any = SimpleNamespace(
+        stopping=Stopping(), topic=topics.get, settings=SimpleNamespace(group="highscores")
+    )
+    made = source.ScoresSource(context)
+    made.__dict__["_consumer"] = consumer
+    return opened(made.build_part("scores", "000001", None))
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Give a clock that stands still until it is set."""
     clock = SimpleNamespace(now=1_000.0)
-    monkeypatch.setattr("dataflows.scores.time", SimpleNamespace(monotonic=lambda: clock.now))
+    fake = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr("dataflows.highscores.source.time", fake)
     return clock
+
+
+def opened(read):
+    """Take the first batch, which is empty and opens shards."""
+    assert [batch.messages for batch in read.next_batch()] == [[]]
+    return read
 
 
 def epoch(read, *offsets):
     """Read messages of these offsets in an epoch, end it, and begin the next."""
-    read._intake.ready = [Message("scores", 1, each) for each in offsets]  # noqa: SLF001
+    read._consumer.ready = [Message("scores", 1, each) for each in offsets]  # noqa: SLF001
     read.next_batch()
     read.snapshot()
     read.next_batch()
 
 
 def test_a_position_is_committed_once_its_epoch_has_ended_and_the_next_begins():
-    intake: Any = Consumed()
-    read = partition(intake)
+    consumer: Any = FakeConsumer()
+    read = partition(consumer)
     seen = []
     for offsets in ([5, 6], [7]):
-        intake.ready = [Message("scores", 1, each) for each in offsets]
+        consumer.ready = [Message("scores", 1, each) for each in offsets]
         read.next_batch()
-        seen.append(list(intake.commits))
+        seen.append(list(consumer.commits))
     read.snapshot()
-    seen.append(list(intake.commits))
+    seen.append(list(consumer.commits))
     read.next_batch()
 
     assert seen == [[], [], []]
-    assert intake.commits == [8]
+    assert consumer.commits == [8]
 
 
 def test_at_rest_a_position_is_committed_once_in_half_an_hour(clock):
-    intake: Any = Consumed()
-    read = partition(intake)
+    consumer: Any = FakeConsumer()
+    read = partition(consumer)
     epoch(read, 5)
     for _ in range(3):
         epoch(read)
-    at_rest = list(intake.commits)
-    clock.now += scores.COMMIT_SECONDS + 1
+    at_rest = list(consumer.commits)
+    clock.now += source.COMMIT_SECONDS + 1
     for _ in range(3):
         epoch(read)
 
     assert at_rest == [6]
-    assert intake.commits == [6, 6]
+    assert consumer.commits == [6, 6]
 
 
 def test_a_commit_that_failed_is_made_again_after_the_next_epoch():
-    intake: Any = Consumed()
-    read = partition(intake)
+    consumer: Any = FakeConsumer()
+    read = partition(consumer)
     epoch(read, 5)
-    intake.note(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
+    consumer.note(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
     epoch(read)
     epoch(read)
 
-    assert intake.commits == [6, 6]
+    assert consumer.commits == [6, 6]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +124,7 @@ def test_a_commit_that_failed_is_made_again_after_the_next_epoch():
     ids=["of another tool", "of these topics", "without ids", "other scores", "another table"],
 )
 def test_a_position_counts_for_the_topics_that_it_was_committed_for(metadata, start):
-    intake: Any = Consumed(metadata)
-    partition(intake)
+    consumer: Any = FakeConsumer(metadata)
+    partition(consumer)
 
-    assert intake.start == start
+    assert consumer.start == start

@@ -1,13 +1,14 @@
-"""One consumer for many partitions: each gets its own, in order, and hears of its own failures."""
+"""One consumer for many partitions: each gets its own messages and failures, in order."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from dataflows import kafka
-from dataflows.intake import Intake
-from dataflows.stopping import Stopping
+from dataflows.context import FlowContext, partition_names
+from dataflows.kafka import consumer
+from dataflows.kafka.consumer import SharedConsumer
+from dataflows.process import Stopping
 from tests.support.until import until_true
 
 PARTITIONS = range(3)
@@ -15,66 +16,66 @@ COUNT = 50
 
 
 @pytest.fixture
-def intake(game, monkeypatch):
-    monkeypatch.setattr(kafka, "BATCH", 20)
+def shared(game, monkeypatch):
+    monkeypatch.setattr(consumer, "BATCH", 20)
     for partition in PARTITIONS:
         game.send(
             *[(f"user{partition}", b"%d" % each) for each in range(COUNT)], partition=partition
         )
-    intake = Intake(game.settings, game.name("scores"))
-    yield intake
+    shared = SharedConsumer(game.settings, game.name("scores"))
+    yield shared
     for partition in PARTITIONS:
-        intake.leave(partition)
+        shared.remove(partition)
 
 
-def take(intake, partitions, found):
+def poll(shared, partitions, found):
     for partition in partitions:
-        messages, _ = intake.take(partition)
-        assert len(messages) <= kafka.BATCH
+        messages, _ = shared.poll(partition)
+        assert len(messages) <= consumer.BATCH
         assert {message.partition() for message in messages} <= {partition}
         found[partition] += [message.offset() for message in messages]
 
 
-def test_each_partition_gets_its_own_messages_in_order(intake):
+def test_each_partition_gets_its_own_messages_in_order(shared):
     for partition in PARTITIONS:
-        intake.join(partition, OFFSET_BEGINNING)
+        shared.add(partition, OFFSET_BEGINNING)
     found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
-    until_true(lambda: take(intake, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
+    until_true(lambda: poll(shared, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
 
     assert found == {partition: list(range(COUNT)) for partition in PARTITIONS}
 
 
-def test_a_partition_that_joins_late_takes_nothing_from_the_others(intake):
+def test_a_partition_that_is_added_late_gets_nothing_of_the_others(shared):
     found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
-    intake.join(0, OFFSET_BEGINNING)
-    until_true(lambda: take(intake, [0], found) or found[0], 30)
+    shared.add(0, OFFSET_BEGINNING)
+    until_true(lambda: poll(shared, [0], found) or found[0], 30)
     for partition in PARTITIONS[1:]:
-        intake.join(partition, OFFSET_BEGINNING)
-    until_true(lambda: take(intake, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
+        shared.add(partition, OFFSET_BEGINNING)
+    until_true(lambda: poll(shared, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
 
     assert found == {partition: list(range(COUNT)) for partition in PARTITIONS}
 
 
-def test_a_commit_that_fails_is_told_to_its_partition_alone(intake, game):
-    told: list[int] = []
+def test_a_commit_that_fails_is_reported_to_its_partition_alone(shared, game):
+    failed: list[int] = []
     for partition in PARTITIONS:
-        intake.join(partition, 0, lambda _, partition=partition: told.append(partition))
+        shared.add(partition, 0, lambda _, partition=partition: failed.append(partition))
     too_much = TopicPartition(game.name("scores"), 1, 7, metadata="x" * 10_000)
-    intake.commit(TopicPartition(game.name("scores"), 0, 5))
-    intake.commit(too_much)
-    until_true(lambda: intake.take(0) and told, 30)
+    shared.commit(TopicPartition(game.name("scores"), 0, 5))
+    shared.commit(too_much)
+    until_true(lambda: shared.poll(0) and failed, 30)
 
-    assert told == [1]
-    assert intake.committed(TopicPartition(game.name("scores"), 0)).offset == 5
+    assert failed == [1]
+    assert shared.committed(TopicPartition(game.name("scores"), 0)).offset == 5
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):
-    broker = kafka.Broker(game.settings, ("scores", "top_5"), Stopping())
+    context = FlowContext(game.settings, ("scores", "top_5"), Stopping())
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         given = [
-            worker.submit(broker.parts, kind).result()
+            worker.submit(context.partitions, kind).result()
             for kind in ("scores", "top_5")
             for worker in (first, second)
         ]
 
-    assert given == [kafka.part_names(8), [], kafka.part_names(1), []]
+    assert given == [partition_names(8), [], partition_names(1), []]

@@ -9,21 +9,25 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from conf import clients
 from conf.settings import load
-from dataflows.broken import BrokenWorld
-from dataflows.topics import await_topics
-from dataflows.writers import IdempotentWriter, TransactionalWriter
+from dataflows.kafka.producer import IdempotentWriter, Record, TransactionalWriter
+from dataflows.kafka.topics import await_topics
+from dataflows.process import FlowFailed
 from tests.support import oracle
 from tests.support.until import until_true
+
+
+def record(topic, value, partition=-1, time_ms=0) -> Record:
+    return topic, value, b"ann", partition, None, None, time_ms, []
 
 
 def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
     monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setenv("LEADERBOARD_KAFKA", '{"delivery.timeout.ms": 1000, "log_level": 2}')
     writer = IdempotentWriter(load())
-    writer.write(topic="nowhere", key=b"ann", value=b"1")
+    writer.write([record("nowhere", b"1")])
 
     for _ in range(2):
-        with pytest.raises(BrokenWorld, match="nothing of it is committed"):
+        with pytest.raises(FlowFailed, match="nothing of it is committed"):
             writer.flush()
 
 
@@ -33,11 +37,9 @@ def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
     arguments = [f"{scores}-0"] if kind is TransactionalWriter else []
     writer = kind(settings, *arguments)
     far_ahead = 2**53  # a topic with the broker's limits takes an hour at most
-    writer.write(topic=scores, key=b"ann", value=b"1", timestamp=far_ahead)
+    writer.write([record(scores, b"1", time_ms=far_ahead)])
 
-    writer.send()
-
-    with pytest.raises(BrokenWorld, match="not delivered"):
+    with pytest.raises(FlowFailed, match="not delivered"):
         writer.flush()
 
 
@@ -51,14 +53,14 @@ def test_a_message_to_a_place_that_is_not_there_is_raised(settings, place):
     name, partition = place
     writer = IdempotentWriter(settings.model_copy(update={"kafka": soon}))
 
-    with pytest.raises(BrokenWorld, match="Unknown"):
+    with pytest.raises(FlowFailed, match="Unknown"):
         write(writer, scores if name == "scores" else name, partition)
-    with pytest.raises(BrokenWorld, match="not delivered"):
+    with pytest.raises(FlowFailed, match="not delivered"):
         writer.flush()
 
 
 def write(writer, topic, partition):
-    writer.write(topic=topic, partition=partition, value=b"1")
+    writer.write([record(topic, b"1", partition)])
     writer.flush()
 
 
@@ -68,19 +70,19 @@ def test_nothing_follows_a_message_that_was_refused(settings):
     admin.create_topics([NewTopic(topic, 1, config={"max.message.bytes": "500"})])[topic].result(10)
     writer = IdempotentWriter(settings)
     until_true(lambda: topic in admin.list_topics(timeout=5).topics)
-    writer.write(topic=topic, value=b"1")
+    writer.write([record(topic, b"1", 0)])
     writer.flush()
-    writer.write(topic=topic, value=b"x" * 1_000)
+    writer.write([record(topic, b"x" * 1_000, 0)])
 
-    with pytest.raises(BrokenWorld, match="too large"):
+    with pytest.raises(FlowFailed, match="too large"):
         write_on(writer, topic)
 
     assert [seen.value for seen in oracle.read(settings.bootstrap_servers, topic)] == [b"1"]
 
 
 def write_on(writer, topic):
-    """Write on without a look at errors, until the producer itself refuses."""
-    producer = writer._producer  # noqa: SLF001 - its writer would look
+    """Write on without a check for errors, until the producer itself refuses."""
+    producer = writer._producer  # noqa: SLF001 - its writer would check
     with contextlib.suppress(KafkaException):
         for _ in range(100):
             producer.produce(topic, b"2")
@@ -92,27 +94,27 @@ def test_a_message_too_large_for_the_producer_is_raised(settings):
     small = settings.model_copy(update={"kafka": {"message.max.bytes": 1_000}})
     writer = IdempotentWriter(small)
 
-    with pytest.raises(BrokenWorld, match="too large"):
-        writer.write(topic=small.topics.scores.name, value=b"x" * 2_000)
+    with pytest.raises(FlowFailed, match="too large"):
+        writer.write([record(small.topics.scores.name, b"x" * 2_000)])
 
 
 def test_whoever_is_fenced_amid_a_transaction_says_so(settings, monkeypatch):
     """Its producer is then dead, and what it is asked next only says that."""
     topic = await_topics(settings, ["scores"])["scores"].name
     statuses: list[int] = []
-    monkeypatch.setattr("dataflows.writers.leave", statuses.append)
+    monkeypatch.setattr("dataflows.kafka.producer.exit_now", statuses.append)
     old = TransactionalWriter(settings, topic)
-    old.write(topic=topic, partition=0, value=b"1")
-    TransactionalWriter(settings, topic)
 
-    with pytest.raises(BrokenWorld):  # as nobody leaves here
-        write_for_ever(old, topic)
+    with pytest.raises(FlowFailed):  # as nobody exits here
+        old.write(fenced_meanwhile(settings, topic))
 
     assert statuses == [77]
 
 
-def write_for_ever(writer, topic):
-    """Write on in the same transaction."""
+def fenced_meanwhile(settings, topic):
+    """Yield records of one transaction; another writer fences its own after the first."""
+    yield record(topic, b"1", 0)
+    TransactionalWriter(settings, topic)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        writer.write(topic=topic, partition=0, value=b"2")
+        yield record(topic, b"2", 0)

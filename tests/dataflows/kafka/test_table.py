@@ -10,10 +10,10 @@ import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 
 from conf import clients
-from dataflows import ends
+from dataflows.kafka import table
+from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
-from dataflows.messages import encode_board
-from dataflows.partitioner import partition_of
+from dataflows.wire import encode_board
 from tests.support import oracle
 from tests.support.processes import Flow, open_game
 from tests.support.until import until_true
@@ -85,23 +85,23 @@ def relay():
     [(60, [None, 10, 14]), (0, [None, None, 14])],
     ids=["within a second", "in more"],
 )
-def test_a_reader_is_level_with_an_end_that_is_a_second_old(monkeypatch, seconds, expected):
-    """It is told two ends, and asks again only where reading up to the first took long."""
-    told = iter([(0, 10), (0, 14), (0, 14)])
-    consumer: Any = SimpleNamespace(get_watermark_offsets=lambda *_: next(told))
-    monkeypatch.setattr(ends, "LEVEL_SECONDS", seconds)
-    level = ends.Level(consumer, TopicPartition("high-scores", 0))
+def test_a_reader_has_caught_up_with_an_end_that_is_a_second_old(monkeypatch, seconds, expected):
+    """It asks for the end again only where reading up to the first answer took long."""
+    ends = iter([(0, 10), (0, 14), (0, 14)])
+    consumer: Any = SimpleNamespace(get_watermark_offsets=lambda *_: next(ends))
+    monkeypatch.setattr(table, "CAUGHT_UP_SECONDS", seconds)
+    caught_up = table.CaughtUp(consumer, TopicPartition("high-scores", 0))
 
     assert [
-        level.reached([Message("high-scores", 0, each)], None) for each in (4, 9, 13)
+        caught_up.end([Message("high-scores", 0, each)], None) for each in (4, 9, 13)
     ] == expected
 
 
-def test_a_reader_is_level_where_the_broker_says_so():
+def test_a_reader_has_caught_up_where_the_broker_reports_the_end():
     nobody: Any = None  # is asked
-    level = ends.Level(nobody, TopicPartition("high-scores", 0))
+    caught_up = table.CaughtUp(nobody, TopicPartition("high-scores", 0))
 
-    assert [level.reached([], end) for end in (None, 7)] == [None, 7]
+    assert [caught_up.end([], end) for end in (None, 7)] == [None, 7]
 
 
 def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(names, game):

@@ -4,8 +4,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from conf import clients
-from dataflows import topics
-from dataflows.topics import Topic, Unavailable, await_topics
+from dataflows.kafka import topics
+from dataflows.kafka.topics import Topic, Unavailable, await_topics
 from tests.support.processes import load_with
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -68,6 +68,6 @@ def test_scores_that_are_kept_are_not_told_of(settings, caplog):
 def test_the_partitions_that_are_there_count_and_a_difference_is_told(settings, caplog):
     check(settings, partitions=3)
 
-    assert "scores has 3 partitions, not the 8 of the settings: its own number counts" in (
+    assert "scores has 3 partitions, the settings say 8: the topic is used as it is" in (
         caplog.text
     )

@@ -1,4 +1,4 @@
-"""top5 says nothing before it has read the whole table."""
+"""top5 publishes nothing before it has read the whole table, and no board that goes back."""
 
 import contextlib
 import json
@@ -9,12 +9,14 @@ import pytest
 from confluent_kafka import Message
 
 from conf.settings import Top5
-from dataflows import boards
-from dataflows.leaderboard import Board, Place, Top
-from dataflows.messages import POSITIONS, encode_board, encode_positions
-from dataflows.partitioner import partition_of
-from dataflows.standings import BoardLogic, ShardTop, Standings
-from dataflows.tables import Tail
+from dataflows.kafka.partitioner import partition_of
+from dataflows.leaderboard import Board
+from dataflows.top5 import sink as top5_sink
+from dataflows.top5.board import ShardTop
+from dataflows.top5.ranking import RankedUser
+from dataflows.top5.source import TableBatch
+from dataflows.top5.steps import PaceBoards, RankTables
+from dataflows.wire import POSITIONS, encode_board, encode_positions
 from tests.support.processes import Flow, open_game
 from tests.support.until import until_true
 
@@ -22,17 +24,17 @@ USERS = 25_000
 TWO = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "2" for kind in ("SCORES", "HIGH_SCORES")}
 
 
-def test_there_is_no_board_before_the_last_shard_is_level():
-    logic = BoardLogic(Top5(size=5, updates_per_second=0))
-    one = ShardTop(0, 2, 7, Top([Place(-1, b"ann")], 1, []))
-    other = ShardTop(1, 2, 9, Top([], 0, []))
+def test_there_is_no_board_before_the_last_shard_has_caught_up():
+    logic = PaceBoards(Top5(size=5, updates_per_second=0))
+    one = ShardTop(0, 2, 7, [RankedUser(-1, b"ann")], 1, [])
+    other = ShardTop(1, 2, 9, [], 0, [])
     early = logic.on_batch([one])[0], logic.on_notify()[0], logic.on_eof()[0]
     is_due = logic.notify_at()
-    (news,), _ = logic.on_batch([other])
+    (update,), _ = logic.on_batch([other])
 
     assert early == ([], [], [])
     assert is_due is None
-    assert (news.board.players, news.positions) == (1, (7, 9))
+    assert (update.board.players, update.positions) == (1, (7, 9))
 
 
 @pytest.mark.parametrize(
@@ -41,46 +43,47 @@ def test_there_is_no_board_before_the_last_shard_is_level():
     ids=["of this table", "of one that was deleted"],
 )
 def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table_id, expected):
-    """Another top5 had seen more of the table; what it saw changes no row, and no player is new."""
+    """Another top5 had read more of the table, which changes no row and adds no player."""
     written: list[str] = []
     sink = _sink("this", lambda board: written.append("".join(row.user for row in board.rows)))
-    sink._note(_board(7, table_id, (9,)))  # noqa: SLF001 - restored, without Kafka
-    standings, logic = Standings(5, "json"), BoardLogic(Top5(size=5, updates_per_second=0))
+    sink._load(_board(7, table_id, (9,)))  # noqa: SLF001 - restored, without Kafka
+    tables, logic = RankTables(5, "json"), PaceBoards(Top5(size=5, updates_per_second=0))
 
-    def read(tail):
-        for _, top in standings(tail):
+    def read(batch):
+        for _, top in tables(batch):
             sink.write_batch(logic.on_batch([top])[0])
             sink.write_batch(logic.on_eof()[0])
         return list(written)
 
     steps = [
-        read(Tail(0, 1, [_best(each, each, each) for each in range(6)], 6)),
-        read(Tail(0, 1, [_best(9, 0, 0)], None)),
+        read(_batch(6, *(_best(each, each, each) for each in range(6)))),
+        read(_batch(10, _best(9, 0, 0))),
     ]
 
     assert steps == expected
 
 
+def _batch(position, *messages):
+    return TableBatch(0, 1, list(messages), position, is_caught_up=True)
+
+
 def _sink(table_id, write):
     """Give the sink without Kafka, for a table of that id; `write` is given its boards."""
-    sink: Any = boards.LastBoards.__new__(boards.LastBoards)
-    topic = SimpleNamespace(name="high-scores", id=table_id)
+    sink: Any = top5_sink.Top5Partition.__new__(top5_sink.Top5Partition)
     vars(sink).update(
-        _broker=SimpleNamespace(
-            settings=SimpleNamespace(guarantee="exactly_once"), topic=lambda _kind: topic
-        ),
+        _context=SimpleNamespace(settings=SimpleNamespace(guarantee="exactly_once")),
         _topic=SimpleNamespace(name="top-5"),
-        _table_id=table_id,
-        _writer=SimpleNamespace(send=lambda: None),
-        _write=lambda board, _positions: write(board),
+        _table=SimpleNamespace(name="high-scores", id=table_id),
+        _writer=SimpleNamespace(write=lambda boards: [write(board) for board in boards]),
+        _record=lambda board, _positions: board,
         _last={},
-        _seen=(),
+        _positions=(),
     )
     return sink
 
 
 def _board(offset, table_id, positions):
-    """Give a message of `top-5`: an empty board that has seen that much of a table."""
+    """Return a message of `top-5`: an empty board of these positions of a table."""
     headers: Any = [(POSITIONS, encode_positions(table_id, positions))]
     value = encode_board(Board("all-time", 0, 1, ()))
     return Message("top-5", 0, offset, b"all-time", value, headers)

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from conf.settings import Top5
-from dataflows.leaderboard import Place, Removal, Top
-from dataflows.standings import BoardLogic, ShardTop
+from dataflows.top5.board import ShardTop
+from dataflows.top5.ranking import RankedUser, Removal
+from dataflows.top5.steps import PaceBoards
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -17,29 +18,30 @@ def clock(monkeypatch):
     """Give a clock that stands still until it is set."""
     clock = SimpleNamespace(now=START)
     fake = SimpleNamespace(now=lambda _: clock.now, min=datetime.min.replace(tzinfo=UTC))
-    monkeypatch.setattr("dataflows.standings.datetime", fake)
+    monkeypatch.setattr("dataflows.top5.steps.datetime", fake)
     return clock
 
 
 def top(position, *leaders, players=9, removals=()):
     """Give the one shard with these leaders, who have the scores 9, 8 and so on."""
-    places = [Place(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
-    return ShardTop(0, 1, position, Top(places, players, list(removals)))
+    users = [RankedUser(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
+    return ShardTop(0, 1, position, users, players, list(removals))
 
 
-def told(given):
-    """Give the leaders and the players of the boards that went out."""
+def published(given):
+    """Return the leaders and the players of the boards that were published."""
     (boards, _) = given
-    return [("".join(row.user for row in news.board.rows), news.board.players) for news in boards]
+    shown = (update.board for update in boards)
+    return [("".join(row.user for row in board.rows), board.players) for board in shown]
 
 
 def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newest(clock):
-    logic = BoardLogic(Top5(size=5, updates_per_second=4))
-    first = told(logic.on_batch([top(1, "a")]))
-    held = [told(logic.on_batch([top(2, "b")])), told(logic.on_batch([top(3, "c")]))]
+    logic = PaceBoards(Top5(size=5, updates_per_second=4))
+    first = published(logic.on_batch([top(1, "a")]))
+    held = [published(logic.on_batch([top(2, "b")])), published(logic.on_batch([top(3, "c")]))]
     due = logic.notify_at()
     clock.now += timedelta(seconds=0.25)
-    then = told(logic.on_notify())
+    then = published(logic.on_notify())
 
     assert first == [("a", 9)]
     assert held == [[], []]
@@ -49,36 +51,36 @@ def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newe
 
 
 def test_other_players_alone_go_out_once_a_second(clock):
-    logic = BoardLogic(Top5(size=5, updates_per_second=0))
+    logic = PaceBoards(Top5(size=5, updates_per_second=0))
     logic.on_batch([top(1, "a", players=1)])
-    held = told(logic.on_batch([top(2, "a", players=2)]))
+    held = published(logic.on_batch([top(2, "a", players=2)]))
     due = logic.notify_at()
     clock.now += timedelta(seconds=1)
 
     assert held == []
     assert due == START + timedelta(seconds=1)
-    assert told(logic.on_notify()) == [("a", 2)]
+    assert published(logic.on_notify()) == [("a", 2)]
 
 
 @pytest.mark.usefixtures("clock")
 def test_what_waits_goes_out_before_the_flow_ends():
-    logic = BoardLogic(Top5(size=5, updates_per_second=1))
+    logic = PaceBoards(Top5(size=5, updates_per_second=1))
     logic.on_batch([top(1, "a")])
     logic.on_batch([top(2, "b")])
 
-    assert told(logic.on_eof()) == [("b", 9)]
+    assert published(logic.on_eof()) == [("b", 9)]
 
 
-def test_a_board_tells_all_who_were_removed_since_the_last_and_what_it_has_seen(clock):
-    logic = BoardLogic(Top5(size=5, updates_per_second=1))
+def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_shows(clock):
+    logic = PaceBoards(Top5(size=5, updates_per_second=1))
     one, other = Removal(b"a", 5), Removal(b"b", 7)
     logic.on_batch([top(1, "a", "b", "c")])
     logic.on_batch([top(2, "b", "c", removals=[one])])
     logic.on_batch([top(4, "c", removals=[other])])
     clock.now += timedelta(seconds=1)
-    ((news,), _) = logic.on_notify()
+    ((update,), _) = logic.on_notify()
     clock.now += timedelta(seconds=1)
     ((later,), _) = logic.on_batch([top(5, "d")])
 
-    assert (news.removals, news.positions) == ([one, other], (4,))
+    assert (update.removals, update.positions) == ([one, other], (4,))
     assert (later.removals, later.positions) == ([], (5,))

@@ -6,7 +6,7 @@ import pytest
 
 from conf.settings import load
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
+from dataflows.wire import encode_board
 from web.live.feeds import Feeds
 from web.posting.outcome import Best, PendingScore, Receipt, outcome
 

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from conf import clients
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import ORIGIN, Origin, encode_board, encode_origin
-from dataflows.partitioner import partition_of
-from dataflows.topics import await_topics
+from dataflows.wire import ORIGIN, Origin, encode_board, encode_origin
 from tests.support.processes import running
 from tests.support.until import until
 from tests.web.routes.test_openapi import check_answer

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from conf.settings import load
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
+from dataflows.wire import encode_board
 from tests import ROOT
 from web.app import create_app
 from web.live.freshness import Status

@@ -11,7 +11,7 @@ from httpx_sse import aconnect_sse
 from playwright.async_api import async_playwright
 
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
+from dataflows.wire import encode_board
 from tests.support.browser import CHROMIUM, SWITCHES, needs_browser
 from tests.support.served import serving
 from tests.support.until import until

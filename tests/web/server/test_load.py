@@ -14,9 +14,9 @@ import pytest
 from confluent_kafka import Producer
 
 from bench import fanout
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from local.claims import ports
 from tests.support.until import until_true
 

@@ -9,7 +9,7 @@ import h2.connection
 import h2.events
 
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
+from dataflows.wire import encode_board
 from tests.support.served import serving
 from tests.support.until import until
 

@@ -15,9 +15,9 @@ import pytest
 from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
+from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.messages import encode_board
-from dataflows.topics import await_topics
+from dataflows.wire import encode_board
 from tests.support.until import until_true
 
 WORKERS = 2

@@ -1,4 +1,4 @@
-"""Watch whether the topics stay what they were when the flow began."""
+"""Whether the topics stay what they were when the flow began."""
 
 import logging
 import time
@@ -13,9 +13,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 
 from conf import clients
 from conf.settings import Settings
-from dataflows.broken import give_up
-from dataflows.stopping import RESTART, Stopping
-from dataflows.topics import REQUEST_SECONDS, Topic, short_id
+from dataflows.kafka.topics import REQUEST_SECONDS, Topic, short_id
+from dataflows.process import RESTART, Stopping, fail
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Watch:
-    """Looks at the topics once a minute, without ever waiting for the answer.
+class TopicWatch:
+    """Checks the topics once a minute, and never waits for the answer.
 
-    No client tells when a topic is made anew or gets more partitions, and a consumer not even when
-    it is deleted. A minute is the default of `topic.metadata.refresh.interval.ms` in `[kafka]`.
+    No client reports that a topic was recreated or has more partitions, and a consumer does not
+    even report that it was deleted. A minute is our default of `topic.metadata.refresh.interval.ms`
+    in `[kafka]`.
     """
 
     def __init__(self, settings: Settings, topics: Iterable[Topic], stopping: Stopping) -> None:
@@ -38,13 +38,13 @@ class Watch:
         self._ask_at = time.monotonic()
         self._asked: Mapping[str, Future[TopicDescription]] = {}
 
-    def look(self) -> None:
-        """Ask where it is time, and take the answer where it is there.
+    def check(self) -> None:
+        """Ask when a minute has passed; judge the answers when they are there.
 
-        A flow whose topic has changed is asked to end with status 75, so that it starts again.
+        A flow whose topic has changed is stopped with status 75, so that it starts again.
 
         Raises:
-            BrokenWorld: A topic is gone.
+            FlowFailed: A topic is gone.
         """
         now = time.monotonic()
         if self._asked:
@@ -65,15 +65,13 @@ class Watch:
             return
         partitions = len(found.partitions)
         if short_id(found.topic_id) != topic.id:
-            self._stopping.ask(f"{topic.name} was made anew: start the flow again", RESTART)
+            self._stopping.request(f"{topic.name} was recreated: start the flow again", RESTART)
         elif partitions != topic.partitions:
             reason = f"{topic.name} has {partitions} partitions now: start the flow again"
-            self._stopping.ask(reason, RESTART)
+            self._stopping.request(reason, RESTART)
 
     def _judge_error(self, topic: Topic, error: KafkaException) -> None:
         if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
             log.debug("no description of %s: %s", topic.name, error.args[0].str())
             return
-        give_up(
-            f"topic {topic.name} is gone: was it deleted? The next start makes a new one", error
-        )
+        fail(f"topic {topic.name} is gone: was it deleted? The next start creates a new one", error)

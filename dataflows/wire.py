@@ -1,4 +1,4 @@
-"""All wire formats of the topics, pure: users, scores, origins and boards as bytes.
+"""The wire formats of all topics, pure: users, scores, origins and boards as bytes.
 
 JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSerializer write.
 """
@@ -13,7 +13,7 @@ from conf.settings import Format
 from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 
 ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
-POSITIONS = "positions"  # header of a message of `top-5`: what it has seen of `high-scores`
+POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-scores` it shows
 
 _WIDTHS = {"int32": (4, "i"), "int64": (8, "q")}
 _INTEGERS_AND_COMMAS = b"0123456789-,"
@@ -24,7 +24,7 @@ class BadMessage(ValueError):  # noqa: N818 - what it is, also as a reason in a 
 
 
 def check_user(key: bytes | None, max_bytes: int) -> bytes:
-    """Give the user that a key names, 1 to `max_bytes` bytes of UTF-8.
+    """Return the user that a key names, 1 to `max_bytes` bytes of UTF-8.
 
     Raises:
         BadMessage: No key, empty, too long, or not UTF-8.
@@ -59,15 +59,15 @@ def decode_score(value: bytes, form: Format) -> int:
     """Read one score, an int64.
 
     Raises:
-        BadMessage: It is none; docs/formats.md shows what each kind of value gives.
+        BadMessage: It is not a score; docs/formats.md shows what each kind of value gives.
     """
     return _decode_json(value) if form == "json" else _decode_integer(value, form)
 
 
 def decode_scores(values: Sequence[bytes | None], form: Format) -> list[int] | None:
-    """Read many scores at once, or give None where a value must be looked at by itself.
+    """Read many scores at once; returns None where each value must be read by itself.
 
-    No value can borrow from its neighbour: see `_decode_joined_json` and `_decode_joined_integers`.
+    No value can take bytes of its neighbour: see `_decode_joined_json`, `_decode_joined_integers`.
     """
     decode = _decode_joined_json if form == "json" else _decode_joined_integers
     try:
@@ -92,8 +92,8 @@ _decode_integers = msgspec.json.Decoder(list[int]).decode
 
 
 def _decode_joined_json(values: Sequence[bytes | None], _form: Format) -> list[int] | None:
-    """Read plain integers: digits, minus and exactly n-1 commas keep each value to itself."""
-    joined = b",".join(values)  # type: ignore[arg-type]  # a None raises TypeError, as told
+    """Read plain integers: digits, minus and exactly n-1 commas keep the values apart."""
+    joined = b",".join(values)  # type: ignore[arg-type]  # a None raises TypeError
     if joined.translate(None, _INTEGERS_AND_COMMAS) or joined.count(b",") != len(values) - 1:
         return None
     try:
@@ -106,7 +106,7 @@ def _decode_joined_json(values: Sequence[bytes | None], _form: Format) -> list[i
 
 
 def _decode_joined_integers(values: Sequence[bytes | None], form: Format) -> list[int] | None:
-    """Read integers of one width: each value's length is looked at before they are joined."""
+    """Read integers of one width: the length of each value is checked before they are joined."""
     width, code = _WIDTHS[form]
     if set(map(len, values)) != {width}:  # type: ignore[arg-type]  # a None raises TypeError
         return None
@@ -114,7 +114,7 @@ def _decode_joined_integers(values: Sequence[bytes | None], form: Format) -> lis
 
 
 class _Scored(msgspec.Struct):
-    score: msgspec.Raw  # the last of duplicate fields, whatever the others hold
+    score: msgspec.Raw  # the last of duplicate fields
 
 
 _decode_any = msgspec.json.Decoder(int | _Scored).decode
@@ -156,7 +156,7 @@ class Rejected(NamedTuple):
 class Origin(NamedTuple):
     """Where a best score came from: a message of `scores`, of the topic with that (short) id.
 
-    `sources` counts the partitions that had reached its shard, with this one; 0: not told.
+    `sources` counts the partitions that had reached its shard, this one included; 0: unknown.
     """
 
     topic_id: str
@@ -182,7 +182,7 @@ def decode_origin(value: bytes) -> Origin:
     """Read an origin.
 
     Raises:
-        BadMessage: It is none.
+        BadMessage: It is not an origin.
     """
     try:
         where, partition, offset = value.decode().rsplit("/", 2)
@@ -194,15 +194,15 @@ def decode_origin(value: bytes) -> Origin:
 
 
 def encode_positions(topic_id: str, positions: Iterable[int]) -> bytes:
-    """Write how far a board has seen each partition of `high-scores` as `id:12,5,7`."""
+    """Write the position of each partition of `high-scores` that a board shows, as `id:12,5,7`."""
     return f"{topic_id}:{','.join(map(str, positions))}".encode()
 
 
 def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
-    """Read how far a board has seen each partition of `high-scores`.
+    """Read the id of `high-scores` and the position of each partition that a board shows.
 
     Raises:
-        BadMessage: It does not say.
+        BadMessage: It is not that.
     """
     try:
         topic_id, offsets = value.decode().split(":")
@@ -237,7 +237,7 @@ class _Board(msgspec.Struct):
 
 
 def encode_board(board: Board) -> bytes:
-    """Write a board as the JSON document that stands on `top-5` and goes to the browsers."""
+    """Write a board as the JSON document of `top-5`, which goes to the browsers as it is."""
     rows = [_Row(rank, user, str(score), time) for rank, user, score, time in board.rows]
     return msgspec.json.encode(_Board(board.board, board.players, board.updated, rows))
 
@@ -249,7 +249,7 @@ def decode_board(value: bytes) -> Board:
     """Read a board.
 
     Raises:
-        BadMessage: It is none.
+        BadMessage: It is not a board.
     """
     try:
         found = _decode_board(value)

@@ -1,0 +1,117 @@
+"""What the sources and sinks of one process share: settings, topics, writers, threads."""
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from conf.settings import Settings
+from dataflows.kafka.producer import IdempotentWriter, TransactionalWriter, Writer
+from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
+from dataflows.kafka.watch import TopicWatch
+from dataflows.process import FAILED, Stopping, exit_now
+
+log = logging.getLogger(__name__)
+
+FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
+RESTORERS = 2  # shards that are restored at a time: it takes this process's time, and memory
+
+
+class Restore(NamedTuple):
+    """How far the shards of this process are restored; `started` in monotonic seconds."""
+
+    started: float
+    shards: int = 0
+    restored: int = 0
+    users: int = 0
+
+
+class FlowContext:
+    """One for each process of a flow. Thread-safe."""
+
+    def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
+        self.settings = settings
+        self.stopping = stopping
+        self.fencers = ThreadPoolExecutor(FENCERS, "fence")
+        self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
+        self._kinds = kinds
+        self._lock = threading.Lock()
+        self._reading_worker: int | None = None
+        self._topics: dict[str, Topic] = {}
+        self._writer: IdempotentWriter | None = None
+        self._restore = Restore(started=0.0)
+
+    def topic(self, kind: str) -> Topic:
+        """Return a topic; the first call waits for all of them, and ends the process if in vain."""
+        with self._lock:
+            if not self._topics:
+                self._topics = self._await_topics()
+        return self._topics[kind]
+
+    def partitions(self, kind: str) -> list[str]:
+        """Name all partitions of a topic to the first worker of this process, none to the others.
+
+        Workers of a process share one interpreter lock: spread over them, the partitions took a
+        third more CPU and no less time. The first is the one that asks first, for any topic.
+        """
+        names, worker = partition_names(self.topic(kind).partitions), threading.get_ident()
+        with self._lock:
+            if self._reading_worker is None:
+                self._reading_worker = worker
+            return names if worker == self._reading_worker else []
+
+    def watch(self) -> TopicWatch:
+        """Return a watch of all topics of this flow; one of the sources checks it."""
+        return TopicWatch(self.settings, map(self.topic, self._kinds), self.stopping)
+
+    def writer(self) -> Writer:
+        """Return the writer that all sinks of this process share: at least once."""
+        with self._lock:
+            if self._writer is None:
+                self._writer = IdempotentWriter(self.settings)
+        return self._writer
+
+    def fenced_writer(self, name: str) -> Writer:
+        """Return the only writer of a partition of a table, as the setting `guarantee` says.
+
+        With `exactly_once` no earlier writer of that name can write after this returns.
+        """
+        if self.settings.guarantee == "exactly_once":
+            return TransactionalWriter(self.settings, name)
+        return self.writer()
+
+    def note_restoring(self) -> None:
+        """Note that a shard is to be restored."""
+        with self._lock:
+            started = self._restore.started or time.monotonic()
+            self._restore = self._restore._replace(started=started, shards=self._restore.shards + 1)
+
+    def note_restored(self, users: int) -> None:
+        """Note that a shard is restored; after the last one a line of the log sums them up."""
+        with self._lock:
+            self._restore = now = self._restore._replace(
+                restored=self._restore.restored + 1, users=self._restore.users + users
+            )
+        if now.restored == now.shards:
+            took = time.monotonic() - now.started
+            log.info("restored %d users of %d shards in %.2f s", now.users, now.shards, took)
+
+    def _await_topics(self) -> dict[str, Topic]:
+        try:
+            return await_topics(self.settings, self._kinds, stopping=self.stopping)
+        except Stopped:
+            exit_now(0)
+        except (Unavailable, WrongTopic) as error:
+            log.critical("%s", error)
+            exit_now(FAILED)
+
+
+def partition_names(partitions: int) -> list[str]:
+    """Name the partitions of a topic for Bytewax."""
+    return [partition_name(partition) for partition in range(partitions)]
+
+
+def partition_name(partition: int) -> str:
+    """Name a partition: Bytewax sorts names as strings, these sort like the numbers."""
+    return f"{partition:06d}"

@@ -1,0 +1,1 @@
+"""Kafka for both flows: reading, writing, and the topics themselves."""

@@ -1,0 +1,213 @@
+"""Reading Kafka: the one consumer of a process, and calls that are retried."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from conf import clients
+from conf.settings import Settings
+from dataflows.process import fail
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+BATCH = 10_000  # messages
+RETRY_SECONDS = 60
+RETRY_PAUSE_SECONDS = 0.2
+REQUEST_SECONDS = 10
+COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
+CLOSE_SECONDS = 0.2
+BUSY_PAUSE = timedelta(milliseconds=1)
+IDLE_PAUSE = timedelta(milliseconds=15)
+IDLE_AFTER_SECONDS = 1
+
+
+class SharedConsumer:
+    """One consumer for all partitions of a topic that a process reads; for one thread.
+
+    A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up
+    each. At most 10,000 messages wait for their partitions: the next poll of librdkafka comes when
+    all of them were returned.
+    """
+
+    def __init__(self, settings: Settings, topic: str, **properties: str) -> None:
+        ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
+        self._consumer = Consumer(ours)
+        self.pace = Pace()
+        self._topic = topic
+        self._positions: dict[int, int] = {}  # after what librdkafka has returned
+        self._on_failed_commit: dict[int, Callable[[KafkaError], None]] = {}
+        self._is_assigned = False
+        self._polled: dict[int, list[Message]] = {}
+        self._ends: dict[int, int] = {}
+
+    def committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the committed positions of partitions, in their order.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        ask = self._consumer.committed
+        name = f"committed positions of {self._topic}"
+        return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
+
+    def add(
+        self,
+        partition: int,
+        position: int,
+        on_failed_commit: Callable[[KafkaError], None] | None = None,
+    ) -> None:
+        """Read a partition from a position on."""
+        self._positions[partition] = position
+        if on_failed_commit is not None:
+            self._on_failed_commit[partition] = on_failed_commit
+        self._is_assigned = False
+
+    def poll(self, partition: int) -> tuple[list[Message], int | None]:
+        """Return new messages of a partition, by offset, and its end where they reach it.
+
+        Raises:
+            FlowFailed: The topic cannot be read on.
+        """
+        if not self._polled and not self._ends and self.pace.is_due():
+            self._poll()
+        return self._polled.pop(partition, []), self._ends.pop(partition, None)
+
+    def commit(self, position: TopicPartition, *, wait: bool = False) -> None:
+        """Commit a position; without waiting, a failure goes to `on_failed_commit`.
+
+        Raises:
+            KafkaException: It waited, and the broker refused.
+        """
+        if wait:
+            self._consumer.commit(offsets=[position], asynchronous=False)
+        else:
+            self._consumer.commit(offsets=[position], asynchronous=True)
+
+    def remove(self, partition: int) -> None:
+        """Stop reading a partition; after the last one the consumer closes, and commits nothing.
+
+        Without a broker librdkafka waits for a pending commit for ever, and the process with it: it
+        is left alone after 0.2 s. Source: https://github.com/confluentinc/librdkafka/issues/3740
+        """
+        self._positions.pop(partition, None)
+        self._polled.pop(partition, None)
+        self._ends.pop(partition, None)
+        if not self._positions:
+            closing = threading.Thread(target=self._consumer.close, daemon=True)
+            closing.start()
+            closing.join(CLOSE_SECONDS)
+
+    def _poll(self) -> None:
+        if not self._is_assigned:
+            self._is_assigned = True
+            positions = self._positions.items()
+            assign(self._consumer, [TopicPartition(self._topic, *each) for each in positions])
+        messages, ends = consume(self._consumer)
+        self.pace.note(messages)
+        self._ends = {each: end for each, end in ends.items() if each in self._positions}
+        for partition, run in _by_partition(messages):
+            if partition in self._positions:  # it was not removed
+                self._polled.setdefault(partition, []).extend(run)
+                self._positions[partition] = (self._polled[partition][-1].offset() or 0) + 1
+
+    def _note_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        for each in offsets:
+            failure = error or each.error
+            if failure is not None:
+                self._on_failed_commit[each.partition](failure)
+
+
+def _by_partition(messages: list[Message]) -> Iterable[tuple[int, Iterable[Message]]]:
+    return groupby(messages, Message.partition)  # type: ignore[arg-type]  # they were consumed
+
+
+class Pace:
+    """When to poll again: at once after messages, soon while they come, seldom when idle."""
+
+    def __init__(self) -> None:
+        self._busy_until = 0.0
+        self._due = datetime.now(UTC)
+
+    def note(self, messages: list[Message]) -> None:
+        """Note what a poll returned."""
+        now = time.monotonic()
+        self._due = datetime.now(UTC)
+        if messages:
+            self._busy_until = now + IDLE_AFTER_SECONDS
+        else:
+            self._due += BUSY_PAUSE if now < self._busy_until else IDLE_PAUSE
+
+    def next_awake(self) -> datetime:
+        """Return the time of the next poll."""
+        return self._due
+
+    def is_due(self) -> bool:
+        """Tell whether that time has come."""
+        return datetime.now(UTC) >= self._due
+
+
+def retry(call: Callable[[], Answer], name: str) -> Answer:
+    """Call the broker until it answers, for 60 s: a new or a busy one refuses at first.
+
+    Raises:
+        FlowFailed: It refused for 60 s.
+    """
+    deadline = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                fail(f"{name}: {error.args[0].str()}; is the broker well?", error)
+            log.info("%s: %s, asking again", name, error.args[0].str())
+            time.sleep(RETRY_PAUSE_SECONDS)
+
+
+def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
+    """Read one topic from these positions on.
+
+    Asking for the leaders first saves librdkafka half a second.
+
+    Raises:
+        FlowFailed: The broker does not answer.
+    """
+    topic = positions[0].topic
+    retry(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
+    consumer.assign(positions)
+
+
+def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[int, int]]:
+    """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
+
+    Raises:
+        FlowFailed: Any error but the end of a partition.
+    """
+    messages = consumer.consume(BATCH, wait_seconds)
+    if not any(map(Message.error, messages)):
+        return messages, {}
+    ends: dict[int, int] = {}
+    for message in messages:
+        error = message.error()
+        if error is None:
+            continue
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            fail(_remedy(error))
+        ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
+    return [message for message in messages if message.error() is None], ends
+
+
+def _remedy(error: KafkaError) -> str:
+    if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+        return (
+            f"the position to read from was deleted by retention ({error.str()}): "
+            "docs/operations.md says how to go on, 'The position is gone'"
+        )
+    return f"cannot read: {error.str()} ({error.name()}); start again when it is mended"

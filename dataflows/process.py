@@ -1,0 +1,142 @@
+"""The process of a flow: its set-up, its signals, its exit statuses, and how it fails.
+
+A thread waits for the signals, because Python's handlers do not run while the main thread is inside
+Bytewax. The sources read the stop flag and raise StopIteration, and Bytewax drains the flow.
+"""
+
+import atexit
+import ctypes
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import NoReturn
+
+from conf.logs import set_up_logging
+from conf.settings import InvalidSettings, Settings, load
+
+log = logging.getLogger(__name__)
+
+FAILED = 1
+RESTART = 75  # sysexits.h, EX_TEMPFAIL: nothing is wrong, start the flow again
+FENCED = 77  # sysexits.h, EX_NOPERM: another flow has taken over
+DRAIN_SECONDS = 4
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+GARBAGE_THRESHOLD = 100_000  # objects: a batch has 10,000 messages, none of them in a cycle
+SWITCH_SECONDS = 0.02  # with `-w` Bytewax's main thread asks for the interpreter every millisecond
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
+
+
+class FlowFailed(RuntimeError):  # noqa: N818 - what has happened
+    """Unrecoverable; the message names the cause and the remedy."""
+
+
+class Stopping:
+    """The stop flag of a flow; calling it tells whether the flow is to end. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._is_running = False
+        self._status = 0
+
+    def __call__(self) -> bool:
+        """Tell whether the flow is to end."""
+        return self._requested.is_set()
+
+    def note_running(self) -> None:
+        """Note that the sources run: from now on a signal drains the flow."""
+        self._is_running = True
+
+    def request(self, reason: str, status: int = 0) -> None:
+        """End the flow within 4 s, and the process with this status."""
+        if self._requested.is_set():
+            return
+        log.info("stopping: %s", reason)
+        self._status = status
+        self._requested.set()
+        threading.Thread(target=self._enforce, daemon=True).start()
+
+    def handle_signals(self) -> None:
+        """Handle SIGTERM and SIGINT from now on; call it before the flow's threads exist."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        threading.Thread(target=self._await_signal, daemon=True).start()
+        sys.excepthook = self._exit_on
+        atexit.register(self._exit)
+
+    def _await_signal(self) -> None:
+        name = signal.Signals(signal.sigwait(SIGNALS)).name
+        if not self._is_running:
+            log.info("%s before the first batch: nothing to drain", name)
+            exit_now(0)
+        self.request(name)
+
+    def _exit_on(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        """Exit on an exception at once, whatever other threads still do.
+
+        During a stop, another process of the cluster may end first; Bytewax then panics here. The
+        stop is clean all the same: what is not committed is read again.
+        """
+        if self._requested.is_set() and not isinstance(error, Exception):
+            log.info("another process of the cluster has ended first: nothing is left to drain")
+            exit_now(self._status)
+        if not isinstance(error, FlowFailed):  # that one is in the log already
+            sys.__excepthook__(kind, error, trace)
+        exit_now(FAILED)
+
+    def _enforce(self) -> None:
+        time.sleep(DRAIN_SECONDS)
+        log.error(
+            "not ended %d s after the stop: another process of the cluster still runs, "
+            "or the broker does not answer; nothing is lost, what is not committed is read again",
+            DRAIN_SECONDS,
+        )
+        exit_now(self._status or FAILED)
+
+    def _exit(self) -> None:
+        if self._status:
+            exit_now(self._status)
+
+
+def set_up() -> tuple[Settings, Stopping]:
+    """Set up the process of a flow; it exits with one line where the settings are bad."""
+    set_up_logging()
+    try:
+        settings = load()
+    except InvalidSettings as error:
+        sys.exit(str(error))
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    stopping = Stopping()
+    stopping.handle_signals()
+    return settings, stopping
+
+
+def fail(text: str, cause: Exception | None = None) -> NoReturn:
+    """Raise FlowFailed, and log it: a cluster of Bytewax does not show the text of an exception."""
+    log.critical("%s", text)
+    raise FlowFailed(text) from cause
+
+
+def exit_now(status: int) -> NoReturn:
+    """End the process at once; what a flow has not flushed and committed is read again."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def return_freed_memory() -> None:
+    """Return freed memory to the system, where the C library is glibc.
+
+    Each thread of librdkafka has a heap of its own, which keeps what a restore has read and freed:
+    190 MB after a million users. Source: malloc_trim(3)
+    """
+    if _trim is not None:
+        _trim(0)

@@ -1,0 +1,37 @@
+"""high-scores -> the best of each shard -> the best of all -> top-5.
+
+python -m bytewax.run dataflows.top5 -s 1
+"""
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+
+from conf.settings import Settings
+from dataflows.context import FlowContext
+from dataflows.process import Stopping, set_up
+from dataflows.top5.sink import Top5Sink
+from dataflows.top5.source import TableSource
+from dataflows.top5.steps import PaceBoards, RankTables
+
+TOPICS = ("high_scores", "top_5")
+
+
+def flow() -> Dataflow:
+    """Build the flow from the settings; from now on SIGTERM and SIGINT end it cleanly."""
+    return build(*set_up())
+
+
+def build(settings: Settings, stopping: Stopping) -> Dataflow:
+    """Build the flow; it touches Kafka when it runs, not before."""
+    context = FlowContext(settings, TOPICS, stopping)
+    flow = Dataflow("top5")
+
+    batches = op.input("high-scores", flow, TableSource(context))
+    # TableBatch(partition=3, partitions=8, messages=[<up to 10,000>], position=70211, ...)
+    tables = RankTables(settings.top5.size, settings.topics.high_scores.format)
+    tops = op.flat_map("best-of-shards", batches, tables)
+    # ("all-time", ShardTop(shard=3, shards=8, position=70211, users=[RankedUser(...)], ...))
+    boards = op.stateful_batch("board", tops, lambda _: PaceBoards(settings.top5))
+    # ("all-time", BoardUpdate(board=Board(players=81204, ...), ...)), at most 20 a second
+    op.output("top-5", boards, Top5Sink(context))
+    return flow

@@ -1,0 +1,121 @@
+"""The sink `top-5`: writes a board where it differs from the last one there.
+
+Each message names in a header the position of each partition of `high-scores` that its board shows:
+it is the true board of that prefix of each partition.
+
+**When flows overlap.** With `exactly_once` a new flow fences the old one and reads the last board
+before it writes. That board may show more of the table than the new flow has read so far. Its own
+boards are held back until they show at least as much, so no board goes back. With `at_least_once`
+flows must not overlap.
+"""
+
+import logging
+from operator import lt
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka import Message
+
+from dataflows.context import FlowContext
+from dataflows.kafka.partitioner import partition_of
+from dataflows.kafka.producer import Headers, Record
+from dataflows.kafka.table import read_to_end
+from dataflows.leaderboard import Board
+from dataflows.top5.board import BoardUpdate, date
+from dataflows.wire import (
+    POSITIONS,
+    BadMessage,
+    decode_board,
+    decode_positions,
+    encode_board,
+    encode_positions,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Top5Sink(FixedPartitionedSink[BoardUpdate, None]):
+    """The topic `top-5`, written by one worker."""
+
+    def __init__(self, context: FlowContext) -> None:
+        self._context = context
+
+    def list_parts(self) -> list[str]:
+        """Name the one partition of the sink."""
+        return ["boards"]
+
+    def part_fn(self, _item_key: str) -> int:
+        """Route all boards to it."""
+        return 0
+
+    def build_part(self, _step_id: str, _for_part: str, _resume_state: None) -> "Top5Partition":
+        """Restore the last boards; Bytewax's resume state is ignored, the topic is the state."""
+        return Top5Partition(self._context)
+
+
+class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
+    """The last board of each name on `top-5`, and the positions that it shows."""
+
+    def __init__(self, context: FlowContext) -> None:
+        self._context = context
+        self._topic = context.topic("top_5")
+        self._table = context.topic("high_scores")
+        self._writer = context.fenced_writer(self._topic.name)
+        self._last: dict[str, Board] = {}
+        self._positions: tuple[int, ...] = ()
+        self._restore()
+
+    def write_batch(self, values: list[BoardUpdate]) -> None:
+        """Write the boards that differ from the last."""
+        for update in values:
+            last = self._last.get(update.board.board)
+            board = date(update.board, last, update.removals)
+            if board != last and not self._is_behind(update):
+                self._last[board.board] = board
+                self._writer.write([self._record(board, update.positions)])
+
+    def snapshot(self) -> None:
+        """Wait until the broker has this epoch; raises where it has not."""
+        self._writer.flush()
+
+    def _is_behind(self, update: BoardUpdate) -> bool:
+        """Tell whether the last board of an overlapping flow shows more than this one."""
+        if self._context.settings.guarantee != "exactly_once":
+            return False
+        is_behind = any(map(lt, update.positions, self._positions))
+        if is_behind:
+            log.warning(
+                "board held back: it shows %s of %s, the last one shows %s",
+                update.positions,
+                self._table.name,
+                self._positions,
+            )
+        return is_behind
+
+    def _record(self, board: Board, positions: tuple[int, ...]) -> Record:
+        key = board.board.encode()
+        partition = partition_of(key, self._topic.partitions)
+        headers: Headers = [(POSITIONS, encode_positions(self._table.id, positions))]
+        time_ms = max(board.updated, 1)
+        return self._topic.name, encode_board(board), key, partition, None, None, time_ms, headers
+
+    def _restore(self) -> None:
+        settings, stopping = self._context.settings, self._context.stopping
+        for partition in range(self._topic.partitions):
+            for messages in read_to_end(settings, self._topic.name, partition, stopping):
+                for message in messages:
+                    self._load(message)
+
+    def _load(self, message: Message) -> None:
+        try:
+            board = decode_board(message.value() or b"")
+            table_id, positions = decode_positions(_header(message))
+        except BadMessage as error:
+            log.warning("%s@%s: %s", self._topic.name, message.offset(), error)
+            return
+        self._last[board.board] = board
+        self._positions = positions if table_id == self._table.id else ()
+
+
+def _header(message: Message) -> bytes:
+    value = dict(message.headers() or ()).get(POSITIONS)
+    return value if isinstance(value, bytes) else b""

@@ -1,0 +1,118 @@
+"""The steps of top5: rank each shard's table, and pace the boards that come of them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from bytewax.operators import StatefulBatchLogic
+
+from conf.settings import Format, Top5
+from dataflows.kafka.table import decode_bests
+from dataflows.leaderboard import Board, rank_keys
+from dataflows.process import return_freed_memory
+from dataflows.top5.board import BoardUpdate, ShardTop, merge
+from dataflows.top5.ranking import RankedTable, Removal
+from dataflows.top5.source import TableBatch
+
+ALL_TIME = "all-time"
+PLAYERS_PAUSE = timedelta(seconds=1)
+
+
+class RankTables:
+    """Holds the table of each partition that this process reads, and returns its best."""
+
+    def __init__(self, size: int, form: Format) -> None:
+        self._size = size
+        self._form = form
+        self._tables: dict[int, RankedTable] = {}
+
+    def __call__(self, batch: TableBatch) -> Iterator[tuple[str, ShardTop]]:
+        """Apply a batch; returns nothing before the table is read to its end.
+
+        From then on it returns a ShardTop for each batch, changed or not: a sink that holds a board
+        back, because it shows too little of the table, must know when it shows more.
+        """
+        table = self._tables.setdefault(batch.partition, RankedTable(self._size))
+        self._apply(table, batch)
+        if not batch.is_caught_up:
+            return
+        if not table.is_loaded:
+            table.search()
+            return_freed_memory()
+        shard = batch.partition, batch.partitions, batch.position
+        yield ALL_TIME, ShardTop(*shard, table.best(), len(table), table.pop_removals())
+
+    def _apply(self, table: RankedTable, batch: TableBatch) -> None:
+        users = [message.key() or b"" for message in batch.messages]
+        times = [message.timestamp()[1] for message in batch.messages]
+        keys = rank_keys(decode_bests(batch.messages, self._form), times)
+        if not table.is_loaded:
+            table.load(users, keys)
+            return
+        for user, key, time in zip(users, keys, times, strict=True):
+            if key is None:
+                table.remove(user, time)
+            else:
+                table.put(user, key)
+
+
+class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
+    """Merges the best of all shards into a board; returns none before all shards have caught up.
+
+    At most `updates_per_second` boards leave, the first after a pause at once, the newest always.
+    A board with the rows of the last, but other players or positions, waits for a second.
+    """
+
+    def __init__(self, settings: Top5) -> None:
+        self._size = settings.size
+        rate = settings.updates_per_second
+        self._pause = timedelta(seconds=1 / rate if rate else 0)
+        self._tops: dict[int, ShardTop] = {}
+        self._removals: list[Removal] = []
+        self._waiting: Board | None = None
+        self._published: Board | None = None
+        self._changed_at = self._published_at = datetime.min.replace(tzinfo=UTC)
+
+    def on_batch(self, values: list[ShardTop]) -> tuple[list[BoardUpdate], bool]:
+        """Take the newest of each shard."""
+        for value in values:
+            self._tops[value.shard] = value
+            self._removals += value.removals
+        if len(self._tops) == values[0].shards:
+            self._waiting = merge(ALL_TIME, self._size, self._tops.values())
+        return self._publish_if_due(), False
+
+    def on_notify(self) -> tuple[list[BoardUpdate], bool]:
+        """Return the board that had to wait."""
+        return self._publish_if_due(), False
+
+    def on_eof(self) -> tuple[list[BoardUpdate], bool]:
+        """Return the newest board before the flow ends."""
+        return self._publish(), False
+
+    def notify_at(self) -> datetime | None:
+        """Return when the board that waits is due."""
+        return None if self._waiting is None else self._due_at(self._waiting)
+
+    def snapshot(self) -> None:
+        """Keep nothing: the next run reads the tables again."""
+
+    def _due_at(self, board: Board) -> datetime:
+        if self._published is None or board.rows != self._published.rows:
+            return self._changed_at + self._pause
+        return self._published_at + max(self._pause, PLAYERS_PAUSE)
+
+    def _publish_if_due(self) -> list[BoardUpdate]:
+        board = self._waiting
+        is_due = board is not None and datetime.now(UTC) >= self._due_at(board)
+        return self._publish() if is_due else []
+
+    def _publish(self) -> list[BoardUpdate]:
+        board, self._waiting = self._waiting, None
+        if board is None:
+            return []
+        removals, self._removals = self._removals, []
+        self._published_at = datetime.now(UTC)
+        if board != self._published:
+            self._published, self._changed_at = board, self._published_at
+        positions = tuple(self._tops[shard].position for shard in sorted(self._tops))
+        return [BoardUpdate(board, removals, positions)]
