@@ -2,26 +2,29 @@
 default:
     @just --list
 
-# Run it all: a real Kafka, both flows, the page, and a simulated crowd.
+# Arguments reach the programs as they were quoted.
+set positional-arguments
+
+# Run it all: a real Kafka, both flows, the page, and a simulated crowd; `--verbose` prints every log line.
 [no-exit-message]
-demo:
-    @python -m local.demo
+demo *arguments:
+    @python -m local.demo "$@"
 
 # Forget what the demo has kept: Kafka's data.
 reset:
     rm -rf .local
 
-# Run the tests, three at a time, each on a Kafka of its own; `-n 0` for one after the other.
+# Run all tests, or with `quick` those that need neither Kafka nor a browser; arguments go to pytest.
 test *arguments:
-    pytest -n 3 --dist worksteal {{arguments}}
+    @python -m tests "$@"
 
 # Break things at random for some minutes, and check that nothing is lost.
 chaos *arguments:
-    python -m tests.pipeline.chaos {{arguments}}
+    python -m tests.pipeline.chaos "$@"
 
 # Measure it against bare loops and others: all in half an hour, `just bench quick` in two minutes.
 bench *arguments:
-    python -m bench {{arguments}}
+    python -m bench "$@"
 
 # Look for known faults of the dependencies; needs PyPI's own database, which not every mirror has.
 audit:

@@ -1,4 +1,6 @@
-"""Properties of every librdkafka client: ours, over them the settings', over them the guarantees'.
+"""The properties of every librdkafka client.
+
+Our defaults come first, then those of the settings, then those that the guarantees rest on.
 
 Source: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
@@ -6,44 +8,46 @@ Source: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 from collections.abc import Mapping
 from typing import Any
 
+from conf.logs import LIBRDKAFKA
 from conf.settings import Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
 MESSAGE_BYTES = "message.max.bytes"
 METADATA_MS = "topic.metadata.refresh.interval.ms"  # how often new partitions are looked for
 READ_AHEAD = {
-    "queued.max.messages.kbytes": 2 * 1024,  # for each partition: two batches of 10,000
-    "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it runs dry
+    "queued.max.messages.kbytes": 2 * 1024,  # of all partitions together: two batches of 10,000
+    "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it is empty
 }
 
 
 def client(settings: Settings) -> dict[str, Any]:
-    """Give what every client needs: the brokers and the properties of `[kafka]`."""
-    return _as_text({"bootstrap.servers": settings.bootstrap_servers, **settings.kafka})
+    """Return what every client needs: the brokers, `[kafka]`, and a logger of Python."""
+    ours = {"bootstrap.servers": settings.bootstrap_servers, **settings.kafka}
+    return {**_as_text(ours), "logger": LIBRDKAFKA}
 
 
 def producer(settings: Settings) -> dict[str, Any]:
-    """Give an idempotent producer, with Java's partitioner; a delivery fails after 60 s.
+    """Return an idempotent producer with Java's partitioner; a delivery fails after 60 s.
 
     Idempotence keeps the messages of one user in order over a broker's restart.
     """
     ours = {
         "partitioner": "murmur2_random",
-        "linger.ms": 0,  # librdkafka's 5 ms would be waited at each of three topics
+        "linger.ms": 0,  # librdkafka's default of 5 ms would be waited at each of three topics
         "delivery.timeout.ms": DELIVERY_TIMEOUT_SECONDS * 1000,
         MESSAGE_BYTES: 2**26,  # the topics have limits of their own
     }
     guarantees = {"enable.idempotence": True, "acks": "all"}
-    return _as_text({**ours, **client(settings), **guarantees})
+    return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
 
 
 def message_bytes(settings: Settings) -> int:
-    """Give the size of a message that a producer takes, at most."""
+    """Return the size of the largest message that a producer accepts."""
     return int(producer(settings)[MESSAGE_BYTES])
 
 
 def consumer(settings: Settings) -> dict[str, Any]:
-    """Give a consumer that commits only when told, reads committed, stops at a lost position."""
+    """Return a consumer that commits on demand, reads committed, and fails at a lost position."""
     guarantees = {
         "group.id": settings.group,
         "enable.auto.commit": False,
@@ -51,7 +55,7 @@ def consumer(settings: Settings) -> dict[str, Any]:
         "auto.offset.reset": "error",
     }
     ours = {**READ_AHEAD, METADATA_MS: 60_000}
-    return _as_text({**ours, **client(settings), **guarantees})
+    return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
 
 
 def _as_text(properties: Mapping[str, object]) -> dict[str, Any]:

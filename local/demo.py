@@ -1,16 +1,21 @@
 """The whole pipeline on this machine: `just demo` runs every part of `conf/Procfile`.
 
-A part that ends by itself is started again. Ctrl-C ends them all, Kafka last.
+It prints a line for each part that is ready, then the address of the board, then only what matters:
+warnings, and parts that ended, which are started again. `--verbose` prints every line of every
+part. Ctrl-C ends them all, Kafka last.
 """
 
+import argparse
 import asyncio
 import contextlib
 import os
+import re
 import shlex
 import socket
 import sys
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +28,14 @@ STOP_SECONDS = 4.0  # for the parts, and again for Kafka alone
 PAUSES = (0.5, 1, 2, 5)  # seconds before a part is started again, the last from then on
 COLOURS = (36, 32, 33, 35, 34)
 ANSI = sys.stdout.isatty()
+UNREMARKABLE = re.compile(r"[-\d]+ [:,\d]+ (DEBUG|INFO) |ready ")
+READY = {  # what a part logs when it is ready
+    "kafka": "ready ",
+    "highscores": "restored ",
+    "top5": "caught up ",
+    "web": "up to date",
+    "players": "playing ",
+}
 
 
 class Part(NamedTuple):
@@ -39,19 +52,22 @@ def parts(procfile: str) -> list[Part]:
     return [Part(name.strip(), shlex.split(command)) for name, command in pairs]
 
 
-def taken(host: str, port: int) -> bool:
-    """Tell whether somebody listens on a port already."""
+def is_taken(host: str, port: int) -> bool:
+    """Tell whether a program listens on a port already."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 
 
 class Supervisor:
-    """Runs parts, shows what they say under their names, and starts again what ends."""
+    """Runs parts, prints what they log, and starts again what ends."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, verbose: bool) -> None:
         self._environment = dict(environment)
+        self._is_verbose = verbose
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._started: dict[str, float] = {}
+        self._ready: set[str] = set()
         self._colours: dict[str, int] = {}
         self._is_stopping = False
 
@@ -64,11 +80,11 @@ class Supervisor:
             if self._is_stopping:
                 return
             pause = next(pauses, pause)
-            self.say(part.name, f"ended with status {status}, again in {pause:g} s")
+            self.print(part.name, f"ended with status {status}, again in {pause:g} s")
             await asyncio.sleep(pause)
 
     async def stop(self, names: set[str]) -> None:
-        """End parts by SIGTERM, and what is left after 4 s by SIGKILL."""
+        """End parts by SIGTERM, and by SIGKILL what is left after 4 s."""
         self._is_stopping = True
         running = [self._processes[name] for name in names & self._processes.keys()]
         for process in running:
@@ -82,13 +98,19 @@ class Supervisor:
                 process.kill()
             await process.wait()
 
-    def say(self, name: str, line: str) -> None:
+    def are_ready(self, names: set[str]) -> bool:
+        """Tell whether these parts are ready, as far as they say so."""
+        return self._ready >= names & READY.keys()
+
+    def print(self, name: str, line: str) -> None:
         """Print a line under the name of a part."""
         colour = COLOURS[self._colours.setdefault(name, len(self._colours)) % len(COLOURS)]
         prefix = f"\033[{colour}m{name:>10}\033[0m" if ANSI else f"{name:>10}"
         print(f"{prefix} | {line}", flush=True)
 
     async def _run(self, part: Part) -> int:
+        self._started[part.name] = time.monotonic()
+        self._ready.discard(part.name)
         process = await asyncio.create_subprocess_exec(
             *part.command,
             cwd=ROOT,
@@ -102,41 +124,51 @@ class Supervisor:
         self._processes[part.name] = process
         if process.stdout is not None:
             async for line in process.stdout:
-                self.say(part.name, line.decode(errors="replace").rstrip())
+                self._take_line(part.name, line.decode(errors="replace").rstrip())
         return await process.wait()
 
+    def _take_line(self, name: str, line: str) -> None:
+        if self._is_verbose or not UNREMARKABLE.match(line):
+            self.print(name, line)
+        if name not in self._ready and name in READY and READY[name] in line:
+            self._ready.add(name)
+            self.print(name, f"ready after {time.monotonic() - self._started[name]:.1f} s")
 
-async def announce(supervisor: Supervisor, address: str) -> None:
-    """Print the address once the page answers."""
-    while not await asyncio.to_thread(_answers, f"{address}/ready"):  # noqa: ASYNC110 - it asks
+
+async def announce(supervisor: Supervisor, found: Sequence[Part], address: str) -> None:
+    """Print the address once all parts are ready and the page answers."""
+    names = {part.name for part in found}
+    while not supervisor.are_ready(names) or not await asyncio.to_thread(_answers, address):  # noqa: ASYNC110 - it asks
         await asyncio.sleep(0.2)
-    supervisor.say("demo", f"the board is live at {address} (Ctrl-C ends it)")
+    print(f"\nthe board is live at {address} (Ctrl-C ends it)\n", flush=True)
 
 
-def _answers(url: str) -> bool:
+def _answers(address: str) -> bool:
     try:
-        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - our own page
+        urllib.request.urlopen(f"{address}/ready", timeout=2).close()  # noqa: S310 - our own page
     except OSError:  # URLError and HTTPError among them
         return False
     return True
 
 
-async def run() -> int:
+async def run(*, verbose: bool) -> int:
     """Run the demo until SIGINT or SIGTERM; status 1 if an address is taken."""
     settings = load()
     host, _, port = settings.bootstrap_servers.rpartition(":")
     web = settings.web
-    for who, place in (("Kafka", (host, int(port))), ("the page", (web.host, web.port))):
-        if taken(*place):
-            print(f"{place[0]}:{place[1]} is taken, {who} cannot run there: is a demo running?")
+    for name, address in (("Kafka", (host, int(port))), ("the page", (web.host, web.port))):
+        if is_taken(*address):
+            print(
+                f"{address[0]}:{address[1]} is taken, {name} cannot run there: is a demo running?"
+            )
             return 1
     stopped = asyncio.Event()
     for number in children.STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    supervisor = Supervisor({**os.environ, "PYTHONUNBUFFERED": "1"})
+    supervisor = Supervisor({**os.environ, "PYTHONUNBUFFERED": "1"}, verbose=verbose)
     found = parts(PROCFILE.read_text())
     tasks = [asyncio.create_task(supervisor.keep(part)) for part in found]
-    tasks.append(asyncio.create_task(announce(supervisor, f"http://{web.host}:{web.port}")))
+    tasks.append(asyncio.create_task(announce(supervisor, found, f"http://{web.host}:{web.port}")))
     await stopped.wait()
     await supervisor.stop({part.name for part in found} - {"kafka"})
     await supervisor.stop({"kafka"})
@@ -146,10 +178,13 @@ async def run() -> int:
     return 0
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; status 1 and one line if it cannot."""
+    parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
+    parser.add_argument("--verbose", action="store_true", help="print every line of every part")
+    options = parser.parse_args(arguments)
     try:
-        return asyncio.run(run())
+        return asyncio.run(run(verbose=options.verbose))
     except InvalidSettings as error:
         print(error, file=sys.stderr)
         return 1

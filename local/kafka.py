@@ -6,11 +6,11 @@ Its data stay in DIR between starts, beside Kafka's own log, `kafka.log`.
 
 import argparse
 import contextlib
-import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from conf.logs import set_up_logging
 from local import broker, children, claims, jars
 
 
@@ -29,9 +29,7 @@ def running(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start or does not last."""
     options = _options(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    set_up_logging()
     children.exit_on_signals()
     try:
         with broker.started(options.data, options.port, dict(options.set)) as started:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from conf import clients
+from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings, load
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
@@ -21,18 +22,18 @@ from local.crowd import Play, players, plays
 
 log = logging.getLogger(__name__)
 
-SAY_SECONDS = 5
-NAP_SECONDS = 0.2  # at most, between looks at what became of the scores
+LOG_SECONDS = 5
+POLL_SECONDS = 0.2  # at most, between checks for refused scores
 REQUEST_SECONDS = 30
 FLUSH_SECONDS = 3  # at the end; a broker that is gone does not hold up Ctrl-C
 
 
 class Undelivered(ConnectionError):  # noqa: N818 - what the score is
-    """Kafka did not take a score."""
+    """Kafka did not accept a score."""
 
 
 class Sender:
-    """Sends scores and counts what Kafka took; the first that it refused is raised."""
+    """Sends scores, counts what Kafka accepted, and raises the first that it refused."""
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores
@@ -45,14 +46,16 @@ class Sender:
         value = encode_score(play.score, self._topic.format)
         while True:
             try:
-                self._producer.produce(self._topic.name, value, play.user, on_delivery=self._note)
+                self._producer.produce(
+                    self._topic.name, value, play.user, on_delivery=self._note_delivery
+                )
             except BufferError:
-                self.look(NAP_SECONDS)  # bound: what waits for 60 s is refused
+                self.poll(POLL_SECONDS)  # bound: what waits for 60 s is refused
             else:
-                return self.look(0)
+                return self.poll(0)
 
-    def look(self, seconds: float) -> None:
-        """Wait, and see what Kafka says meanwhile.
+    def poll(self, seconds: float) -> None:
+        """Wait, and serve delivery reports meanwhile.
 
         Raises:
             Undelivered: Kafka refused a score, or did not answer for 60 s.
@@ -63,12 +66,12 @@ class Sender:
             raise Undelivered(self._refused)
 
     def finish(self) -> None:
-        """Wait for what is under way, 3 s at most."""
+        """Wait for pending deliveries, 3 s at most."""
         left = self._producer.flush(FLUSH_SECONDS)
         if left:
-            log.warning("%d scores under way may be lost", left)
+            log.warning("%d pending scores may be lost", left)
 
-    def _note(self, error: KafkaError | None, _message: Message) -> None:
+    def _note_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             self.delivered += 1
         else:
@@ -77,16 +80,17 @@ class Sender:
 
 def play(sender: Sender, game: Iterator[Play]) -> None:
     """Send each score when it is due; a line every 5 s says how it goes."""
+    log.info("playing")
     started = time.monotonic()
-    say_at, said = started + SAY_SECONDS, 0
+    log_at, logged = started + LOG_SECONDS, 0
     for each in game:
         while (left := started + each.at - time.monotonic()) > 0:
-            sender.look(min(left, NAP_SECONDS))
+            sender.poll(min(left, POLL_SECONDS))
         sender.send(each)
-        if time.monotonic() >= say_at:
-            rate = (sender.delivered - said) / SAY_SECONDS
+        if time.monotonic() >= log_at:
+            rate = (sender.delivered - logged) / LOG_SECONDS
             log.info("%d scores, %.0f a second", sender.delivered, rate)
-            say_at, said = say_at + SAY_SECONDS, sender.delivered
+            log_at, logged = log_at + LOG_SECONDS, sender.delivered
 
 
 def _played(settings: Settings, topic: Topic) -> int:
@@ -104,9 +108,7 @@ def _played(settings: Settings, topic: Topic) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play until SIGINT or SIGTERM, or `--count` scores; status 1 if Kafka takes none."""
     options = _options(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    set_up_logging()
     children.exit_on_signals()
     try:
         settings = load()

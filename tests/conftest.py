@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,19 @@ QUICK = {
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
 }
 
+# Tests that start brokers, browsers or many processes of their own.
+SLOW = (
+    "bench/",
+    "local/test_kafka",
+    "pipeline/test_broker",
+    "pipeline/test_chaos",
+    "pipeline/test_kafka",
+    "web/page/",
+    "web/server/test_http2",
+    "web/server/test_load",
+    "web/server/test_workers",
+)
+
 _numbers = itertools.count(1)
 
 
@@ -40,6 +54,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Fetch Kafka before any worker starts: what a worker prints is not seen."""
     if session.config.getoption("numprocesses"):
         _fetch_kafka(session)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs neither Kafka nor a browser."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if not fixtures & {"kafka", "chrome"} and not place.startswith(SLOW):
+            item.add_marker("quick")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

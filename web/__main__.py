@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings, load
 from web.app import create_app
 from web.server.server import Server, listen, listen_shared, url
@@ -27,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; status 1 if that was not possible."""
     options = _options(arguments)
     failed = 1 if options.worker is None else GIVEN_UP
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    set_up_logging()
     try:
         settings = load()
         if options.worker is not None:

@@ -1,5 +1,6 @@
 """The steps of top5: rank each shard's table, and pace the boards that come of them."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,8 @@ from dataflows.process import return_freed_memory
 from dataflows.top5.board import BoardUpdate, ShardTop, merge
 from dataflows.top5.ranking import RankedTable, Removal
 from dataflows.top5.source import TableBatch
+
+log = logging.getLogger(__name__)
 
 ALL_TIME = "all-time"
 PLAYERS_PAUSE = timedelta(seconds=1)
@@ -78,6 +81,9 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
             self._tops[value.shard] = value
             self._removals += value.removals
         if len(self._tops) == values[0].shards:
+            if self._published is None and self._waiting is None:
+                players = sum(top.players for top in self._tops.values())
+                log.info("caught up with %d shards of %d players", len(self._tops), players)
             self._waiting = merge(ALL_TIME, self._size, self._tops.values())
         return self._publish_if_due(), False
 

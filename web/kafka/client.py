@@ -40,7 +40,7 @@ class Changed(ConnectionError):  # noqa: N818 - what the topic has
 def make_consumer(settings: Settings, **properties: object) -> Consumer:
     """Make a consumer without a group of its own: it is assigned partitions and commits nothing."""
     ours = {"group.id": f"{settings.group}-web", "enable.partition.eof": True}
-    return Consumer({**clients.consumer(settings), **WATCHED, **ours, **properties}, logger=log)
+    return Consumer({**clients.consumer(settings), **WATCHED, **ours, **properties})
 
 
 @contextmanager

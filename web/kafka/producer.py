@@ -33,7 +33,7 @@ class Post:
         self._topic = settings.topics.scores.name
         limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
         properties = {**clients.producer(settings), **client.WATCHED, **limit}
-        self._producer = Producer(properties, logger=log)
+        self._producer = Producer(properties)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="post", daemon=True)
 
