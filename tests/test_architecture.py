@@ -23,15 +23,14 @@ PURE = (
     "web.access.limits",
     "web.access.origin",
     "web.kafka.progress",
+    "web.kafka.records",
     "web.live.freshness",
     "web.live.history",
     "web.live.hub",
-    "web.live.ids",
     "web.live.rate",
     "web.live.recent",
     "web.live.sse",
     "web.posting.outcome",
-    "web.posting.prefer",
     "web.posting.submission",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
@@ -64,7 +63,8 @@ def imports(module):
 
 def reached(module):
     """Give all that a module imports, directly and by others of ours."""
-    found, waiting = set(), [module]
+    found: set[str] = set()
+    waiting = [module]
     while waiting:
         news = imports(waiting.pop()) - found
         found |= news
