@@ -67,7 +67,7 @@ async def _add_headers(cors_origins: tuple[str, ...], response: Response) -> Res
 
 
 async def _explain(error: HTTPException) -> Response:
-    """Answer with the error as JSON; there is no request where a client wants a websocket."""
+    """Answer with the error as JSON. A websocket is refused here too, and is no request."""
     response = jsonify({"error": error.description or error.name})
     response.status_code = error.code or 500
     if isinstance(error, MethodNotAllowed):

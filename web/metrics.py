@@ -47,15 +47,19 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield the state of the streams, the readers and the board."""
         yield from self._of_streams()
-        yield self._counter(
+        yield self._metric(
+            "counter",
             "leaderboard_web_relay_errors",
             "Failures of a topic reader.",
             [({"topic": reader.name}, reader.errors) for reader in self._readers],
         )
         bad_boards = self._feeds.bad_boards
-        yield self._counter("leaderboard_web_bad_boards", "Unreadable boards.", [({}, bad_boards)])
+        yield self._metric(
+            "counter", "leaderboard_web_bad_boards", "Unreadable boards.", [({}, bad_boards)]
+        )
         updated = self._feeds.newest_board.updated
-        yield self._gauge(
+        yield self._metric(
+            "gauge",
             "leaderboard_web_board_age_seconds",
             "Seconds since the score that changed the board last; NaN before the first.",
             [({}, time.time() - updated / 1000 if updated else float("nan"))],
@@ -65,28 +69,28 @@ class Metrics(Collector):
         feeds = self._feeds
         hubs = {"board": feeds.board, "scores": feeds.scores, "live": feeds.live}
         streams = [({"stream": name}, hub) for name, hub in hubs.items()]
-        yield self._gauge(
-            "leaderboard_web_streams", "Open streams.", [(of, len(hub)) for of, hub in streams]
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_streams",
+            "Open streams.",
+            [(of, len(hub)) for of, hub in streams],
         )
-        yield self._counter(
+        yield self._metric(
+            "counter",
             "leaderboard_web_chunks",
             "Chunks of events sent to clients.",
             [(of, hub.sent) for of, hub in streams],
         )
-        yield self._counter(
+        yield self._metric(
+            "counter",
             "leaderboard_web_cut",
             "Clients cut because they stopped reading.",
             [(of, hub.cut) for of, hub in streams],
         )
 
-    def _gauge(self, name: str, text: str, samples: Samples) -> Metric:
-        metric = Metric(name, text, "gauge")
+    def _metric(self, kind: str, name: str, text: str, samples: Samples) -> Metric:
+        metric = Metric(name, text, kind)
+        suffix = "_total" if kind == "counter" else ""
         for labels, value in samples:
-            metric.add_sample(name, {**labels, **self._labels}, value)
-        return metric
-
-    def _counter(self, name: str, text: str, samples: Samples) -> Metric:
-        metric = Metric(name, text, "counter")
-        for labels, value in samples:
-            metric.add_sample(f"{name}_total", {**labels, **self._labels}, value)
+            metric.add_sample(name + suffix, {**labels, **self._labels}, value)
         return metric

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ class Services:
     post_limiter: RateLimiter
     stream_limiter: ConcurrencyLimiter
     metrics: Metrics
-    _status_task: asyncio.Task[None] | None = None
+    _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Start reading the topics, and publish from then on whether the board is the newest."""

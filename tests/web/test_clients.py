@@ -38,17 +38,17 @@ def examples(language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def install(place, *commands):
+def install(folder, *commands):
     """Run commands in a directory once; skip the test if they fail."""
-    place.mkdir(parents=True, exist_ok=True)
-    done = place / "installed"
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "installed"
     if done.exists() and done.read_text() == str(commands):
         return
     for command in commands:
         environment = {**os.environ, "GOTOOLCHAIN": "local"}
         ran = subprocess.run(
             command,
-            cwd=place,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -70,21 +70,21 @@ def curl(code, _place):
     return [tool("curl"), *code.split()[1:]]
 
 
-def python(code, place):
-    (place / "example.py").write_text(code)
-    return [sys.executable, str(place / "example.py")]
+def python(code, folder):
+    (folder / "example.py").write_text(code)
+    return [sys.executable, str(folder / "example.py")]
 
 
-def node(code, place):
+def node(code, folder):
     node, npm = tool("node"), tool("npm")
     packages = CACHE / "eventsource"
     install(packages, [npm, "install", "--no-audit", "--no-fund", "--silent", "eventsource@4"])
-    (place / "node_modules").symlink_to(packages / "node_modules")
-    (place / "example.mjs").write_text(code)
-    return [node, str(place / "example.mjs")]
+    (folder / "node_modules").symlink_to(packages / "node_modules")
+    (folder / "example.mjs").write_text(code)
+    return [node, str(folder / "example.mjs")]
 
 
-def go(code, place):
+def go(code, folder):
     go = tool("go")
     module = CACHE / "go-sse"
     get = [go, "get", "github.com/tmaxmax/go-sse@v0.12.0"]
@@ -92,10 +92,10 @@ def go(code, place):
         module, *([] if (module / "go.mod").exists() else [[go, "mod", "init", "example"]]), get
     )
     for name in ("go.mod", "go.sum"):
-        shutil.copy(module / name, place)
-    (place / "main.go").write_text(code)
-    subprocess.run([go, "build", "-o", "example", "."], cwd=place, check=True, timeout=90)
-    return [str(place / "example")]
+        shutil.copy(module / name, folder)
+    (folder / "main.go").write_text(code)
+    subprocess.run([go, "build", "-o", "example", "."], cwd=folder, check=True, timeout=90)
+    return [str(folder / "example")]
 
 
 LANGUAGES = {"sh": curl, "python": python, "js": node, "go": go}
@@ -104,8 +104,8 @@ LANGUAGES = {"sh": curl, "python": python, "js": node, "go": go}
 class Program:
     """A client as a process, and what it has printed."""
 
-    def __init__(self, command, place):
-        self._log = place / "output"
+    def __init__(self, command, folder):
+        self._log = folder / "output"
         with self._log.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
@@ -114,10 +114,10 @@ class Program:
 
 
 @contextmanager
-def running(language, address, place):
+def running(language, address, folder):
     """Run the first example of a language against an address."""
     code = examples(language)[0].strip().replace(HERE, address)
-    program = Program(LANGUAGES[language](code, place), place)
+    program = Program(LANGUAGES[language](code, folder), folder)
     try:
         yield program
     finally:

@@ -2,7 +2,7 @@
 
 Another site can make a browser send a request that its user does not know of: such a post is
 refused. That site can even point a name of its own at this machine (DNS rebinding); the browser
-then takes both for one origin, and only the name of the host gives the request away.
+then sees one origin, and only the name of the host shows the difference.
 """
 
 import hmac

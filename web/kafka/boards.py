@@ -19,7 +19,7 @@ LAST_MESSAGES = 100  # that are searched for a board when none was written for t
 KEPT = SPAN_MS // APART_MS  # boards of the past
 BATCH = 1000  # messages at once, at most
 
-Put = Callable[[list[tuple[str, bytes]]], object]  # takes event ids and documents, oldest first
+Put = Callable[[list[tuple[str, bytes]]], object]  # of event ids and documents, oldest first
 
 
 def read(reader: TopicReader, settings: Settings, put: Put) -> None:

@@ -26,7 +26,7 @@ class Progress:
         self.next_offsets[partition] = max(next_offset, known)
 
     def jump(self, next_offsets: Mapping[int, int]) -> None:
-        """Take everything before these offsets for read, and nothing after them."""
+        """Set how far partitions are read; it may go back."""
         self.next_offsets.update(next_offsets)
 
     def has_reached(self, ends: Mapping[int, int]) -> bool:

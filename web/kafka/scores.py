@@ -22,7 +22,7 @@ SHOWN = 10  # scores, so the most that are needed of one partition
 BATCH = 200  # messages at once; a full batch means that they arrive too fast to be followed
 PAUSE_SECONDS = 0.25  # before a jump
 SMALL = {  # a consumer that fetches little ahead: a jump throws it away
-    "auto.offset.reset": "earliest",  # a jump may land before what retention has left
+    "auto.offset.reset": "earliest",  # a jump may land before the first message that is retained
     "queued.min.messages": 100,
     "queued.max.messages.kbytes": 256,
     "max.partition.fetch.bytes": 65536,

@@ -90,7 +90,7 @@ class Feeds:
         if status != self.status:
             self.status = status
             level = logging.WARNING if status.problems else logging.INFO
-            log.log(level, "%s", freshness.explain(status))
+            log.log(level, "%s", "; ".join(status.problems) or "the newest board is shown")
             event = sse.event(freshness.encode(status), name="status")
             self._publish_live("status", {"status": event})
 

@@ -22,11 +22,6 @@ def judge(board_problem: str, answered_ms: int, other_problems: Iterable[str]) -
     return Status(answered_ms if board_problem else None, tuple(problems))
 
 
-def explain(status: Status) -> str:
-    """Return a status as a line for the log."""
-    return "; ".join(status.problems) or "everything is read and up to date"
-
-
 def encode(status: Status) -> bytes:
     """Encode a status as the data of an event."""
     return msgspec.json.encode(status._asdict())

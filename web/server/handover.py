@@ -16,8 +16,8 @@ and the server aborts it at its own end.
 
 When it ends: the hub ends the stream (`end`) or cuts the client (`cut`), the client leaves, or the
 server ends. Each of these closes the transport, and asyncio then calls `connection_lost`, once. It
-removes the subscriber from the hub and calls `on_closed`, once: the stream's (which frees its place
-in the limiter) and then the server's (which forgets the transport and frees the connection's).
+removes the subscriber from the hub and calls `on_closed`, once: that of the stream, which releases
+its limiter, then that of the server, which releases its own and forgets the transport.
 
 Only HTTP/1.1 has this: on HTTP/2 a connection is not one stream's alone.
 """
@@ -110,7 +110,7 @@ class SocketSubscriber(asyncio.Protocol):
     """A client on a connection that was handed over.
 
     Chunks are written to the descriptor itself, which costs half of what the transport costs. The
-    transport keeps what the kernel does not take, one chunk at most, and says when that is gone.
+    transport buffers what the kernel does not take, one chunk at most, and reports when it is sent.
     A descriptor is closed only after `connection_lost`, so it cannot be another client's.
 
     Args:
@@ -135,7 +135,7 @@ class SocketSubscriber(asyncio.Protocol):
         transport.resume_reading()  # or it would not notice that the client leaves
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Leave the stream."""
+        """Remove the client from the stream."""
         self._fd = -1
         self._hub.remove(self)
         self._on_closed()
@@ -145,7 +145,7 @@ class SocketSubscriber(asyncio.Protocol):
         self._is_writable = False
 
     def resume_writing(self) -> None:
-        """Note that it now has."""
+        """Note that it now has, and catch up."""
         self._is_writable = True
         self._hub.catch_up(self)
 
