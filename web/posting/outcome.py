@@ -8,7 +8,7 @@ everything written to `high-scores` by then is read: the flow writes before it c
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from dataflows.leaderboard import Board
 from web.kafka.records import Best, Receipt
@@ -20,20 +20,13 @@ OUTCOMES: tuple[Outcome, ...] = ("top", "best", "counted", "received")
 BESTS_KEPT = 100  # of one user, until the score is acknowledged
 
 
-class _End(NamedTuple):
-    """An end offset of `high-scores`, with which everything written for a score is read."""
-
-    partition: int
-    offset: int
-
-
 class PendingScore:
     """One score whose outcome is awaited, from before it is written."""
 
     def __init__(self, user: bytes) -> None:
         self.user = user
         self.receipt: Receipt | None = None
-        self._end: _End | None = None
+        self._end: tuple[int, int] | None = None  # partition and offset: the proof is before it
         self._bests: deque[Best] = deque(maxlen=BESTS_KEPT)
         self._result: asyncio.Future[Best | None] = asyncio.get_running_loop().create_future()
 
@@ -53,12 +46,14 @@ class PendingScore:
 
     def set_counted(self, partition: int, end: int) -> None:
         """Note that the flow has counted it, and where `high-scores` ended then, the first time."""
-        self._end = self._end or _End(partition, end)
+        self._end = self._end or (partition, end)
 
     def advance(self, next_offsets: Mapping[int, int]) -> None:
         """Note how far `high-scores` is read."""
-        if self._end is not None and next_offsets[self._end.partition] >= self._end.offset:
-            self._settle(None)
+        if self._end is not None:
+            partition, end = self._end
+            if next_offsets[partition] >= end:
+                self._settle(None)
 
     def cancel(self) -> None:
         """End the wait: the outcome stays unknown."""

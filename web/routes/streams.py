@@ -79,23 +79,25 @@ def _client(services: Services) -> _Client:
 
 
 async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator[bytes, None]:
-    """Yield the state, then each change; a connection that is handed over gets the changes itself.
+    """Yield the state, then each change, unless the connection is handed over to the hub for these.
 
     A client that got a newer board from another process must see no older one: it gets heartbeats
     until this process has read that board, for 10 s at most. By then either the topic has lost that
     board, and the client gets the newest one, or Kafka is away, and the stream ends.
 
-    The client is counted and added in here, and not before: one that leaves before the first byte
-    runs no generator, and leaks nothing.
+    The client is counted and added in here, not before: one that leaves before the first byte never
+    starts the generator, and must leak nothing.
     """
     feeds, loop = services.feeds, asyncio.get_running_loop()
     if not services.stream_limiter.acquire(client.address):
         yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
         return
     release = partial(services.stream_limiter.release, client.address)
-    subscriber, is_handed_over = GeneratorSubscriber(hub.catch_up, client.cut), False
+    subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
+    is_handed_over = False
     try:
-        chunk, deadline = sse.retry(*RETRY_MS, _random), loop.time() + BEHIND_SECONDS
+        chunk = sse.retry(*RETRY_MS, _random)
+        deadline = loop.time() + BEHIND_SECONDS
         while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
             yield chunk
             chunk = sse.HEARTBEAT

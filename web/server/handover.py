@@ -62,7 +62,7 @@ class Connection(asyncio.StreamWriter):
         if self.transport.is_closing() or self.reader.at_eof():
             on_closed()
             return
-        on_connection_closed = self.on_closed
+        on_connection_closed = self.on_closed  # the closure must not keep the Connection alive
 
         def on_both_closed() -> None:
             on_closed()
