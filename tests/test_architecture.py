@@ -30,6 +30,7 @@ PURE = (
     "web.live.rate",
     "web.live.recent",
     "web.live.sse",
+    "web.live.subscribers",
     "web.posting.outcome",
     "web.posting.submission",
 )
