@@ -26,15 +26,15 @@ PURE = (
     "web.access.limits",
     "web.access.origin",
     "web.kafka.progress",
+    "web.kafka.records",
     "web.live.freshness",
     "web.live.history",
     "web.live.hub",
-    "web.live.ids",
     "web.live.rate",
     "web.live.recent",
     "web.live.sse",
+    "web.live.subscribers",
     "web.posting.outcome",
-    "web.posting.prefer",
     "web.posting.submission",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
@@ -97,3 +97,11 @@ def test_the_web_app_does_not_load_bytewax():
     code = "import sys, web.app; sys.exit('bytewax' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("flow", "other"), [("highscores", "top5"), ("top5", "highscores")])
+def test_neither_flow_imports_the_other(flow, other):
+    own = [each for each in MODULES if each.startswith(f"dataflows.{flow}")]
+
+    assert own
+    assert not [each for each in own for found in imports(each) if f"dataflows.{other}" in found]

@@ -1,18 +1,38 @@
-"""The web app: the board and the last scores live to every browser, and a score into `scores`.
+"""The web app: the board and the last scores for every browser, and posted scores into Kafka.
 
-    top-5  -> board  -\
-                       relay -> broadcast -> streams -> server -> browsers
-    scores -> latest -/
-    scores <- post <- submission <-------------------------------- a browser or a program
-    high-scores -> tail -> follower -> outcomes -----------------> what became of that score
+A client of a stream, from the connection to the first event:
 
-`sse` (the wire), `ids` (of boards), `latest` (which scores are the last), `rates` (how fast they
-come), `story` (how the leaders came about), `staleness`, `submission` (what may be posted),
-`prefer` (how long one waits for its outcome) and `limits` (how much of it) are pure. `broadcast`
-gives the latest of a stream to many and needs asyncio alone. `relay` keeps a thread at a topic,
-whatever happens; `board` and `scores` are what two such threads do. `post` writes a score. `app`
-has the routes, with `streams`, `top5`, `status` and `pages` beside it; `guard` and `gate` look at
-who asks for what. `door` lets clients in; `connections` are Hypercorn's (`talk`) until a stream
-takes one over; `server` has them all and ends them. `__main__` owns the signals, and `workers`
-keeps several such processes.
+    server/accept.py       accepts the connection, or closes it beyond the limits (access/limits.py)
+    server/server.py       lets Hypercorn (server/hypercorn.py) serve its requests
+    access/requests.py     refuses a request that is too large or for another host
+    routes/streams.py      refuses a stream too many, sends the state, adds the client to the hub
+
+A board, from `top-5` to the socket:
+
+    kafka/reader.py        keeps a thread reading, and restarts it after a failure
+    kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
+    services.py            moves the call from that thread to the event loop
+    live/feeds.py          decodes the board, and publishes it as an event
+    live/sse.py            encodes the event
+    live/hub.py            sends it to every client, lets slow ones skip, cuts stalled ones
+    server/handover.py     writes it to the socket of a client on HTTP/1.1
+    live/subscribers.py    passes it to the generator of any other client
+
+The last scores and their rate pass kafka/scores.py, live/recent.py and live/rate.py instead.
+
+A posted score, from the request to its outcome:
+
+    access/requests.py     refuses a request that is too large or for another host
+    routes/scores.py       makes these steps, and answers
+    access/origin.py       recognises posts that another site made a browser send
+    access/limits.py       counts the posts of each client
+    posting/submission.py  parses the body, or refuses it
+    posting/waiting.py     starts to watch `high-scores`, if the client waits for the outcome
+    kafka/producer.py      writes the score to `scores`, and waits for the acknowledgement
+    kafka/table.py         reads `high-scores` and the position of the flow
+    posting/outcome.py     decides by them: top, best, counted or received
+
+Around them, `__main__` starts a process or several (server/workers.py), app.py connects routes and
+services, metrics.py counts. kafka/progress.py and live/freshness.py tell when the board is stale;
+live/history.py keeps the last ten minutes for a client that connects.
 """

@@ -1,33 +1,19 @@
-"""The app: its services, their start and end, its routes, and what every answer carries."""
+"""The app: its routes, the checks before them, and the headers of every response."""
 
-import asyncio
-import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
-from quart import Quart, Response, jsonify, request
+from quart import Quart, Response, has_request_context, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.settings import Settings, load
 from web import routes
-from web.access import cors
-from web.access.limits import ConcurrencyLimiter, RateLimiter
-from web.access.requests import guard
-from web.kafka import boards, scores
-from web.kafka.producer import Post
-from web.kafka.reader import TopicReader
-from web.live import freshness
-from web.live.feeds import Feeds
-from web.metrics import Metrics
-from web.posting.submission import Rules
-from web.posting.waiting import ScoreWatcher
-from web.services import OnLoop, Services, Ticks
+from web.access import cors, requests
+from web.access.origin import served_hosts
+from web.services import make_services
 
-log = logging.getLogger(__name__)
-
-BODY_SECONDS = 10  # for a request's body to arrive
-UNFIT = {400, 408, 413, 414, 431}  # after which nothing on the connection can be trusted
+BODY_SECONDS = 10  # for the body of a request to arrive
+BROKEN = {400, 408, 413, 414, 431}  # statuses after which the next request cannot be located
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -42,92 +28,38 @@ HEADERS = {
 }
 
 
-def _log_only(error: Exception) -> None:
-    log.critical("the board cannot be shown: %s", error)
-
-
 def create_app(
     settings: Settings | None = None,
     *,
-    given_up: Callable[[Exception], None] = _log_only,
+    on_unavailable: Callable[[Exception], object] = lambda _: None,
     worker: int | None = None,
 ) -> Quart:
-    """Make the app; it starts its relays when it is served.
+    """Make the app for any ASGI server; its topic readers start with the server.
 
     Args:
-        settings: Read from where they stand if None.
-        given_up: Called, on the event loop, when a topic was never there in time or is wrong.
+        settings: None: loaded.
+        on_unavailable: Called on the event loop, and again at each retry, when a topic was not
+            there in time or is set up wrongly. The log has the error.
         worker: The number that the metrics carry, where several processes share a port.
     """
     settings = settings or load()
     app = Quart(__name__)
-    rules = Rules(settings.user_max_bytes, settings.topics.scores.format)
-    app.config.update(MAX_CONTENT_LENGTH=rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
-    services = _parts(settings, given_up, worker)
+    services = make_services(settings, on_unavailable, worker)
+    web = settings.web
+    app.config.update(MAX_CONTENT_LENGTH=services.rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
     app.extensions["leaderboard"] = services
     for blueprint in routes.blueprints(services):
         app.register_blueprint(blueprint)
-    app.before_request(guard(settings.web))
-    app.before_serving(partial(_start, services))
-    app.after_serving(partial(_stop, services))
-    app.after_request(partial(_finish, settings.web.cors_origins))
+    hosts = served_hosts(web.host, web.hosts, web.trusted_proxies)
+    app.before_request(partial(requests.check, hosts))
+    app.before_serving(services.start)
+    app.after_serving(services.stop)
+    app.after_request(partial(_add_headers, web.cors_origins))
     app.register_error_handler(HTTPException, _explain)
     return app
 
 
-def _parts(
-    settings: Settings, given_up: Callable[[Exception], None], worker: int | None
-) -> Services:
-    feeds = Feeds(settings.web)
-    on_loop = OnLoop()
-
-    def read_board(relay: TopicReader) -> None:
-        boards.read(relay, settings, on_loop.wrap(feeds.put_boards))
-
-    def read_scores(relay: TopicReader) -> None:
-        scores.read(relay, settings, on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends))
-
-    give_up = on_loop.wrap(given_up)
-    relays = (
-        TopicReader(settings.topics.top_5.name, read_board, give_up),
-        TopicReader(settings.topics.scores.name, read_scores, give_up),
-    )
-    web = settings.web
-    started_ms = time.time_ns() // 1_000_000
-
-    def judge() -> None:
-        feeds.put_status(freshness.status(relays[0], relays[1:], started_ms))
-
-    return Services(
-        settings,
-        feeds,
-        relays,
-        on_loop,
-        Post(settings),
-        ScoreWatcher(settings),
-        RateLimiter(web.posts_per_second, web.posts_burst),
-        ConcurrencyLimiter(web.streams, web.streams_per_client),
-        Metrics(feeds, relays, worker),
-        Ticks(judge),
-    )
-
-
-async def _start(services: Services) -> None:
-    services.on_loop.begin()
-    services.post.start()
-    for relay in services.relays:
-        relay.start()
-    services.ticks.begin()
-
-
-async def _stop(services: Services) -> None:
-    services.ticks.stop()
-    services.end()
-    stops = [asyncio.to_thread(relay.stop) for relay in services.relays]
-    await asyncio.gather(*stops, asyncio.to_thread(services.post.stop), services.follower.stop())
-
-
-async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response:
+async def _add_headers(cors_origins: tuple[str, ...], response: Response) -> Response:
     origin = request.headers.get("Origin", "")
     response.headers.update(HEADERS)
     response.headers.update(cors.headers(request.path, request.method, origin, cors_origins))
@@ -135,10 +67,11 @@ async def _finish(cors_origins: tuple[str, ...], response: Response) -> Response
 
 
 async def _explain(error: HTTPException) -> Response:
-    answer = jsonify({"error": error.description or error.name})
-    answer.status_code = error.code or 500
+    """Answer with the error as JSON. A websocket is refused here too, and is no request."""
+    response = jsonify({"error": error.description or error.name})
+    response.status_code = error.code or 500
     if isinstance(error, MethodNotAllowed):
-        answer.headers["Allow"] = ", ".join(error.valid_methods or ())
-    if error.code in UNFIT and request.http_version != "2":
-        answer.headers["Connection"] = "close"
-    return answer
+        response.headers["Allow"] = ", ".join(error.valid_methods or ())
+    if error.code in BROKEN and has_request_context() and request.http_version != "2":
+        response.headers["Connection"] = "close"
+    return response

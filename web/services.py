@@ -1,90 +1,137 @@
-"""What the routes of one app share."""
+"""What the routes of one app share, and how its parts are connected."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from quart import Request
 
 from conf.settings import Settings
-from web.access import limits
-from web.access.limits import ConcurrencyLimiter, RateLimiter
-from web.kafka.producer import Post
+from web.access.limits import ConcurrencyLimiter, RateLimiter, client_address
+from web.kafka import boards, scores
+from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
 from web.live.feeds import Feeds
+from web.live.freshness import judge
 from web.metrics import Metrics
+from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
 
 Item = TypeVar("Item")
 
-TICK_SECONDS = 0.25
+STATUS_SECONDS = 0.25  # between two looks at the topic readers
 
 
 class OnLoop:
-    """Calls from a thread onto the event loop that the app is served on, in their order."""
+    """Runs the calls of threads on the app's event loop, in their order."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def begin(self) -> None:
-        """Take the loop that runs now."""
+    def bind(self) -> None:
+        """Use the running loop; earlier calls are dropped."""
         self._loop = asyncio.get_running_loop()
 
     def wrap(self, call: Callable[[Item], object]) -> Callable[[Item], None]:
-        """Give a function for threads, whose calls happen on the loop."""
+        """Return a function that a thread may call."""
 
-        def soon(item: Item) -> None:
+        def schedule(item: Item) -> None:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(call, item)
 
-        return soon
+        return schedule
 
 
-class Ticks:
-    """A call on the event loop four times a second, from `begin` to `stop`."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self._call = call
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> None:
-        """Call now and from now on."""
-        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.begin)
-        self._call()
-
-    def stop(self) -> None:
-        """Call no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-@dataclass(frozen=True)
+@dataclass
 class Services:
-    """One of each, for the life of the app."""
+    """One of each, for the life of the app. Every method is called on its event loop."""
 
     settings: Settings
     feeds: Feeds
-    relays: tuple[TopicReader, ...]
+    readers: tuple[TopicReader, TopicReader]  # of the boards, and of the scores
     on_loop: OnLoop
-    post: Post
-    follower: ScoreWatcher  # of what becomes of scores
-    buckets: RateLimiter  # tokens for posts
-    places: ConcurrencyLimiter  # for streams
+    producer: ScoreProducer
+    watcher: ScoreWatcher
+    rules: Rules
+    post_limiter: RateLimiter
+    stream_limiter: ConcurrencyLimiter
     metrics: Metrics
-    ticks: Ticks
+    _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
-    def client(self, request: Request) -> str:
-        """Give the address that limits count by."""
-        peer = request.remote_addr or ""
-        forwarded = request.headers.getlist("X-Forwarded-For")
-        return limits.client(peer, forwarded, self.settings.web.trusted_proxies)
+    async def start(self) -> None:
+        """Start reading the topics, and publish from then on whether the board is the newest."""
+        self.on_loop.bind()
+        self.producer.start()
+        for reader in self.readers:
+            reader.start()
+        self._status_task = asyncio.create_task(self._publish_status())
+
+    async def stop(self) -> None:
+        """End everything; takes at most about 3 s."""
+        if self._status_task is not None:
+            self._status_task.cancel()
+        self.end()
+        await asyncio.gather(
+            *(asyncio.to_thread(reader.stop) for reader in self.readers),
+            asyncio.to_thread(self.producer.stop),
+            self.watcher.stop(),
+        )
 
     def end(self) -> None:
-        """End every stream, and every wait for what becomes of a score."""
+        """End every stream, and every wait for the outcome of a score."""
         self.feeds.end()
-        self.follower.end()
+        self.watcher.end()
+
+    def client_address(self, request: Request) -> str:
+        """Return the address by which a client is limited."""
+        peer = request.remote_addr or ""
+        forwarded = request.headers.getlist("X-Forwarded-For")
+        return client_address(peer, forwarded, self.settings.web.trusted_proxies)
 
     def problems(self) -> list[str]:
-        """Say what keeps the app from showing the newest; empty when it is ready."""
-        return [problem for relay in self.relays if (problem := relay.problem())]
+        """Return why the app may show something outdated; empty when it is ready."""
+        return [problem for reader in self.readers if (problem := reader.problem())]
+
+    async def _publish_status(self) -> None:
+        boards, scores = self.readers
+        while True:
+            status = judge(boards.problem(), boards.answered_ms, [scores.problem()])
+            self.feeds.put_status(status)
+            await asyncio.sleep(STATUS_SECONDS)
+
+
+def make_services(
+    settings: Settings, on_unavailable: Callable[[Exception], object], worker: int | None
+) -> Services:
+    """Make the services of an app; nothing is started."""
+    feeds = Feeds(settings.web)
+    on_loop = OnLoop()
+    put_boards = on_loop.wrap(feeds.put_boards)
+    put_scores, put_ends = on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends)
+    readers = (
+        TopicReader(
+            settings.topics.top_5.name,
+            partial(boards.read, settings=settings, put=put_boards),
+            on_loop.wrap(on_unavailable),
+        ),
+        TopicReader(
+            settings.topics.scores.name,
+            partial(scores.read, settings=settings, put=put_scores, put_ends=put_ends),
+            on_loop.wrap(on_unavailable),
+        ),
+    )
+    web = settings.web
+    return Services(
+        settings,
+        feeds,
+        readers,
+        on_loop,
+        ScoreProducer(settings),
+        ScoreWatcher(settings),
+        Rules(settings.user_max_bytes, settings.topics.scores.format),
+        RateLimiter(web.posts_per_second, web.posts_burst),
+        ConcurrencyLimiter(web.streams, web.streams_per_client),
+        Metrics(feeds, readers, worker),
+    )

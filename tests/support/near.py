@@ -1,4 +1,4 @@
-"""What is nearly right: where parsers break, and where random bytes never come."""
+"""Input that is nearly valid: it breaks parsers where random bytes never reach."""
 
 from hypothesis import strategies as st
 
@@ -6,7 +6,7 @@ _PIECES = [b"\0", b"\xff", b"\xc2\xb2", b"\xd9\xa1", b"-", b"_", b" ", b"1" * 5_
 
 
 def near(valid):
-    """Give bytes that differ from valid ones in one place: some cut out there, some put in."""
+    """Return bytes that differ from valid ones in one place: some removed there, some added."""
     return st.builds(
         lambda value, begin, cut, put: value[:begin] + put + value[begin + cut :],
         valid,
@@ -17,5 +17,5 @@ def near(valid):
 
 
 def near_text(valid):
-    """Give the same as text, of Latin-1 as headers are read."""
+    """Return the same as text, decoded as Latin-1 as headers are."""
     return near(valid).map(lambda value: value.decode("latin-1"))

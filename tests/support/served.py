@@ -1,4 +1,4 @@
-"""The web app on its own server in the test's process, without Kafka; clients of bare sockets."""
+"""The web app on its own server in the test's process, without Kafka, and clients of sockets."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ NOWHERE = {"LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1", "LEADERBOARD_WEB__HOS
 
 
 class Served:
-    """The app that is served: its server, its parts, its feeds, and its port."""
+    """The app that is served: its server, its services, its feeds, and its port."""
 
     def __init__(self, app, server, sock):
         self.app = app
@@ -32,7 +32,7 @@ class Served:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def say(self, *parts, seconds=5):
-        """Send bytes on a new connection and give all that comes back before it ends or rests."""
+        """Send bytes on a new connection; return what arrives until its end or `seconds`."""
         reader, writer = await self.connect()
         with contextlib.suppress(ConnectionError):
             for part in parts:
@@ -43,7 +43,7 @@ class Served:
         return answer
 
     async def ask(self, path="/", *headers, method="GET", host="localhost", body=b""):
-        """Ask on a connection of its own, and give the status, the headers and the body."""
+        """Send a request on a new connection; return the status, the headers and the body."""
         length = [f"Content-Length: {len(body)}"] if body else []
         lines = [f"Host: {host}", "Connection: close", *length, *headers]
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""])
@@ -51,7 +51,7 @@ class Served:
 
 
 async def read(reader, seconds):
-    """Read to the end, for so long at most."""
+    """Read to the end, at most for `seconds`."""
     received = b""
     with contextlib.suppress(TimeoutError, ConnectionError):
         async with asyncio.timeout(seconds):
@@ -61,7 +61,7 @@ async def read(reader, seconds):
 
 
 def parse(answer):
-    """Take an answer apart; status 0 if there was none."""
+    """Split a response into status, headers and body; the status is 0 if there was none."""
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines)
@@ -77,7 +77,7 @@ async def serving(monkeypatch, **web):
     server = Server(app, settings.web, app.extensions["leaderboard"].end)
     served = Served(app, server, listen("127.0.0.1", 0))
     try:
-        await until(lambda: served.services.on_loop._loop)  # noqa: SLF001 - it has begun
+        await until(lambda: served.services.on_loop._loop)  # noqa: SLF001 - it has started
         yield served
     finally:
         await served.stop()

@@ -17,7 +17,7 @@ STOP_SECONDS = 5
 
 @contextmanager
 def web(names: Mapping[str, str]) -> Iterator[str]:
-    """Run the web app for the length of the block, and give its address once it is ready.
+    """Run the web app for the length of the block; yield its address once it is ready.
 
     Its port is the one in `names`, or any.
     """
@@ -34,7 +34,7 @@ def web(names: Mapping[str, str]) -> Iterator[str]:
 
 
 def is_ready(address: str) -> bool:
-    """Say whether the web app shows what Kafka has."""
+    """Return whether the web app shows what Kafka has."""
     try:
         return httpx.get(f"{address}/ready").status_code == 200
     except httpx.TransportError:

@@ -1,6 +1,6 @@
-"""Clients that nobody here wrote run the examples of the documentation, and come back by the book.
+"""SSE libraries of other authors run the examples of the documentation, and reconnect.
 
-Libraries of other languages are installed by name from their registries, once, into the cache.
+Libraries of other languages are installed from their registries, once, into the cache.
 """
 
 import json
@@ -33,22 +33,22 @@ INSTALL_SECONDS = 90
 
 
 def examples(language):
-    """Give the blocks of a language in the documentation of the streams."""
+    """Return the code blocks of a language in the documentation of the streams."""
     text = (ROOT / "docs" / "streams.md").read_text()
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def install(place, *commands):
-    """Run commands in a directory once; skips the test, and says why, where they fail."""
-    place.mkdir(parents=True, exist_ok=True)
-    done = place / "installed"
+def install(folder, *commands):
+    """Run commands in a directory once; skip the test if they fail."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / "installed"
     if done.exists() and done.read_text() == str(commands):
         return
     for command in commands:
         environment = {**os.environ, "GOTOOLCHAIN": "local"}
         ran = subprocess.run(
             command,
-            cwd=place,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -70,21 +70,21 @@ def curl(code, _place):
     return [tool("curl"), *code.split()[1:]]
 
 
-def python(code, place):
-    (place / "example.py").write_text(code)
-    return [sys.executable, str(place / "example.py")]
+def python(code, folder):
+    (folder / "example.py").write_text(code)
+    return [sys.executable, str(folder / "example.py")]
 
 
-def node(code, place):
+def node(code, folder):
     node, npm = tool("node"), tool("npm")
     packages = CACHE / "eventsource"
     install(packages, [npm, "install", "--no-audit", "--no-fund", "--silent", "eventsource@4"])
-    (place / "node_modules").symlink_to(packages / "node_modules")
-    (place / "example.mjs").write_text(code)
-    return [node, str(place / "example.mjs")]
+    (folder / "node_modules").symlink_to(packages / "node_modules")
+    (folder / "example.mjs").write_text(code)
+    return [node, str(folder / "example.mjs")]
 
 
-def go(code, place):
+def go(code, folder):
     go = tool("go")
     module = CACHE / "go-sse"
     get = [go, "get", "github.com/tmaxmax/go-sse@v0.12.0"]
@@ -92,10 +92,10 @@ def go(code, place):
         module, *([] if (module / "go.mod").exists() else [[go, "mod", "init", "example"]]), get
     )
     for name in ("go.mod", "go.sum"):
-        shutil.copy(module / name, place)
-    (place / "main.go").write_text(code)
-    subprocess.run([go, "build", "-o", "example", "."], cwd=place, check=True, timeout=90)
-    return [str(place / "example")]
+        shutil.copy(module / name, folder)
+    (folder / "main.go").write_text(code)
+    subprocess.run([go, "build", "-o", "example", "."], cwd=folder, check=True, timeout=90)
+    return [str(folder / "example")]
 
 
 LANGUAGES = {"sh": curl, "python": python, "js": node, "go": go}
@@ -104,26 +104,26 @@ LANGUAGES = {"sh": curl, "python": python, "js": node, "go": go}
 class Program:
     """A client as a process, and what it has printed."""
 
-    def __init__(self, command, place):
-        self._output = place / "output"
-        with self._output.open("wb") as output:
+    def __init__(self, command, folder):
+        self._log = folder / "output"
+        with self._log.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
-    def said(self):
-        return self._output.read_text()
+    def output(self):
+        return self._log.read_text()
 
 
 @contextmanager
-def running(language, address, place):
+def running(language, address, folder):
     """Run the first example of a language against an address."""
     code = examples(language)[0].strip().replace(HERE, address)
-    program = Program(LANGUAGES[language](code, place), place)
+    program = Program(LANGUAGES[language](code, folder), folder)
     try:
         yield program
     finally:
         program.process.kill()
         program.process.wait()
-        print(program.said()[-2_000:])
+        print(program.output()[-2_000:])
 
 
 class Server:
@@ -136,7 +136,7 @@ class Server:
         self.address = address
 
     def publish(self):
-        """Write a board with one player more, and give the document."""
+        """Write a board with one player more, and return the document."""
         self._players += 1
         rows = (Row(1, "👩‍🚀\u2028", 2**63 - 1, 5),)
         document = encode_board(Board("all-time", self._players, 7, rows))
@@ -147,7 +147,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(kafka):
-    """Give one app for all clients."""
+    """Yield one app for all clients."""
     names = names_of_its_own(kafka)
     settings = settings_of(names)
     with web(names) as address:
@@ -155,7 +155,7 @@ def server(kafka):
 
 
 def settings_of(names):
-    """Read the settings of that environment, and let their topics be there."""
+    """Return the settings of that environment, and create their topics."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in names.items():
             patch.setenv(name, value)
@@ -168,14 +168,14 @@ def settings_of(names):
 def test_the_example_of_each_language_prints_the_board_and_each_change(language, server, tmp_path):
     first = server.publish()
     with running(language, server.address, tmp_path) as program:
-        until_true(lambda: first in program.said(), 20)
+        until_true(lambda: first in program.output(), 20)
         second = server.publish()
-        until_true(lambda: second in program.said(), 20)
+        until_true(lambda: second in program.output(), 20)
 
-        assert program.said().count(first) == 1
+        assert program.output().count(first) == 1
 
 
-def test_who_polls_and_who_posts_do_as_the_example_says(server):
+def test_the_examples_of_polling_and_posting_work(server):
     lines = examples("sh")[1].strip().replace(HERE, server.address).split("\n")
     document = server.publish()
     polled, posted = [
@@ -190,12 +190,12 @@ def test_who_polls_and_who_posts_do_as_the_example_says(server):
     assert json.loads(posted)["outcome"] == "received"
 
 
-def test_the_example_of_the_readme_is_the_one_that_is_tried():
+def test_the_example_of_the_readme_is_the_tested_one():
     assert f"\n    {examples('sh')[0]}" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("language", ["js", "go"])
-def test_a_library_comes_back_after_a_restart_and_resumes_where_it_was(language, kafka, tmp_path):
+def test_a_library_reconnects_after_a_restart_and_resumes_where_it_was(language, kafka, tmp_path):
     names = {**names_of_its_own(kafka), "LEADERBOARD_WEB__PORT": str(ports(0)[0])}
     settings = settings_of(names)
     with ExitStack() as stack:
@@ -203,13 +203,13 @@ def test_a_library_comes_back_after_a_restart_and_resumes_where_it_was(language,
             server = Server(settings, address)
             first = server.publish()
             program = stack.enter_context(running(language, address, tmp_path))
-            until_true(lambda: first in program.said(), 20)
+            until_true(lambda: first in program.output(), 20)
         with web(names):
             until_true(lambda: open_streams(address) == 1, 20)
             second = server.publish()
-            until_true(lambda: second in program.said(), 20)
+            until_true(lambda: second in program.output(), 20)
 
-    assert program.said().count(first) == 1
+    assert program.output().count(first) == 1
 
 
 def open_streams(address):

@@ -1,1 +1,1 @@
-"""Who may ask for what, and how much of it."""
+"""Access rules: which requests are served, who may post, and how much one client may use."""

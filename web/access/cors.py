@@ -1,4 +1,4 @@
-"""What pages of other origins may read, pure.
+"""CORS headers: which routes the pages of other origins may read; pure.
 
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -7,14 +7,14 @@ from collections.abc import Collection
 
 PATHS = frozenset({"/highScores", "/events", "/live", "/top5", "/openapi.json"})
 
-# An EventSource needs neither; clients that are written in JavaScript set and read them.
-SENT = "Cache-Control, If-None-Match, Last-Event-ID"
-READ = "ETag, Retry-After"
-PREFLIGHT_SECONDS = 86_400  # that a browser may remember the answer
+# An EventSource needs neither, but clients written in JavaScript set these and read those.
+REQUEST_HEADERS = "Cache-Control, If-None-Match, Last-Event-ID"
+RESPONSE_HEADERS = "ETag, Retry-After"
+PREFLIGHT_SECONDS = 86_400  # for which a browser may cache a preflight's answer
 
 
 def headers(path: str, method: str, origin: str, allowed: Collection[str]) -> dict[str, str]:
-    """Give what an answer carries so that pages of an origin may read it; "*" allows all."""
+    """Return the headers that let pages of an origin read a response; "*" allows every origin."""
     if path not in PATHS or not allowed:
         return {}
     found = {"Vary": "Origin"}
@@ -22,8 +22,8 @@ def headers(path: str, method: str, origin: str, allowed: Collection[str]) -> di
         return found
     found["Access-Control-Allow-Origin"] = origin if origin in allowed else "*"
     if method == "OPTIONS":
-        found["Access-Control-Allow-Headers"] = SENT
+        found["Access-Control-Allow-Headers"] = REQUEST_HEADERS
         found["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
     else:
-        found["Access-Control-Expose-Headers"] = READ
+        found["Access-Control-Expose-Headers"] = RESPONSE_HEADERS
     return found

@@ -1,20 +1,21 @@
-"""How much one client may do, pure: tokens for its posts, places for its streams.
+"""Limits for each client: a rate for its posts, a number for its streams and connections; pure.
 
-A client is known by its address; behind proxies it is the one that the outermost trusted proxy saw.
+A client is known by its address. Behind proxies that is the address which the outermost trusted
+proxy saw.
 """
 
 from collections import Counter, OrderedDict
 from ipaddress import IPv6Address, ip_address
 
-CLIENTS = 10_000  # remembered, at most; the one that was quiet for longest is forgotten first
+CLIENTS = 10_000  # remembered by a rate limiter; the least recently seen is dropped first
 
 
-def client(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
-    """Give the address that limits count by.
+def client_address(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
+    """Return the address by which a client is limited.
 
-    Each proxy appends whom it saw to X-Forwarded-For, so the client stands as many places from the
-    end as there are trusted proxies; whatever stands before it may be forged. An IPv6 client counts
-    by its /64, which is what one customer gets.
+    Each proxy appends the address it saw to X-Forwarded-For, so with n trusted proxies the client
+    is the n-th from the end; whatever is before it may be forged. An IPv6 client counts by its /64,
+    which is what one customer gets.
     """
     hops = [hop.strip() for line in forwarded_for for hop in line.split(",")]
     seen = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer
@@ -28,47 +29,55 @@ def client(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
 
 
 class RateLimiter:
-    """A bucket of tokens for each client, filled at a rate, full at `burst`; 0: no limit."""
+    """A token bucket for each client, filled at a rate up to `burst`; a rate of 0 is no limit."""
 
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second = per_second
         self._burst = burst
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, at
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, when
 
-    def take(self, name: str, now: float) -> float:
-        """Take a token at `now` in seconds; give 0, or the seconds until there is one."""
+    def acquire(self, client: str, now: float) -> float:
+        """Take a token at `now`; return 0, or the seconds until there is one."""
         if not self._per_second:
             return 0
-        tokens, at = self._buckets.pop(name, (float(self._burst), now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_second)
+        tokens, then = self._buckets.pop(client, (float(self._burst), now))
+        tokens = min(self._burst, tokens + (now - then) * self._per_second)
         granted = tokens >= 1
-        self._buckets[name] = (tokens - 1 if granted else tokens, now)
+        self._buckets[client] = (tokens - 1 if granted else tokens, now)
         if len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
         return 0 if granted else (1 - tokens) / self._per_second
 
 
 class ConcurrencyLimiter:
-    """ConcurrencyLimiter for streams: so many in all, and so many for each client; 0: no limit."""
+    """At most `total` at the same time, and at most `each` for one client; 0 is no limit.
+
+    The app has one for streams, the server one for connections. One cannot do for both: HTTP/2 has
+    many streams on a connection, a stream counts by the address that a trusted proxy reports, and a
+    connection counts before its first byte.
+    """
 
     def __init__(self, total: int, each: int) -> None:
         self._total = total
         self._each = each
-        self._taken: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
         self._count = 0
 
-    def take(self, name: str) -> bool:
-        """Take a place if there is one; `leave` gives it back."""
+    def __len__(self) -> int:
+        return self._count
+
+    def acquire(self, client: str) -> bool:
+        """Count one more of a client, unless a limit is reached; `release` undoes it."""
         full = self._total and self._count >= self._total
-        if full or (self._each and self._taken[name] >= self._each):
+        if full or (self._each and self._counts[client] >= self._each):
             return False
-        self._taken[name] += 1
+        self._counts[client] += 1
         self._count += 1
         return True
 
-    def leave(self, name: str) -> None:
-        """Give a place back."""
+    def release(self, client: str) -> None:
+        """Count one less of a client."""
         self._count -= 1
-        self._taken[name] -= 1
-        if not self._taken[name]:
-            del self._taken[name]
+        self._counts[client] -= 1
+        if not self._counts[client]:
+            del self._counts[client]

@@ -1,8 +1,8 @@
-"""Who may ask and who may post, pure.
+"""Which hosts are served, and which requests may post; pure.
 
-A browser may be made by another site to send what its user does not know of: such a post is
-refused. That site may even have its own name lead to this machine (DNS rebinding), and then it is
-of the same origin for the browser: only the name of the host tells.
+Another site can make a browser send a request that its user does not know of: such a post is
+refused. That site can even point a name of its own at this machine (DNS rebinding); the browser
+then sees one origin, and only the name of the host shows the difference.
 """
 
 import hmac
@@ -10,14 +10,14 @@ from collections.abc import Collection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from web.posting.submission import BadSubmission
 
+def served_hosts(
+    listens_on: str, wanted: Collection[str], trusted_proxies: int
+) -> Collection[str] | None:
+    """Return the names of the hosts that are served; None for any.
 
-def hosts(listens_on: str, wanted: Collection[str], trusted_proxies: int) -> Collection[str] | None:
-    """Give the names of hosts that are answered for; None for any.
-
-    Where nothing is set, an app that only this machine can reach answers for this machine's names.
-    Behind a proxy, and where others can reach it, nobody knows its names but who runs it.
+    Without a setting, an app that only this machine can reach serves this machine's names. Behind a
+    proxy, or where others can reach it, only its operator knows its names.
     """
     if wanted:
         return {name.lower() for name in wanted}
@@ -25,9 +25,9 @@ def hosts(listens_on: str, wanted: Collection[str], trusted_proxies: int) -> Col
 
 
 def is_served(host: str, names: Collection[str] | None) -> bool:
-    """Say whether the header Host names one of these hosts, or an address, which no name leads to.
+    """Return whether the header Host has one of these names or an address: no name leads to one.
 
-    A request without it is none of a browser.
+    Browsers always send Host, so a request without it is served.
     """
     if names is None or not host:
         return True
@@ -38,45 +38,31 @@ def is_served(host: str, names: Collection[str] | None) -> bool:
     return name in names or _is_address(name) or name.endswith(".localhost")
 
 
-def check_origin(site: str | None, origin: str | None, host: str | None) -> None:
-    """Refuse what another site made a browser send.
+def is_from_another_origin(site: str | None, origin: str | None, host: str | None) -> bool:
+    """Return whether a page of another origin made a browser send a request.
 
-    Browsers say so in Sec-Fetch-Site, older ones name the site in Origin. A program sends neither,
+    Browsers say so in Sec-Fetch-Site; older ones name it in Origin. A program sends neither,
     and has no cookies or network of a victim to abuse. Source: https://words.filippo.io/csrf
 
     Args:
-        site: What the header Sec-Fetch-Site says.
-        origin: What Origin says.
-        host: What Host says.
-
-    Raises:
-        BadSubmission: With status 403.
+        site: The header Sec-Fetch-Site.
+        origin: The header Origin.
+        host: The header Host.
     """
-    if site in {"same-origin", "none"}:
-        return
-    if site is None and (origin is None or _place(origin) == host):
-        return
-    text = "scores are not taken from pages of another site"
-    raise BadSubmission(403, "body", text)
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    return origin is not None and _authority(origin) != host
 
 
-def check_token(wanted: str, authorization: str | None, posted: str | None) -> None:
-    """Refuse a post without the token, if one is wanted; it stands in a header or in the body.
-
-    Raises:
-        BadSubmission: With status 401.
-    """
-    if not wanted:
-        return
+def has_token(wanted: str, authorization: str | None, posted: str | None) -> bool:
+    """Return whether a post has the wanted token, in the header Authorization or in the body."""
     scheme, _, bearer = (authorization or "").partition(" ")
-    given = bearer.strip() if scheme.lower() == "bearer" else posted or ""
-    if not hmac.compare_digest(given.encode(), wanted.encode()):
-        text = "the token is missing or wrong: not everyone may post scores here"
-        raise BadSubmission(401, "token", text)
+    token = bearer.strip() if scheme.lower() == "bearer" else posted or ""
+    return not wanted or hmac.compare_digest(token.encode(), wanted.encode())
 
 
-def _place(origin: str) -> str:
-    """Give the host and the port of an origin, "" where it is none."""
+def _authority(origin: str) -> str:
+    """Return the host and the port of an origin, "" if it is not a URL."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

@@ -1,6 +1,6 @@
-"""What no request may be, whatever it asks for; the server bounds the rest."""
+"""Checks of every request before its route runs; Hypercorn and Quart bound the rest."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Collection
 
 from quart import request
 from werkzeug.exceptions import (
@@ -10,34 +10,33 @@ from werkzeug.exceptions import (
     RequestURITooLarge,
 )
 
-from conf.settings import Web
-from web.access import origin
+from web.access.origin import is_served
 
-TARGET_MAX = 8_000  # bytes of a path with its query, as RFC 9110 wants to be supported at least
+TARGET_MAX = 8_000  # bytes of a path with its query; RFC 9110 wants at least this many supported
 FIELDS_MAX = 100  # headers
 
 
 class Misdirected(HTTPException):
-    """A host that this server does not answer for."""
+    """The request is for a host that this server does not serve."""
 
     code = 421
     description = "this server does not answer for that host: see its setting web.hosts"
 
 
-def guard(web: Web) -> Callable[[], Coroutine[object, object, None]]:
-    """Give what looks at each request before its route does."""
-    hosts = origin.hosts(web.host, web.hosts, web.trusted_proxies)
+async def check(hosts: Collection[str] | None) -> None:
+    """Refuse a request that is too large, ambiguous, or not for these hosts.
 
-    async def look() -> None:
-        _check_size()
-        _check_framing()
-        if not origin.is_served(request.headers.get("Host", ""), hosts):
-            raise Misdirected
-
-    return look
+    Raises:
+        HTTPException: With status 400, 414, 421 or 431.
+    """
+    _check_size()
+    _check_framing()
+    if not is_served(request.headers.get("Host", ""), hosts):
+        raise Misdirected
 
 
 def _check_size() -> None:
+    """Bound the head: h11's limit of 16 kB is not checked for a head that comes in one read."""
     if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > TARGET_MAX:
         raise RequestURITooLarge
     if len(list(request.scope["headers"])) > FIELDS_MAX:
@@ -45,10 +44,10 @@ def _check_size() -> None:
 
 
 def _check_framing() -> None:
-    """Refuse two lengths of one body, by which a proxy and this server may come to differ.
+    """Refuse a body with two lengths: a proxy in front may believe the other one.
 
     Source: https://www.rfc-editor.org/rfc/rfc9112#section-6.1
     """
     if "Transfer-Encoding" in request.headers and "Content-Length" in request.headers:
-        text = "a body has one length"
+        text = "a body must have one length"
         raise BadRequest(text)

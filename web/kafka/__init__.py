@@ -1,1 +1,1 @@
-"""The web app at the broker: threads that keep reading a topic, and a producer of scores."""
+"""Kafka clients of the web app: threads that keep reading topics, and a producer of scores."""

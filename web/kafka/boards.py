@@ -1,7 +1,7 @@
-"""What a relay does at `top-5`: give the last board, then each new one."""
+"""Read `top-5`: at first the boards of the last ten minutes, then each new one."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -11,86 +11,76 @@ from dataflows.kafka.topics import await_topics
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
-from web.live import ids
 from web.live.history import APART_MS, SPAN_MS
+from web.live.sse import board_id
 
 BOARD = b"all-time"  # the key of the board that is shown
-LEAST = 100  # messages before the end that are looked at for the last boards
-MOST = 20_000  # of them, for the story
-WIDER = 10  # times as far, when no board is among them
-KEPT = 1_000  # boards, at most
+LAST_MESSAGES = 100  # that are searched for a board when none was written for ten minutes
+KEPT = SPAN_MS // APART_MS  # boards of the past
 BATCH = 1000  # messages at once, at most
 
-Put = Callable[[list[tuple[str, bytes]]], object]  # takes events' ids and data, oldest first
+Put = Callable[[list[tuple[str, bytes]]], object]  # of event ids and documents, oldest first
 
 
-def read(relay: TopicReader, settings: Settings, put: Put) -> None:
-    """Follow the board until the relay stops.
-
-    The id of a board is the topic's id and its offset, so the same in every process.
-    """
-    topic = await_topics(settings, ["top_5"], stopping=relay.stopping)["top_5"]
-    watch = client.Watch(relay, settings, topic)
+def read(reader: TopicReader, settings: Settings, put: Put) -> None:
+    """Pass on boards until the reader stops."""
+    topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
+    monitor = client.TopicMonitor(reader, settings, topic)
     at = TopicPartition(topic.name, partition_of(BOARD, topic.partitions))
     progress = Progress({})
-    with client.consumer(settings) as reader:
-        _put(put, topic.id, _look_back(reader, at, relay, progress))
-        relay.caught_up()
-        while not relay.stopping():
-            messages = client.take(reader, BATCH)
-            progress.took(messages)
-            _put(put, topic.id, messages)
-            if (ends := watch.look()) is not None:
+    with client.make_consumer(settings) as consumer:
+        _put(put, topic.id, _read_past(consumer, at, reader, progress))
+        reader.note_caught_up()
+        while not reader.stopping():
+            _put(put, topic.id, client.poll(consumer, progress, BATCH))
+            if (ends := monitor.poll()) is not None:
                 progress.check({at.partition: ends[at.partition]}, time.monotonic())
 
 
-def _put(put: Put, topic_id: str, messages: list[Message]) -> None:
+def _put(put: Put, topic_id: str, messages: Iterable[Message]) -> None:
     boards = [
-        (ids.write(topic_id, message.offset() or 0), value)
+        (board_id(topic_id, message.offset() or 0), value)
         for message in messages
-        if message.error() is None and message.key() == BOARD and (value := message.value())
+        if _is_board(message) and (value := message.value())
     ]
     if boards:
         put(boards)
 
 
-def _look_back(
-    reader: Consumer, at: TopicPartition, relay: TopicReader, progress: Progress
+def _is_board(message: Message) -> bool:
+    return message.error() is None and message.key() == BOARD
+
+
+def _read_past(
+    consumer: Consumer, at: TopicPartition, reader: TopicReader, progress: Progress
 ) -> list[Message]:
-    """Read the boards of the last minutes to the end, from as far back as one is found."""
-    low, end = reader.get_watermark_offsets(at, timeout=client.ANSWER_SECONDS)
-    reach = _minutes_before(reader, at, end)
-    while True:
-        start = max(low, end - reach)
-        client.assign(reader, [TopicPartition(at.topic, at.partition, start)])
-        progress.jumped({at.partition: start})
-        boards = _read_to({at.partition: end}, reader, relay, progress)
-        if start == low or boards:
+    """Return the boards of the last ten minutes, or else the last one, from the whole table."""
+    low, end = consumer.get_watermark_offsets(at, timeout=client.ANSWER_SECONDS)
+    ten_minutes_ago = time.time_ns() // 1_000_000 - SPAN_MS
+    asked = [TopicPartition(at.topic, at.partition, ten_minutes_ago)]
+    (since,) = consumer.offsets_for_times(asked, timeout=client.ANSWER_SECONDS)
+    recent = since.offset if since.offset >= 0 else end - LAST_MESSAGES
+    for start in sorted({max(low, recent), low}, reverse=True):
+        client.assign(consumer, [TopicPartition(at.topic, at.partition, start)])
+        progress.jump({at.partition: start})
+        if boards := _read_to(end, at.partition, consumer, reader, progress):
             return boards
-        reach *= WIDER
-
-
-def _minutes_before(reader: Consumer, at: TopicPartition, end: int) -> int:
-    """Give how many messages before the end the story of the last minutes begins, in bounds."""
-    then = time.time_ns() // 1_000_000 - SPAN_MS
-    asked = [TopicPartition(at.topic, at.partition, then)]
-    (since,) = reader.offsets_for_times(asked, timeout=client.ANSWER_SECONDS)
-    return min(MOST, max(LEAST, end - since.offset)) if since.offset >= 0 else LEAST
+    return []
 
 
 def _read_to(
-    ends: Mapping[int, int], reader: Consumer, relay: TopicReader, progress: Progress
+    end: int, partition: int, consumer: Consumer, reader: TopicReader, progress: Progress
 ) -> list[Message]:
-    """Give the boards up to these ends, of what changed within two seconds the newest alone."""
+    """Return the boards up to an offset, of each two seconds the last, and at most 300."""
     boards: dict[int, Message] = {}
-    while not relay.stopping() and not progress.reached(ends):
-        taken = client.take(reader, BATCH)
-        progress.took(taken)
-        for message in taken:
-            if message.error() is None and message.key() == BOARD:
-                moment = message.timestamp()[1] // APART_MS
-                boards.pop(moment, None)
-                boards[moment] = message
-        if any(map(client.at_end, taken)):
-            break  # what lies beyond is in an open transaction
-    return list(boards.values())[-KEPT:]
+    while not reader.stopping() and not progress.has_reached({partition: end}):
+        messages = client.poll(consumer, progress, BATCH)
+        for message in filter(_is_board, messages):
+            moment = message.timestamp()[1] // APART_MS
+            boards.pop(moment, None)
+            boards[moment] = message
+            if len(boards) > KEPT:
+                del boards[next(iter(boards))]
+        if any(map(client.is_partition_end, messages)):
+            break  # what is past it is in an open transaction
+    return list(boards.values())

@@ -1,9 +1,8 @@
-"""What the relays have in common at the broker: a consumer, its messages, a look at the topic."""
+"""What the readers share: consumers, polling, end offsets, and whether a topic has changed."""
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 
 from confluent_kafka import (
     Consumer,
@@ -19,136 +18,136 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from conf import clients
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic
+from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-LOOK_SECONDS = 1  # between looks at the ends
-CHANGED_LOOKS = 10  # looks between those at whether the topic is still the same
+ENDS_SECONDS = 1  # between questions for the end offsets
+IDENTITY_ROUNDS = 10  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
-WATCHED = {  # what the relays watch need not be said for every attempt, and is wanted back soon
+QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
     "log_level": "2",
     "reconnect.backoff.max.ms": "1000",
 }
 
 
-class Changed(ConnectionError):  # noqa: N818 - what the topic has
-    """A topic was made anew or got more partitions: reading starts again."""
+class TopicChanged(ConnectionError):  # noqa: N818 - what has happened
+    """A topic was recreated or got more partitions: reading starts again."""
 
 
 def make_consumer(settings: Settings, **properties: object) -> Consumer:
-    """Make a consumer without a group of its own: it is assigned partitions and commits nothing."""
+    """Return a consumer that is assigned partitions by hand, and commits nothing to its group."""
     ours = {"group.id": f"{settings.group}-web", "enable.partition.eof": True}
-    return Consumer({**clients.consumer(settings), **WATCHED, **ours, **properties})
-
-
-@contextmanager
-def consumer(settings: Settings, **properties: object) -> Iterator[Consumer]:
-    """Give such a consumer for the length of the block."""
-    with closing(make_consumer(settings, **properties)) as made:
-        yield made
+    return Consumer({**clients.consumer(settings), **QUIET, **ours, **properties})
 
 
 def make_admin(settings: Settings) -> AdminClient:
-    """Make a client for questions."""
-    return AdminClient({**clients.client(settings), **WATCHED})
+    """Return a client for questions to the broker."""
+    return AdminClient({**clients.client(settings), **QUIET})
 
 
-def ends(admin: AdminClient, topic: Topic) -> dict[int, int]:
-    """Give the end of each partition: its last stable offset.
+def end_offsets(admin: AdminClient, topic: Topic) -> dict[int, int]:
+    """Return the end of each partition: its last stable offset.
 
     Raises:
-        KafkaException: No answer in 2 s.
+        KafkaException: No answer within 2 s.
     """
     wanted = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
     latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = admin.list_offsets(
+    futures = admin.list_offsets(
         dict.fromkeys(wanted, latest),
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=ANSWER_SECONDS,
     )
-    return {at.partition: future.result().offset for at, future in asked.items()}
+    return {at.partition: future.result().offset for at, future in futures.items()}
 
 
-def assign(reader: Consumer, positions: list[TopicPartition]) -> None:
-    """Read from these positions on; asks for the leaders first, which saves librdkafka 0.5 s.
+def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
+    """Read from these positions on; asking for the leaders first saves librdkafka 0.5 s.
 
     Raises:
-        KafkaException: No answer in 2 s.
+        KafkaException: No answer within 2 s.
     """
     for topic in {position.topic for position in positions}:
-        reader.list_topics(topic, timeout=ANSWER_SECONDS)
-    reader.assign(positions)
+        consumer.list_topics(topic, timeout=ANSWER_SECONDS)
+    consumer.assign(positions)
 
 
-def take(reader: Consumer, most: int, seconds: float = POLL_SECONDS) -> list[Message]:
-    """Give what is there as soon as something is, at most `most` messages and ends of partitions.
+def poll(
+    consumer: Consumer, progress: Progress, most: int, seconds: float = POLL_SECONDS
+) -> list[Message]:
+    """Return messages and ends of partitions, at most `most`, as soon as there are any.
 
     Raises:
         KafkaException: The broker reports anything but the end of a partition.
     """
-    first = reader.poll(seconds)
-    messages = [] if first is None else [first, *reader.consume(most - 1, 0)]
+    first = consumer.poll(seconds)
+    messages = [] if first is None else [first, *consumer.consume(most - 1, 0)]
     for message in messages:
         error = message.error()
-        if error is not None and not at_end(message):
+        if error is not None and not is_partition_end(message):
             raise KafkaException(error)
+        read = 1 if error is None else 0  # an end has the offset of the message that may follow
+        progress.advance(message.partition() or 0, (message.offset() or 0) + read)
     return messages
 
 
-def at_end(message: Message) -> bool:
-    """Say whether this is no message but the end of a partition."""
+def is_partition_end(message: Message) -> bool:
+    """Return whether this is no message but the event of a partition's end."""
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
-class Watch:
-    """Looks at a topic from time to time: where it ends, whether the broker is there."""
+class TopicMonitor:
+    """Asks the broker now and then for the ends of a topic, and whether it is still the same."""
 
-    def __init__(self, relay: TopicReader, settings: Settings, topic: Topic) -> None:
-        self._relay = relay
+    def __init__(self, reader: TopicReader, settings: Settings, topic: Topic) -> None:
+        self._reader = reader
         self._topic = topic
         self._admin = make_admin(settings)
-        self._next = 0.0
-        self._looks = 0
+        self._next_round = 0.0
+        self._rounds = 0
         self._identity = self._identify()
 
-    def ends(self) -> dict[int, int]:
-        """Give the end of each partition.
+    def end_offsets(self) -> dict[int, int]:
+        """Return the end of each partition.
 
         Raises:
-            KafkaException: No answer in 2 s.
+            KafkaException: No answer within 2 s.
         """
-        found = ends(self._admin, self._topic)
-        self._relay.seen()
-        return found
+        ends = end_offsets(self._admin, self._topic)
+        self._reader.note_answer()
+        return ends
 
-    def look(self) -> Mapping[int, int] | None:
-        """Give the ends when it is time to look and the broker answers; no answer is no error.
+    def poll(self) -> Mapping[int, int] | None:
+        """Return the end of each partition once a second; None in between and without an answer.
 
         Raises:
-            Changed: The topic is not the same any more.
+            TopicChanged: The topic was recreated or has more partitions.
         """
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next_round:
             return None
-        self._next = now + LOOK_SECONDS
-        self._looks += 1
+        self._next_round = now + ENDS_SECONDS
+        self._rounds += 1
         try:
-            if self._looks % CHANGED_LOOKS == 0:
-                self._check()
-            return self.ends()
+            if self._rounds % IDENTITY_ROUNDS == 0:
+                self._check_identity()
+            return self.end_offsets()
         except KafkaException:
             return None
 
-    def _check(self) -> None:
+    def _check_identity(self) -> None:
         if self._identify() != self._identity:
-            msg = f"topic {self._topic.name} was made anew or has more partitions"
-            raise Changed(msg)
+            msg = f"topic {self._topic.name} was recreated or has more partitions"
+            raise TopicChanged(msg)
 
     def _identify(self) -> tuple[str, int]:
         name = self._topic.name
-        asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_SECONDS)
-        found = asked[name].result()
+        futures = self._admin.describe_topics(
+            TopicCollection([name]), request_timeout=ANSWER_SECONDS
+        )
+        found = futures[name].result()
         return str(found.topic_id), len(found.partitions)

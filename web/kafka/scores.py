@@ -1,7 +1,7 @@
-"""What a relay does at `scores`: give the last ones of all partitions, and how many there are.
+"""Read `scores`: the last scores of all partitions, and how many there are.
 
-It follows as long as it can show all. When scores arrive faster, it samples: it rests, then jumps
-to just before the end of each partition, and never reads what nobody could.
+The reader follows the topic as long as every score can be shown. When scores arrive faster, it
+samples: it pauses, then jumps to just before the end of each partition.
 """
 
 import time
@@ -9,75 +9,71 @@ from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-from conf.settings import Format, Settings
+from conf.settings import Settings
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.wire import BadMessage, check_user, decode_score
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
-from web.live.rate import Ends
+from web.live.rate import EndOffsets
 from web.live.recent import Score
 
-SHOWN = 10  # scores that are shown, so the most that are needed of one partition
-BATCH = 200  # messages at once that are still followed
-REST_SECONDS = 0.25  # before a jump
-SMALL = {  # a consumer that fetches ahead little: what it has is thrown away at a jump
-    "auto.offset.reset": "earliest",  # a jump may land before what retention left
+SHOWN = 10  # scores, so the most that are needed of one partition
+BATCH = 200  # messages at once; a full batch means that they arrive too fast to be followed
+PAUSE_SECONDS = 0.25  # before a jump
+SMALL = {  # a consumer that fetches little ahead: a jump throws it away
+    "auto.offset.reset": "earliest",  # a jump may land before the first message that is retained
     "queued.min.messages": 100,
     "queued.max.messages.kbytes": 256,
     "max.partition.fetch.bytes": 65536,
 }
 
 Put = Callable[[list[Score]], object]
-PutEnds = Callable[[Ends], object]
+PutEnds = Callable[[EndOffsets], object]
 
 
-def read(relay: TopicReader, settings: Settings, put: Put, put_ends: PutEnds) -> None:
-    """Follow the scores until the relay stops."""
-    topic = await_topics(settings, ["scores"], stopping=relay.stopping)["scores"]
-    watch = client.Watch(relay, settings, topic)
-    with client.consumer(settings, **SMALL) as reader:
-        goal = watch.ends()
-        progress = Progress(_jump(reader, topic, goal))
-        while not relay.stopping():
-            messages = client.take(reader, BATCH)
-            progress.took(messages)
+def read(reader: TopicReader, settings: Settings, put: Put, put_ends: PutEnds) -> None:
+    """Pass on scores, and the end offsets once a second, until the reader stops."""
+    topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
+    monitor = client.TopicMonitor(reader, settings, topic)
+    with client.make_consumer(settings, **SMALL) as consumer:
+        goal = monitor.end_offsets()
+        progress = Progress(_jump(consumer, topic, goal))
+        while not reader.stopping():
+            messages = client.poll(consumer, progress, BATCH)
             put(list(_scores(messages, settings)))
             if len(messages) == BATCH:
-                relay.pause(REST_SECONDS)
-                _jump(reader, topic, ends := watch.ends())
-                progress.jumped(ends)  # whatever it does not get to before the next jump
-            if progress.reached(goal):
-                relay.caught_up()
-            if (looked := watch.look()) is not None:
-                put_ends(Ends(time.time_ns() // 1_000_000, looked))
-                progress.check(looked, time.monotonic())
+                reader.wait(PAUSE_SECONDS)
+                _jump(consumer, topic, ends := monitor.end_offsets())
+                progress.jump(ends)  # the skipped scores count as read
+            if progress.has_reached(goal):
+                reader.note_caught_up()
+            if (newest := monitor.poll()) is not None:
+                put_ends(EndOffsets(time.time_ns() // 1_000_000, newest))
+                progress.check(newest, time.monotonic())
 
 
-def _jump(reader: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int, int]:
-    """Go to just before these ends, and give where that is."""
+def _jump(consumer: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int, int]:
+    """Move the consumer to just before these ends; return where that is."""
     starts = {partition: max(0, end - SHOWN) for partition, end in ends.items()}
     positions = [
         TopicPartition(topic.name, partition, start or OFFSET_BEGINNING)
         for partition, start in starts.items()
     ]
-    client.assign(reader, positions)
+    client.assign(consumer, positions)
     return starts
 
 
 def _scores(messages: Iterable[Message], settings: Settings) -> Iterable[Score]:
-    form: Format = settings.topics.scores.format
+    """Yield the scores of messages; tombstones and what cannot be read are skipped."""
     for message in messages:
         value = message.value()
         if message.error() is not None or value is None:
             continue
         try:
             user = check_user(message.key(), settings.user_max_bytes).decode()
-            score = decode_score(value, form)
+            score = decode_score(value, settings.topics.scores.format)
         except BadMessage:
             continue
-        yield Score(message.timestamp()[1], *_place(message), user, score)
-
-
-def _place(message: Message) -> tuple[int, int]:
-    return message.partition() or 0, message.offset() or 0
+        partition, offset = message.partition() or 0, message.offset() or 0
+        yield Score(message.timestamp()[1], partition, offset, user, score)

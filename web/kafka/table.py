@@ -1,10 +1,10 @@
-"""The end of `high-scores` as it grows: who improved, and which scores the flow has passed.
+"""Read new messages of `high-scores`, and ask which scores the flow has counted.
 
-Every method blocks, and belongs to one thread.
+Every method blocks, and all calls come from one thread.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
@@ -15,92 +15,95 @@ from dataflows.kafka.topics import Topic, await_topics
 from dataflows.wire import ORIGIN, BadMessage, decode_origin, decode_score
 from web.kafka import client
 from web.kafka.progress import Progress
-from web.posting.outcome import Best, Receipt
+from web.kafka.records import Best, Receipt
 
 POLL_SECONDS = 0.05
 KINDS = ("scores", "high_scores")
 BATCH = 1_000  # messages at once, at most
-TOPICS_SECONDS = 60  # for which the topics are taken to be the same
-QUICK = {"fetch.wait.max.ms": "50", "queued.max.messages.kbytes": "256"}
+TOPICS_SECONDS = 60  # for which a look at the topics holds
+LATENCY = {"fetch.wait.max.ms": "50", "queued.max.messages.kbytes": "256"}
 
 
 class TableReader:
-    """Reads `high-scores` from where it ends at `begin`, until `pause`; then it may begin again.
+    """Reads what is written to `high-scores` between `start` and `pause`, any number of times.
 
     Args:
-        settings: Where the topics are and how their values are written.
-        over: Says whether there is no sense any more in waiting for the topics.
+        settings: Of the topics and the group of the flow.
+        stopping: Returns whether waiting for the topics has become pointless.
     """
 
-    def __init__(self, settings: Settings, over: Callable[[], bool]) -> None:
-        self.progress = Progress({})
+    def __init__(self, settings: Settings, stopping: Callable[[], bool]) -> None:
         self._settings = settings
-        self._over = over
+        self._stopping = stopping
         self._admin = client.make_admin(settings)
-        self._consumer = client.make_consumer(settings, **QUICK)
+        self._consumer = client.make_consumer(settings, **LATENCY)
+        self._progress = Progress({})
         self._topics: dict[str, Topic] = {}
-        self._topics_until = 0.0
+        self._topics_expire = 0.0
         self._ends: dict[int, int] = {}
 
-    def begin(self) -> None:
-        """Be there: whatever is written from now on will be read.
+    def start(self) -> None:
+        """Note the ends of the table: everything that is written from now on will be read.
 
         Raises:
             KafkaException: No answer.
-            Stopped: It is over before the topics are there.
-            Unavailable: They are not there in time.
-            WrongTopic: One is not as it must be.
+            Stopped: `stopping` returned true before the topics were there.
+            Unavailable: The topics were not there in time.
+            WrongTopic: A topic is set up wrongly.
         """
-        if time.monotonic() >= self._topics_until:
-            self._topics = await_topics(self._settings, KINDS, stopping=self._over)
-            self._topics_until = time.monotonic() + TOPICS_SECONDS
+        if time.monotonic() >= self._topics_expire:
+            self._topics = await_topics(self._settings, KINDS, stopping=self._stopping)
+            self._topics_expire = time.monotonic() + TOPICS_SECONDS
         topic = self._topics["high_scores"]
-        ends = client.ends(self._admin, topic)
-        self.progress = Progress(ends)
-        starts = [TopicPartition(topic.name, *each) for each in ends.items()]
-        client.assign(self._consumer, starts)
+        ends = client.end_offsets(self._admin, topic)
+        self._progress = Progress(ends)
+        client.assign(self._consumer, [TopicPartition(topic.name, *each) for each in ends.items()])
 
     def pause(self) -> None:
-        """Read nothing any more."""
+        """Stop fetching."""
         self._consumer.unassign()
 
     def close(self) -> None:
         """Close the connection."""
         self._consumer.close()
 
-    def take(self) -> list[Best]:
-        """Give who improved, as soon as somebody has, after 50 ms at the latest.
+    def poll(self) -> list[Best]:
+        """Return new bests as soon as there are any, after 50 ms at the latest.
 
         Raises:
             KafkaException: The broker reports an error.
         """
-        messages = client.take(self._consumer, BATCH, POLL_SECONDS)
-        self.progress.took(messages)
-        return list(self._bests(messages))
+        return list(self._bests(client.poll(self._consumer, self._progress, BATCH, POLL_SECONDS)))
 
-    def passed(self, places: Collection[Receipt]) -> set[Receipt]:
-        """Give which of these the flow has passed; `end` then says where that leaves `high-scores`.
+    def next_offsets(self) -> Mapping[int, int]:
+        """Return for each partition of `high-scores` the offset that would be read next."""
+        return self._progress.next_offsets
 
-        It is level with all that is written for them, since the flow commits after it has written.
+    def counted(self, receipts: Collection[Receipt]) -> set[Receipt]:
+        """Return the scores before the committed position of the flow; see `end` for the proof.
 
         Raises:
-            KafkaException: No answer in 2 s.
+            KafkaException: No answer within 2 s.
         """
         scores = self._topics["scores"].name
-        wanted = [TopicPartition(scores, each) for each in {place.partition for place in places}]
+        partitions = {receipt.partition for receipt in receipts}
+        wanted = [TopicPartition(scores, partition) for partition in partitions]
         group = ConsumerGroupTopicPartitions(self._settings.group, wanted)
-        asked = self._admin.list_consumer_group_offsets(
+        futures = self._admin.list_consumer_group_offsets(
             [group], request_timeout=client.ANSWER_SECONDS
         )
-        found = asked[self._settings.group].result().topic_partitions
+        found = futures[self._settings.group].result().topic_partitions
         positions = {each.partition: each.offset for each in found}
-        passed = {place for place in places if positions.get(place.partition, -1) > place.offset}
-        if passed:
-            self._ends = client.ends(self._admin, self._topics["high_scores"])
-        return passed
+        counted = {each for each in receipts if positions.get(each.partition, -1) > each.offset}
+        if counted:
+            self._ends = client.end_offsets(self._admin, self._topics["high_scores"])
+        return counted
 
     def end(self, user: bytes) -> tuple[int, int]:
-        """Give the user's partition of `high-scores` and where it ended at the last `passed`."""
+        """Return the user's partition of `high-scores`, and its end after the last `counted`.
+
+        The flow writes before it commits, so whatever it wrote for a counted score is before it.
+        """
         partition = partition_of(user, self._topics["high_scores"].partitions)
         return partition, self._ends[partition]
 
@@ -116,8 +119,8 @@ class TableReader:
         if origin.topic_id != self._topics["scores"].id:
             raise KeyError(origin.topic_id)
         score = decode_score(value, self._settings.topics.high_scores.format)
-        place = Receipt(origin.partition, origin.offset)
-        return Best(message.key() or b"", place, score, message.timestamp()[1])
+        receipt = Receipt(origin.partition, origin.offset)
+        return Best(message.key() or b"", receipt, score, message.timestamp()[1])
 
 
 def _origin(message: Message) -> bytes:

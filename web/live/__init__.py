@@ -1,1 +1,1 @@
-"""What the topics bring becomes events, and each event goes to everyone who watches."""
+"""The live streams: what the topic readers deliver becomes events, and every client gets each."""

@@ -1,4 +1,4 @@
-"""The three streams: what the relays bring becomes chunks, each encoded once, ready to be sent."""
+"""The three streams: each event is encoded once, from what the topic readers deliver."""
 
 import asyncio
 import logging
@@ -9,24 +9,24 @@ from contextlib import suppress
 from conf.settings import Web
 from dataflows.leaderboard import Board
 from dataflows.wire import BadMessage, decode_board
-from web.live import freshness, ids, rate, recent, sse
-from web.live.freshness import Status, explain
-from web.live.history import Story
+from web.live import freshness, rate, recent, sse
+from web.live.freshness import Status
+from web.live.history import History
 from web.live.hub import Hub, Times
-from web.live.rate import Ends, Rates
-from web.live.recent import Latest, Score
+from web.live.rate import EndOffsets, RateMeter
+from web.live.recent import RecentScores, Score
 
 log = logging.getLogger(__name__)
 
-NO_BOARD = Board("all-time", 0, 0, ())  # until the first has come
+NO_BOARD = Board("all-time", 0, 0, ())  # until the first arrives
 
-LIVE = ("status", "board", "score", "rate")  # the named events of `live`, in this order
+LIVE = ("status", "board", "score", "rate")  # the state of `live` has their events in this order
 
 Chunks = dict[Hashable, bytes]
 
 
 class Feeds:
-    """The streams `board`, `scores` and `live` (all, as named events), and what they show now.
+    """The streams `board`, `scores` and `live` (both and more, as named events) and their state.
 
     Every method is called on the event loop.
     """
@@ -37,28 +37,24 @@ class Feeds:
         self.scores = Hub(sse.HEARTBEAT, times)
         self.live = Hub(sse.HEARTBEAT, times)
         self.newest_board = NO_BOARD
-        self.newest_document = b""  # of that board, as it stands on the topic
-        self.newest_id = ""  # of that board, "" until the first has come
-        self.bad_boards = 0
-        self._news = asyncio.Event()  # set at the next board or the end, then replaced
-        self._latest = Latest()
-        self._rates = Rates()
-        self.status: Status | None = None  # before the first
-        self._story = Story()
-        self._live_parts: dict[str, Chunks] = {name: {} for name in LIVE}
-
-    def streams(self) -> tuple[Hub, Hub, Hub]:
-        """Give all streams."""
-        return self.board, self.scores, self.live
+        self.newest_document = b""  # of that board, as it is on the topic
+        self.newest_id = ""  # of that board, "" until the first arrives
+        self.bad_boards = 0  # ever
+        self.status: Status | None = None  # None until the first is known
+        self._board_changed = asyncio.Event()  # set at each new board and at the end, then replaced
+        self._recent = RecentScores()
+        self._rate_meter = RateMeter()
+        self._history = History()
+        self._live_chunks: dict[str, Chunks] = {name: {} for name in LIVE}
 
     def newest_scores(self) -> list[Score]:
-        """Give the last scores, oldest first."""
-        return list(self._latest.scores().values())
+        """Return the last scores, oldest first."""
+        return list(self._recent.scores().values())
 
     def put_boards(self, boards: list[tuple[str, bytes]]) -> None:
-        """Take boards, as their events' ids and data, oldest first; the newest is shown.
+        """Publish the last of these boards, given as event ids and documents, oldest first.
 
-        The data go out as they are, so the bytes are the same in every process.
+        A document is sent as it is on the topic: the same bytes in every process.
         """
         event_id, document = boards[-1]
         try:
@@ -66,93 +62,88 @@ class Feeds:
         except BadMessage:
             self.bad_boards += 1
             return
-        self._tell(boards, board)
+        self._add_to_history(boards, board)
         self.newest_board, self.newest_document, self.newest_id = board, document, event_id
-        self._tell_waiting()
+        self._wake_waiting()
         self.board.publish({event_id: sse.event(document, event_id=event_id)})
-        self._publish_live(
-            "board", {event_id: sse.event(document, name="board", event_id=event_id)}
-        )
+        event = sse.event(document, name="board", event_id=event_id)
+        self._publish_live("board", {event_id: event})
 
     def put_scores(self, scores: Iterable[Score]) -> None:
-        """Take scores, in any order."""
-        if not self._latest.add(scores, _now_ms()):
+        """Publish scores, in any order."""
+        if not self._recent.add(scores, _now_ms()):
             return
-        shown = self._latest.scores().items()
-        documents = {place: recent.encode(score) for place, score in shown}
-        self.scores.publish({place: sse.event(it) for place, it in documents.items()})
-        self._publish_live(
-            "score", {place: sse.event(it, name="score") for place, it in documents.items()}
-        )
+        documents = {key: recent.encode(score) for key, score in self._recent.scores().items()}
+        self.scores.publish({key: sse.event(it) for key, it in documents.items()})
+        events: Chunks = {key: sse.event(it, name="score") for key, it in documents.items()}
+        self._publish_live("score", events)
 
-    def put_ends(self, ends: Ends) -> None:
-        """Take where the partitions of `scores` end, once a second or so."""
-        if self._rates.put(ends):
-            self._publish_live(
-                "rate",
-                {
-                    ("rate", each.time): sse.event(rate.encode(each), name="rate")
-                    for each in self._rates.rates()
-                },
-            )
+    def put_ends(self, ends: EndOffsets) -> None:
+        """Publish the rate that follows from the end offsets of `scores`, given once a second."""
+        if self._rate_meter.update(ends):
+            rates = self._rate_meter.rates()
+            events: Chunks = {it.time: sse.event(rate.encode(it), name="rate") for it in rates}
+            self._publish_live("rate", events)
 
     def put_status(self, status: Status) -> None:
-        """Take whether the board is the newest; what has not changed is not sent."""
+        """Publish and log whether the board is the newest, if that has changed."""
         if status != self.status:
             self.status = status
-            log.log(logging.WARNING if status.problems else logging.INFO, "%s", explain(status))
+            level = logging.WARNING if status.problems else logging.INFO
+            log.log(level, "%s", "; ".join(status.problems) or "the newest board is shown")
             event = sse.event(freshness.encode(status), name="status")
-            self._publish_live("status", {("status",): event})
+            self._publish_live("status", {"status": event})
 
-    def story(self, resume: str) -> bytes:
-        """Give how the leaders came about, for who saw the board `resume` last.
+    def history(self, resume: str) -> bytes:
+        """Return the event of the leaders so far, for a client whose last board is `resume`.
 
-        Nothing for who saw the newest: it has missed nothing.
+        Nothing if that is the newest board: the client has missed nothing.
         """
         if resume and resume == self.newest_id:
             return b""
-        return sse.event(self._story.document(), name="story")
+        return sse.event(self._history.document(), name="story")
 
     def is_behind(self, resume: str) -> bool:
-        """Say whether who saw the board `resume` saw one that this process does not have yet."""
+        """Return whether the board `resume` is newer than any that this process has read."""
         if self.board.ended or not resume:
             return False
         if not self.newest_id:
-            return self.is_stale()  # it has not read yet
-        return ids.is_newer(resume, self.newest_id)
+            return self.is_stale()  # until the topic is read, nothing is known
+        return sse.is_newer(resume, self.newest_id)
 
     def is_stale(self) -> bool:
-        """Say whether the board may be old."""
+        """Return whether the board may be outdated."""
         return self.status is None or self.status.stale_since is not None
 
-    async def next_board(self) -> None:
-        """Wait for a new board, or for the end of the streams."""
-        await self._news.wait()
+    async def next_board(self, seconds: float) -> None:
+        """Wait for a new board or the end of the streams, at most so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._board_changed.wait(), seconds)
 
     def end(self) -> None:
         """End every stream."""
-        for stream in self.streams():
-            stream.end()
-        self._tell_waiting()
+        for hub in (self.board, self.scores, self.live):
+            hub.end()
+        self._wake_waiting()
 
-    def _tell(self, boards: list[tuple[str, bytes]], newest: Board) -> None:
-        """Add to the story: what stood there at the start as of then, what came later as of now."""
+    def _add_to_history(self, boards: list[tuple[str, bytes]], newest: Board) -> None:
+        """Add the newest board as of now; at the start, each earlier one as of its own time."""
         if self.newest_id:
-            self._story.add(newest, _now_ms())
+            self._history.add(newest, _now_ms())
             return
         for _, document in boards:
             with suppress(BadMessage):
                 board = decode_board(document)
-                self._story.add(board, min(board.updated, _now_ms()))
+                self._history.add(board, min(board.updated, _now_ms()))
 
-    def _tell_waiting(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _wake_waiting(self) -> None:
+        self._board_changed.set()
+        self._board_changed = asyncio.Event()
 
     def _publish_live(self, name: str, chunks: Chunks) -> None:
-        self._live_parts[name] = chunks
+        self._live_chunks[name] = chunks
         self.live.publish(
-            {key: chunk for part in self._live_parts.values() for key, chunk in part.items()}
+            {key: chunk for each in self._live_chunks.values() for key, chunk in each.items()}
         )
 
 

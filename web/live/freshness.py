@@ -1,41 +1,27 @@
-"""Whether what is shown is still the newest, pure: the data of a `status` event."""
+"""Whether the board that is shown is the newest: the data of a `status` event; pure."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
 
-class Witness(Protocol):
-    """A relay, which knows whether the broker answers it."""
-
-    def problem(self) -> str:
-        """Say why what it gives may be old; empty when all is well."""
-
-    def seen_ms(self) -> int:
-        """Give when the broker answered last, in milliseconds since the epoch, 0 for never."""
-
-
 class Status(NamedTuple):
-    """Since when the board may be old (None: it is the newest), and all that is wrong, in words."""
+    """Since when the board may be outdated (None: it is the newest), and every problem in words."""
 
-    stale_since: int | None
+    stale_since: int | None  # milliseconds since the epoch
     problems: tuple[str, ...]
 
 
-def status(board: Witness, others: Iterable[Witness], started_ms: int) -> Status:
-    """Judge by the relays; a board whose broker never answered is old since the start."""
-    problem = board.problem()
-    problems = [problem, *(other.problem() for other in others)]
-    since = (board.seen_ms() or started_ms) if problem else None
-    return Status(since, tuple(filter(None, problems)))
+def judge(board_problem: str, answered_ms: int, other_problems: Iterable[str]) -> Status:
+    """Return the status by the problems of the topic readers, "" for none.
 
-
-def explain(status: Status) -> str:
-    """Write a status as a line of the log."""
-    return "; ".join(status.problems) or "all is read and up to date"
+    Only a problem of the board's own reader makes the board stale: since the broker's last answer.
+    """
+    problems = filter(None, [board_problem, *other_problems])
+    return Status(answered_ms if board_problem else None, tuple(problems))
 
 
 def encode(status: Status) -> bytes:
-    """Write a status as the data of an event."""
+    """Encode a status as the data of an event."""
     return msgspec.json.encode(status._asdict())

@@ -1,6 +1,6 @@
-"""How the leaders came about over the last minutes, pure: what a new page draws before it watches.
+"""The leaders of the last ten minutes, for a page that has just connected; pure.
 
-A page that stays adds later boards itself.
+A page that stays connected adds later boards itself.
 """
 
 from typing import NamedTuple
@@ -9,67 +9,65 @@ import msgspec
 
 from dataflows.leaderboard import Board, Row
 
-MOMENTS = 120  # at most
+BOARDS = 120  # at most
 SPAN_MS = 10 * 60_000  # from the first to the last, at most
-APART_MS = 2_000  # between two, at least: of what changed faster the newest is kept
-ROWS = 5  # of each
-BYTES = 64 * 1024  # of all together, about: names can be long
+APART_MS = 2_000  # between two, at least: of boards that change faster the newest is kept
+ROWS = 5  # of each board
+BYTES = 64 * 1024  # of all boards, approximately: names can be long
 
 
-class _Moment(NamedTuple):
+class _Encoded(NamedTuple):
     time: int  # in milliseconds since the epoch
-    document: msgspec.Raw
+    document: bytes
 
 
-class Story:
-    """Boards of the last 10 minutes, at most 120 and 64 kB of them, two seconds apart or more.
+class History:
+    """Boards of the last 10 minutes: at most 120, at most 64 kB, two seconds apart or more.
 
-    Where more have come, they are thinned out evenly.
+    When there are more, they are thinned out evenly.
     """
 
     def __init__(self) -> None:
-        self._moments: list[_Moment] = []
+        self._boards: list[_Encoded] = []
         self._bytes = 0
         self._rows: tuple[Row, ...] = ()
 
-    def add(self, board: Board, time: int) -> bool:
-        """Take a board as it was from `time` on, after all earlier ones; say whether that is news.
+    def add(self, board: Board, time: int) -> None:
+        """Add a board that was shown from `time` on, in order; one with the same rows is skipped.
 
-        One with the rows of the last is none. One within two seconds after the last takes its place
-        and its time, so that the newest is always there.
+        A board within two seconds of the last replaces it and takes over its time, so that the
+        newest is always there.
         """
         rows = board.rows[:ROWS]
         if rows == self._rows:
-            return False
+            return
         self._rows = rows
-        if self._moments and time - self._moments[-1].time < APART_MS:
+        if self._boards and time - self._boards[-1].time < APART_MS:
             time = self._drop(-1).time
-        moment = _Moment(time, _encode(time, rows))
-        self._moments.append(moment)
-        self._bytes += len(moment.document)
-        self._forget(time)
-        return True
+        encoded = _Encoded(time, _encode(time, rows))
+        self._boards.append(encoded)
+        self._bytes += len(encoded.document)
+        self._drop_surplus(time)
 
     def document(self) -> bytes:
-        """Write all of it, oldest first, as the data of an event."""
-        boards = b",".join(moment.document for moment in self._moments)
-        return b'{"boards":[%b]}' % boards
+        """Encode all boards, oldest first, as the data of an event."""
+        return b'{"boards":[%b]}' % b",".join(board.document for board in self._boards)
 
-    def _forget(self, now: int) -> None:
-        """Drop what is too old or too long, and of too many the one that leaves the least gap."""
-        moments = self._moments
-        while len(moments) > 1 and (self._bytes > BYTES or now - moments[0].time > SPAN_MS):
+    def _drop_surplus(self, now: int) -> None:
+        """Drop what is too old or too long; of too many, the board that leaves the least gap."""
+        boards = self._boards
+        while len(boards) > 1 and (self._bytes > BYTES or now - boards[0].time > SPAN_MS):
             self._drop(0)
-        if len(moments) > MOMENTS:
-            gaps = [later.time - one.time for one, later in zip(moments, moments[2:], strict=False)]
+        if len(boards) > BOARDS:
+            gaps = [later.time - one.time for one, later in zip(boards, boards[2:], strict=False)]
             self._drop(1 + gaps.index(min(gaps)))
 
-    def _drop(self, place: int) -> _Moment:
-        moment = self._moments.pop(place)
-        self._bytes -= len(moment.document)
-        return moment
+    def _drop(self, index: int) -> _Encoded:
+        board = self._boards.pop(index)
+        self._bytes -= len(board.document)
+        return board
 
 
-def _encode(time: int, rows: tuple[Row, ...]) -> msgspec.Raw:
+def _encode(time: int, rows: tuple[Row, ...]) -> bytes:
     shown = [{"user": row.user, "score": str(row.score)} for row in rows]
-    return msgspec.Raw(msgspec.json.encode({"time": time, "rows": shown}))
+    return msgspec.json.encode({"time": time, "rows": shown})

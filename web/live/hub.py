@@ -1,42 +1,32 @@
-"""The latest of a stream to many subscribers, pure asyncio.
+"""Send the newest state of a stream to many subscribers; pure asyncio.
 
-A stream has a state, an ordered mapping of keys to chunks: one chunk for a board, ten for the last
-scores. A subscriber holds no queue: who is level gets what is new, who is not free lags behind and
-gets, once it is free, what the state still has of what it missed; who lags for too long is cut off.
+The state is an ordered mapping of keys to chunks: one chunk for a board, ten for the last scores.
+No subscriber has a queue. One that has caught up gets each change at once. One that is not writable
+lags behind; once it is writable it gets those chunks of the state that changed meanwhile. One that
+lags for too long is cut off.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
-from web.live.subscribers import Chunk, GeneratorSubscriber, SocketSubscriber, Subscriber, frame
-
-Chunks = AsyncGenerator[bytes, None]
-
-
-class Lender(Protocol):
-    """A connection whose transport may be lent."""
-
-    is_handed_over: bool
-
-    def lend(self, wire: SocketSubscriber) -> bool:
-        """Give the transport to the wire for good, if the client is still there."""
+from web.live.subscribers import Chunk, Subscriber, frame
 
 
 class Times(NamedTuple):
-    """Seconds of silence before a heartbeat, and of taking nothing before a subscriber is cut."""
+    """Seconds of silence before a heartbeat, and of lag before a subscriber is cut."""
 
     heartbeat: float = 15
     stall: float = 30
 
 
 class _Entry(NamedTuple):
-    version: int
+    version: int  # in which it changed last
     chunk: bytes
 
 
 class _Lag(NamedTuple):
-    """What a subscriber saw last, and since when it has not been free, in the loop's time."""
+    """The version that a subscriber has, and since when it has lagged, by the loop's clock."""
 
     version: int
     since: float
@@ -46,8 +36,8 @@ class Hub:
     """One stream. Every method is called on the event loop.
 
     Args:
-        heartbeat: The chunk that breaks a silence.
-        times: When it does, and when a subscriber is cut.
+        heartbeat: The chunk that is sent after a silence.
+        times: How long that silence is, and when a subscriber is cut.
     """
 
     def __init__(self, heartbeat: bytes, times: Times) -> None:
@@ -55,148 +45,116 @@ class Hub:
         self._times = times
         self._version = 0
         self._state: dict[Hashable, _Entry] = {}
-        self._level: dict[Subscriber, None] = {}  # free, and has seen all
-        self._lagging: dict[Subscriber, _Lag] = {}  # in the order of their `since`
-        self._watch: asyncio.TimerHandle | None = None
-        self._beat: asyncio.TimerHandle | None = None
-        self._last_given = 0.0
+        self._caught_up: dict[Subscriber, None] = {}  # writable, and has the newest version
+        self._lagging: dict[Subscriber, _Lag] = {}  # ordered by `since`
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
+        self._last_sent = 0.0
         self.ended = False
-        self.given = 0  # chunks to clients, ever
+        self.sent = 0  # chunks to clients, ever
         self.cut = 0  # clients that had stopped reading, ever
 
     def __len__(self) -> int:
-        return len(self._level) + len(self._lagging)
+        return len(self._caught_up) + len(self._lagging)
 
     def publish(self, state: Mapping[Hashable, bytes]) -> None:
-        """Replace the state; what has a new key, or another chunk, goes out."""
+        """Replace the state, and send what has a new key or another chunk."""
         old, before = self._state, self._version
         version = before + 1
         self._state = {
             key: old[key] if key in old and old[key].chunk == chunk else _Entry(version, chunk)
             for key, chunk in state.items()
         }
-        news = self._since(before)
-        if news:
+        if news := self._changes_since(before):
             self._version = version
             self._send(frame(news))
 
     def snapshot(self, resume: Hashable = None) -> tuple[bytes, int]:
-        """Give the whole state, but what `resume` names, and its version for `add`."""
+        """Return the state without the chunk of the key `resume`, and its version for `add`."""
         entries = self._state.items()
         return b"".join(entry.chunk for key, entry in entries if key != resume), self._version
 
     def add(self, subscriber: Subscriber, version: int) -> None:
-        """Let a subscriber in who saw that version; it gets what came since, once it is free."""
+        """Add a subscriber that has this version; it gets later changes once it is writable."""
         if self.ended:
             subscriber.end()
             return
-        self._place(subscriber, version, free=subscriber.is_free())
-        if self._beat is None:
-            self._last_given = asyncio.get_running_loop().time()
-            self._schedule_beat()
+        self._update(subscriber, version, writable=subscriber.is_writable())
+        if self._heartbeat_timer is None:
+            self._last_sent = asyncio.get_running_loop().time()
+            self._schedule_heartbeat()
 
-    def ready(self, subscriber: Subscriber) -> None:
-        """Give a subscriber that is free again what it has missed."""
-        lag = self._lagging.pop(subscriber, None)
-        if lag is not None:
-            self._place(subscriber, lag.version, free=True)
+    def catch_up(self, subscriber: Subscriber) -> None:
+        """Send a subscriber that is writable again the changes that it has missed."""
+        if lag := self._lagging.pop(subscriber, None):
+            self._update(subscriber, lag.version, writable=True)
 
     def remove(self, subscriber: Subscriber) -> None:
-        """Forget a subscriber, also one that is not there."""
-        self._level.pop(subscriber, None)
+        """Forget a subscriber; it need not be there."""
+        self._caught_up.pop(subscriber, None)
         self._lagging.pop(subscriber, None)
 
-    async def follow(self, first: bytes, version: int, cut: Callable[[], object]) -> Chunks:
-        """Yield `first`, then what is newer than `version`, until the end.
-
-        Registered inside the generator, so that a client who left before the first byte leaks
-        nothing.
-        """
-        slot = GeneratorSubscriber(self, cut)
-        try:
-            yield first
-            self.add(slot, version)
-            while (chunk := await slot.take()) is not None:
-                yield chunk
-        finally:
-            self.remove(slot)
-
-    async def lend(
-        self, first: bytes, version: int, lender: Lender, left: Callable[[], object]
-    ) -> Chunks:
-        """Yield `first` and end; what is newer goes to the connection itself, until the end.
-
-        Args:
-            first: What is sent first.
-            version: That it shows.
-            lender: The connection; it is closed after the end.
-            left: Called once, when a client has left whose connection was lent.
-        """
-        yield first
-        wire = SocketSubscriber(self, left)
-        if lender.lend(wire):
-            self.add(wire, version)
-
     def end(self) -> None:
-        """End every stream, now and from now on."""
+        """End the stream of every subscriber, also of those that are added later."""
         self.ended = True
-        for timer in (self._beat, self._watch):
+        for timer in (self._heartbeat_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
-        subscribers = [*self._level, *self._lagging]
-        self._level, self._lagging = {}, {}
+        subscribers = [*self._caught_up, *self._lagging]
+        self._caught_up, self._lagging = {}, {}
         for subscriber in subscribers:
             subscriber.end()
 
-    def _since(self, version: int) -> bytes:
+    def _changes_since(self, version: int) -> bytes:
         return b"".join(entry.chunk for entry in self._state.values() if entry.version > version)
 
     def _send(self, chunk: Chunk) -> None:
-        """Give a chunk to all who are level; who is not free after it lags."""
-        self._last_given = asyncio.get_running_loop().time()
-        self.given += len(self._level)
-        for subscriber in [each for each in self._level if not each.give(chunk)]:
-            del self._level[subscriber]
-            self._lag(subscriber, self._version)
+        """Write a chunk to all that have caught up; those not writable after it lag."""
+        self._last_sent = asyncio.get_running_loop().time()
+        self.sent += len(self._caught_up)
+        for subscriber in [each for each in self._caught_up if not each.write(chunk)]:
+            del self._caught_up[subscriber]
+            self._start_lag(subscriber, self._version)
 
-    def _place(self, subscriber: Subscriber, version: int, *, free: bool) -> None:
-        """Give a subscriber what is newer than it saw, and put it where it then belongs."""
-        if free and version < self._version and (news := self._since(version)):
-            self.given += 1
-            free, version = subscriber.give(frame(news)), self._version
-        if free:
-            self._level[subscriber] = None
+    def _update(self, subscriber: Subscriber, version: int, *, writable: bool) -> None:
+        """Write the changes since a version to a writable subscriber, and file it accordingly."""
+        if writable and version < self._version and (news := self._changes_since(version)):
+            self.sent += 1
+            writable, version = subscriber.write(frame(news)), self._version
+        if writable:
+            self._caught_up[subscriber] = None
         else:
-            self._lag(subscriber, version)
+            self._start_lag(subscriber, version)
 
-    def _lag(self, subscriber: Subscriber, version: int) -> None:
+    def _start_lag(self, subscriber: Subscriber, version: int) -> None:
         loop = asyncio.get_running_loop()
         self._lagging[subscriber] = _Lag(version, loop.time())
-        if self._watch is None:
-            self._watch = loop.call_later(self._times.stall, self._cut_stalled)
+        if self._stall_timer is None:
+            self._stall_timer = loop.call_later(self._times.stall, self._cut_stalled)
 
     def _cut_stalled(self) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() - self._times.stall
-        stalled = [each for each, lag in self._lagging.items() if lag.since <= due]
-        for subscriber in stalled:
+        for subscriber in [each for each, lag in self._lagging.items() if lag.since <= due]:
             self.remove(subscriber)
             self.cut += 1
             subscriber.cut()
         oldest = next(iter(self._lagging.values()), None)
-        self._watch = None
+        self._stall_timer = None
         if oldest is not None:
-            self._watch = loop.call_at(oldest.since + self._times.stall, self._cut_stalled)
+            self._stall_timer = loop.call_at(oldest.since + self._times.stall, self._cut_stalled)
 
-    def _schedule_beat(self) -> None:
+    def _schedule_heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
-        self._beat = loop.call_at(self._last_given + self._times.heartbeat, self._give_beat)
+        due = self._last_sent + self._times.heartbeat
+        self._heartbeat_timer = loop.call_at(due, self._send_heartbeat)
 
-    def _give_beat(self) -> None:
-        self._beat = None
+    def _send_heartbeat(self) -> None:
+        """Send a heartbeat if the stream was silent; stops for want of subscribers until `add`."""
+        self._heartbeat_timer = None
         if not len(self):
             return
         now = asyncio.get_running_loop().time()
-        if now - self._last_given >= self._times.heartbeat:
+        if now - self._last_sent >= self._times.heartbeat:
             self._send(self._heartbeat)
-        self._schedule_beat()
+        self._schedule_heartbeat()

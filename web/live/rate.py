@@ -1,6 +1,7 @@
-"""How many scores a second arrive, pure: from where the partitions of `scores` end.
+"""How many scores arrive a second, measured by the end offsets of `scores`; pure.
 
-A transaction's marker takes an offset too, so scores of transactional producers count a bit more.
+The marker of a transaction has an offset too, so scores of transactional producers count slightly
+more than once.
 """
 
 from collections import deque
@@ -9,52 +10,53 @@ from typing import NamedTuple
 
 import msgspec
 
-KEPT = 60  # rates, for the plot of a new page
+KEPT = 60  # rates, for the plot of a page that has just connected
 
 
-class Ends(NamedTuple):
-    """Where each partition ended at `time`, in milliseconds since the epoch."""
+class EndOffsets(NamedTuple):
+    """The end offset of each partition at `time`, in milliseconds since the epoch."""
 
     time: int
     partitions: Mapping[int, int]
 
 
 class Rate(NamedTuple):
-    """So many scores a second arrived up to `time`, in milliseconds since the epoch."""
+    """Scores a second between the previous measurement and `time`, in ms since the epoch."""
 
     time: int
     per_second: float
 
 
-class Rates:
-    """The last 60 rates. While nothing arrives, only the first 0 is kept."""
+class RateMeter:
+    """The last 60 rates; while nothing arrives, only the first 0 is kept."""
 
     def __init__(self) -> None:
-        self._kept: deque[Rate] = deque(maxlen=KEPT)
-        self._before = Ends(0, {})
+        self._rates: deque[Rate] = deque(maxlen=KEPT)
+        self._previous = EndOffsets(0, {})
 
-    def put(self, ends: Ends) -> bool:
-        """Take the newest ends; say whether they give a new rate.
+    def update(self, ends: EndOffsets) -> bool:
+        """Add the newest end offsets; return whether there is a new rate.
 
-        They give none without earlier ones of the same partitions, or where one went back.
+        There is none at first, after the number of partitions changed, or where an offset went
+        back because the topic was recreated.
         """
-        before, self._before = self._before, ends
-        if before.time >= ends.time or before.partitions.keys() != ends.partitions.keys():
+        previous, self._previous = self._previous, ends
+        if previous.time >= ends.time or previous.partitions.keys() != ends.partitions.keys():
             return False
-        arrived = [end - before.partitions[each] for each, end in ends.partitions.items()]
+        arrived = [end - previous.partitions[each] for each, end in ends.partitions.items()]
         if min(arrived, default=-1) < 0:
             return False
-        per_second = round(sum(arrived) * 1000 / (ends.time - before.time), 1)
-        if not per_second and (not self._kept or not self._kept[-1].per_second):
+        per_second = round(sum(arrived) * 1000 / (ends.time - previous.time), 1)
+        if not per_second and (not self._rates or not self._rates[-1].per_second):
             return False
-        self._kept.append(Rate(ends.time, per_second))
+        self._rates.append(Rate(ends.time, per_second))
         return True
 
     def rates(self) -> list[Rate]:
-        """Give the last rates, oldest first."""
-        return list(self._kept)
+        """Return the last rates, oldest first."""
+        return list(self._rates)
 
 
 def encode(rate: Rate) -> bytes:
-    """Write a rate as the data of an event."""
+    """Encode a rate as the data of an event."""
     return msgspec.json.encode(rate._asdict())

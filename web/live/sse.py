@@ -1,4 +1,4 @@
-"""The wire of server-sent events, pure.
+"""The wire format of server-sent events, and the ids of boards; pure.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -10,15 +10,15 @@ MIME_TYPE = "text/event-stream"
 HEARTBEAT = b":\n\n"  # a comment, which clients ignore
 
 # "lines must be separated by either a U+000D U+000A pair, a single U+000A or a single U+000D":
-# str.splitlines() would also cut at U+2028 and others.
+# str.splitlines() would also split at U+2028 and others.
 _LINE_END = re.compile(b"\r\n|\r|\n")
 
 
 def event(data: bytes, *, name: str = "", event_id: str = "") -> bytes:
-    """Write one event; without a name it is a `message`.
+    """Encode an event; without a name it is a `message`.
 
     Raises:
-        ValueError: The name or the id has a line end, or the id a NUL, which clients ignore.
+        ValueError: The name or the id has a line end or a NUL: clients ignore an id with a NUL.
     """
     fields = [_field("event", name)] if name else []
     fields += [_field("id", event_id)] if event_id else []
@@ -27,28 +27,48 @@ def event(data: bytes, *, name: str = "", event_id: str = "") -> bytes:
 
 
 def comment(text: str) -> bytes:
-    """Write a comment of one line or more."""
+    """Encode a comment of one line or more."""
     return b"".join(b": %b\n" % line for line in _LINE_END.split(text.encode())) + b"\n"
 
 
 def retry(low_ms: int, high_ms: int, random: Random) -> bytes:
-    """Tell a client when to come back, spread so that not all come at once."""
+    """Encode the pause before a client reconnects: random, so that they do not all come at once."""
     return b"retry: %d\n\n" % random.randint(low_ms, high_ms)
 
 
 def last_event_id(header: str | None, query: str | None) -> str:
-    """Give the id that a client saw last: its header, else its query, else "".
+    """Return the id of the last event that a client received, from its header or its query, or "".
 
-    The header is what browsers send when they reconnect; the query is for a first connect.
-    A header is read as Latin-1 but written as UTF-8.
+    A browser sends the header when it reconnects; the query is for a first connect.
+    The header arrives decoded as Latin-1, but browsers encode it as UTF-8.
     """
     if header:
         return header.encode("latin-1", "replace").decode("utf-8", "replace")
     return query or ""
 
 
+def board_id(topic_id: str, offset: int) -> str:
+    """Return the event id of the board at an offset of `top-5`: the same in every process."""
+    return f"{topic_id}:{offset}"
+
+
+def is_newer(one: str, other: str) -> bool:
+    """Return whether both boards are of the same topic, and the first is newer.
+
+    An id that is not a board's is neither newer nor older.
+    """
+    (topic_id, offset), (other_topic_id, other_offset) = map(_parse, (one, other))
+    return topic_id == other_topic_id and offset > other_offset >= 0
+
+
+def _parse(board_id: str) -> tuple[str, int]:
+    topic_id, _, offset = board_id.rpartition(":")
+    is_number = offset.isascii() and offset.isdigit() and len(offset) <= 19  # noqa: PLR2004 - int64
+    return topic_id, int(offset) if is_number else -1
+
+
 def _field(name: str, value: str) -> bytes:
     if any(character in value for character in "\r\n\0"):
-        msg = f"{name} {value!r} of an event must be one line without NUL"
+        msg = f"the field {name} of an event must be one line without NUL, not {value!r}"
         raise ValueError(msg)
     return b"%b: %b\n" % (name.encode(), value.encode())

@@ -1,1 +1,1 @@
-"""A posted score: what may be posted, and what became of it."""
+"""A posted score: which posts are accepted, and the outcome of one that is written."""

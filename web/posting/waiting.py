@@ -1,6 +1,7 @@
-"""Follows `high-scores` for those who wait for their score, and only while somebody does.
+"""Watch `high-scores` for the outcomes of posted scores, only while somebody waits for one.
 
-Everything here happens on the event loop; what blocks, the `tail`, has one thread.
+Everything here runs on the event loop, but the blocking calls of the `TableReader`, which run on
+one thread.
 """
 
 import asyncio
@@ -22,116 +23,118 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-WAITING = 1_000  # scores that are waited for at the same time, at most
-JOIN_SECONDS = 1  # before a score is written, to be there before what becomes of it
-POSITIONS_SECONDS = 0.1  # between looks at how far the flow is
+PENDING_MAX = 1_000  # scores at the same time
+START_SECONDS = 1  # to start reading, before a score is written
+POSITIONS_SECONDS = 0.1  # between questions for the position of the flow
 
 
 class ScoreWatcher:
-    """One for all who wait; it reads nothing, and has no connection, before the first of them."""
+    """Settles all pending scores. Before the first one it has no connection."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._expected: dict[bytes, set[PendingScore]] = {}
-        self._thread = ThreadPoolExecutor(1, "follower")
-        self._tail: TableReader | None = None
-        self._joined: asyncio.Future[bool] | None = None  # says whether the tail could begin
+        self._pending: dict[bytes, set[PendingScore]] = {}  # by user
+        self._executor = ThreadPoolExecutor(1, "score watcher")
+        self._table: TableReader | None = None
+        self._started: asyncio.Future[bool] | None = None  # whether reading could start
         self._task: asyncio.Task[None] | None = None
         self._ended = False
 
     @asynccontextmanager
-    async def expect(self, user: bytes) -> AsyncGenerator[PendingScore | None, None]:
-        """Be there for a score of the user that is written within the block.
+    async def watch(self, user: bytes) -> AsyncGenerator[PendingScore | None, None]:
+        """Watch this user; write the score inside the `async with`.
 
-        Gives None where nobody will know: too many wait, or the broker does not answer in a second.
+        Yields None where the outcome will stay unknown: 1,000 scores are pending already, or the
+        broker does not answer within a second.
         """
-        if self._ended or len(self._all()) >= WAITING:
+        if self._ended or len(self._all()) >= PENDING_MAX:
             yield None
             return
-        expected = PendingScore(user)
-        self._expected.setdefault(user, set()).add(expected)
+        pending = PendingScore(user)
+        self._pending.setdefault(user, set()).add(pending)
         try:
-            yield expected if await self._join() else None
+            yield pending if await self._start() else None
         finally:
-            self._leave(expected)
+            self._remove(pending)
 
     def end(self) -> None:
-        """Let nobody wait any longer."""
+        """End every wait, and accept no new one."""
         self._ended = True
         for each in self._all():
-            each.give_up()
+            each.cancel()
 
     async def stop(self) -> None:
         """Close the connection, after `end`."""
         if self._task is not None:
             await self._task
-        if self._tail is not None:
-            await self._blocking(self._tail.close)
-        self._thread.shutdown()
+        if self._table is not None:
+            await self._blocking(self._table.close)
+        self._executor.shutdown()
 
     def _all(self) -> list[PendingScore]:
-        return [each for group in self._expected.values() for each in group]
+        return [each for group in self._pending.values() for each in group]
 
-    def _is_over(self) -> bool:
-        return self._ended or not self._expected
+    def _is_idle(self) -> bool:
+        return self._ended or not self._pending
 
-    def _leave(self, expected: PendingScore) -> None:
-        group = self._expected[expected.user]
-        group.remove(expected)
+    def _remove(self, pending: PendingScore) -> None:
+        group = self._pending[pending.user]
+        group.remove(pending)
         if not group:
-            del self._expected[expected.user]
+            del self._pending[pending.user]
 
-    async def _join(self) -> bool:
-        if self._joined is None:
-            self._joined = asyncio.get_running_loop().create_future()
-            self._task = asyncio.create_task(self._follow(self._joined))
+    async def _start(self) -> bool:
+        """Start reading unless it has started; return whether that was possible within 1 s."""
+        if self._started is None:
+            self._started = asyncio.get_running_loop().create_future()
+            self._task = asyncio.create_task(self._run(self._started))
         with suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self._joined), JOIN_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(self._started), START_SECONDS)
         return False
 
-    async def _follow(self, joined: asyncio.Future[bool]) -> None:
+    async def _run(self, started: asyncio.Future[bool]) -> None:
         try:
-            tail = self._tail = self._tail or TableReader(self._settings, self._is_over)
-            await self._blocking(tail.begin)
-            joined.set_result(True)
-            await self._read(tail)
-            self._joined = None  # who comes from now on begins anew
-            await self._blocking(tail.pause)
+            table = self._table = self._table or TableReader(self._settings, self._is_idle)
+            await self._blocking(table.start)
+            started.set_result(True)
+            await self._read(table)
+            self._started = None  # the next pending score starts reading again
+            await self._blocking(table.pause)
         except (KafkaException, Unavailable, WrongTopic, Stopped) as error:
-            await self._fail(error, joined)
+            await self._fail(error, started)
 
-    async def _fail(self, error: Exception, joined: asyncio.Future[bool]) -> None:
+    async def _fail(self, error: Exception, started: asyncio.Future[bool]) -> None:
         if not isinstance(error, Stopped):
-            log.warning("nobody is told what becomes of a score: %s", error)
-        tail, self._tail, self._joined = self._tail, None, None
-        if not joined.done():
-            joined.set_result(False)
+            log.warning("the outcome of posted scores is unknown: %s", error)
+        table, self._table, self._started = self._table, None, None
+        if not started.done():
+            started.set_result(False)
         for each in self._all():
-            each.give_up()
-        if tail is not None:
-            await self._blocking(tail.close)
+            each.cancel()
+        if table is not None:
+            await self._blocking(table.close)
 
-    async def _read(self, tail: TableReader) -> None:
+    async def _read(self, table: TableReader) -> None:
         loop = asyncio.get_running_loop()
-        look_at = loop.time() + POSITIONS_SECONDS
-        while not self._is_over():
-            for best in await self._blocking(tail.take):
-                for each in self._expected.get(best.user, ()):
-                    each.see(best)
-            if loop.time() >= look_at:
-                await self._look(tail)
-                look_at = loop.time() + POSITIONS_SECONDS
+        positions_due = loop.time() + POSITIONS_SECONDS
+        while not self._is_idle():
+            for best in await self._blocking(table.poll):
+                for each in self._pending.get(best.user, ()):
+                    each.add_best(best)
+            if loop.time() >= positions_due:
+                await self._check_positions(table)
+                positions_due = loop.time() + POSITIONS_SECONDS
             for each in self._all():
-                each.read(tail.progress.read_to)
+                each.advance(table.next_offsets())
 
-    async def _look(self, tail: TableReader) -> None:
-        written = {each: each.receipt for each in self._all() if each.is_open() and each.receipt}
+    async def _check_positions(self, table: TableReader) -> None:
+        written = {each: each.receipt for each in self._all() if each.is_written() and each.receipt}
         if not written:
             return
-        passed = await self._blocking(partial(tail.passed, set(written.values())))
+        counted = await self._blocking(partial(table.counted, set(written.values())))
         for each, receipt in written.items():
-            if receipt in passed:
-                each.passed(*tail.end(each.user))
+            if receipt in counted:
+                each.set_counted(*table.end(each.user))
 
     async def _blocking(self, call: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)

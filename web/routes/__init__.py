@@ -1,4 +1,4 @@
-"""The routes, a module for each kind."""
+"""The routes, one module for each kind."""
 
 from collections.abc import Iterator
 
@@ -11,4 +11,4 @@ from web.services import Services
 def blueprints(services: Services) -> Iterator[Blueprint]:
     """Yield the blueprint of each module."""
     for module in (page, scores, streams, board, operations):
-        yield module.routes(services)
+        yield module.blueprint(services)

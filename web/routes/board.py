@@ -1,4 +1,4 @@
-"""The route of the board for those who poll: once, as JSON, and nothing while it is the same."""
+"""The route of the board for clients that poll: JSON, with an ETag."""
 
 from http import HTTPStatus
 
@@ -6,12 +6,12 @@ from quart import Blueprint, Response, jsonify, request
 
 from web.services import Services
 
-NO_BOARD = "there is no board yet: neither has a flow written one, nor was one read"
+NO_BOARD = "there is no board yet: no flow has written one, or it is not read yet"
 RETRY_SECONDS = 1
 
 
-def routes(services: Services) -> Blueprint:
-    """Give the route `/top5`."""
+def blueprint(services: Services) -> Blueprint:
+    """Return the route `/top5`."""
     top5 = Blueprint("top5", __name__)
     feeds = services.feeds
 
@@ -19,18 +19,18 @@ def routes(services: Services) -> Blueprint:
     async def board() -> Response:
         if not feeds.newest_id:
             return _no_board()
-        answer = Response(feeds.newest_document, content_type="application/json")
+        response = Response(feeds.newest_document, content_type="application/json")
         if request.if_none_match.contains_weak(feeds.newest_id):
-            answer = Response(b"", HTTPStatus.NOT_MODIFIED)
-        answer.set_etag(feeds.newest_id)
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
+            response = Response(b"", HTTPStatus.NOT_MODIFIED)
+        response.set_etag(feeds.newest_id)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
     return top5
 
 
 def _no_board() -> Response:
-    answer = jsonify({"error": NO_BOARD})
-    answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    answer.headers.update({"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"})
-    return answer
+    response = jsonify({"error": NO_BOARD})
+    response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    response.headers.update({"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"})
+    return response

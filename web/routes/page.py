@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 from quart import Blueprint, render_template, request
 
-from web.posting.outcome import OUTCOMES, Outcome
-from web.posting.submission import BadSubmission
+from web.posting.outcome import OUTCOMES
+from web.posting.submission import Refused
 from web.services import Services
 
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
 
-def routes(services: Services) -> Blueprint:
-    """Give the route of the dashboard."""
+def blueprint(services: Services) -> Blueprint:
+    """Return the route of the dashboard."""
     pages = Blueprint("pages", __name__)
     pages.add_app_template_filter(iso)
 
@@ -27,10 +27,11 @@ def routes(services: Services) -> Blueprint:
 async def render(
     services: Services,
     *,
-    error: BadSubmission | None = None,
+    error: Refused | None = None,
     posted: Mapping[str, str] | None = None,
 ) -> str:
-    """Write the page as it is now, with what was wrong with a post, and what was posted."""
+    """Render the page with the newest board; after a refused post, with its error and fields."""
+    outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
         board=services.feeds.newest_board,
@@ -39,19 +40,14 @@ async def render(
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
         token=bool(services.settings.web.token),
-        outcome=_outcome(request.args.get("outcome")),
+        outcome=outcome if outcome in OUTCOMES else None,
         hall=request.args.get("display") == "hall",
         error=error,
         posted=posted or {},
     )
 
 
-def _outcome(named: str | None) -> Outcome | None:
-    """Read what became of a score that a form without JavaScript has posted."""
-    return next((outcome for outcome in OUTCOMES if outcome == named), None)
-
-
 def iso(time_ms: int) -> str:
-    """Write a time as browsers read it; the year 9999 is the last."""
+    """Format a time for the attribute `datetime`; the year 9999 is the last."""
     moment = datetime.fromtimestamp(min(time_ms, LAST_TIME_MS) / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

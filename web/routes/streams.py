@@ -1,8 +1,7 @@
-"""The routes of the streams: each sends what there is, then what is new, as long as it lasts."""
+"""The routes of the streams: each sends the state, then every change, for as long as it is open."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -10,70 +9,60 @@ from typing import NamedTuple
 from quart import Blueprint, Response, request
 
 from web.live import sse
-from web.live.hub import Hub, Lender
+from web.live.hub import Hub
+from web.live.subscribers import GeneratorSubscriber
+from web.server.handover import Connection
 from web.services import Services
 
-RETRY_MS = (1_000, 6_000)  # when a client comes back after its stream ended
-REFUSED_RETRY_MS = (10_000, 30_000)  # and when there was no place for it
-BEHIND_SECONDS = 10  # for this process to get the board that a client saw from another one
+RETRY_MS = (1_000, 6_000)  # before a client reconnects after its stream has ended
+REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
+BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
-# An EventSource gives up for good on any status but 200: the polite refusal is a stream that ends.
+# An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
 REFUSED = "too many streams are open; try again later"
 BEHIND = "this server is behind; another one may not be"
 
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
 
-class _Stream(NamedTuple):
-    """One of the streams, and what a client gets before its state, by the id that it saw last."""
-
-    broadcast: Hub
-    opening: Callable[[str], bytes]
-
-
 class _Client(NamedTuple):
-    """Who wants a stream, and how it can be served and dropped."""
+    """A client that asks for a stream."""
 
-    name: str
-    resume: str  # the id of the last event that it saw, or ""
-    lender: Lender | None  # its connection, where a stream can be written to it directly
-    cut: Callable[[], object]
+    address: str
+    resume: str  # the id of the last event that it received, or ""
+    connection: Connection | None  # to hand over; None for HTTP/2, and on another server
+    cut: Callable[[], object]  # drops it
 
 
-def routes(services: Services) -> Blueprint:
-    """Give the routes of the streams."""
+def blueprint(services: Services) -> Blueprint:
+    """Return the routes `/highScores`, `/events` and `/live`."""
     streams = Blueprint("streams", __name__)
     feeds = services.feeds
 
     @streams.get("/highScores")
     async def high_scores() -> Response:
-        return _respond(services, _Stream(feeds.board, _nothing))
+        return _respond(services, feeds.board)
 
     @streams.get("/events")
     async def events() -> Response:
-        return _respond(services, _Stream(feeds.scores, _nothing))
+        return _respond(services, feeds.scores)
 
     @streams.get("/live")
     async def live() -> Response:
-        return _respond(services, _Stream(feeds.live, feeds.story))
+        return _respond(services, feeds.live)
 
     return streams
 
 
-def _nothing(_resume: str) -> bytes:
-    return b""
-
-
-def _respond(services: Services, stream: _Stream) -> Response:
+def _respond(services: Services, hub: Hub) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    if request.method == "HEAD":  # a body that never ends must not be begun
+    if request.method == "HEAD":  # a body without an end must not be started
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
     client = _client(services)
-    if client.lender is not None:
-        headers["Connection"] = "close"  # it is the stream's alone
-    body = _body(services, stream, client)
-    response = Response(body, mimetype=sse.MIME_TYPE, headers=headers)
-    response.timeout = None  # Quart would cut it after a minute
+    if client.connection is not None:
+        headers["Connection"] = "close"  # nothing else can be sent on it
+    response = Response(_body(services, hub, client), mimetype=sse.MIME_TYPE, headers=headers)
+    response.timeout = None  # Quart would end it after a minute
     return response
 
 
@@ -81,57 +70,52 @@ def _client(services: Services) -> _Client:
     resume = sse.last_event_id(
         request.headers.get("Last-Event-ID"), request.args.get("lastEventId")
     )
-    connection = request.scope.get("state", {}).get("connection")  # of our own server
+    connection: Connection | None = request.scope.get("state", {}).get("connection")
     task = asyncio.current_task()
-    cut = connection.transport.abort if connection else task.cancel if task else lambda: None
-    lender = connection if request.http_version == "1.1" else None
-    return _Client(services.client(request), resume, lender, cut)
+    cut = connection.abort if connection else task.cancel if task else lambda: None
+    can_hand_over = request.http_version == "1.1"
+    address = services.client_address(request)
+    return _Client(address, resume, connection if can_hand_over else None, cut)
 
 
-async def _body(
-    services: Services, stream: _Stream, client: _Client
-) -> AsyncGenerator[bytes, None]:
-    if not services.places.take(client.name):
+async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator[bytes, None]:
+    """Yield the state, then each change, unless the connection is handed over to the hub for these.
+
+    A client that got a newer board from another process must see no older one: it gets heartbeats
+    until this process has read that board, for 10 s at most. By then either the topic has lost that
+    board, and the client gets the newest one, or Kafka is away, and the stream ends.
+
+    The client is counted and added in here, not before: one that leaves before the first byte never
+    starts the generator, and must leak nothing.
+    """
+    feeds, loop = services.feeds, asyncio.get_running_loop()
+    if not services.stream_limiter.acquire(client.address):
         yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
         return
+    release = partial(services.stream_limiter.release, client.address)
+    subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
+    is_handed_over = False
     try:
-        async with aclosing(_level(services, client)) as beats:
-            async for beat in beats:
-                yield beat
-        if services.feeds.is_behind(client.resume) and services.feeds.is_stale():
+        chunk = sse.retry(*RETRY_MS, _random)
+        deadline = loop.time() + BEHIND_SECONDS
+        while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
+            yield chunk
+            chunk = sse.HEARTBEAT
+            await feeds.next_board(min(left, services.settings.web.heartbeat_seconds))
+        if feeds.is_behind(client.resume) and feeds.is_stale():
             yield sse.comment(BEHIND)
             return
-        async with aclosing(_chunks(services, stream, client)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        state, version = hub.snapshot(client.resume)
+        history = feeds.history(client.resume) if hub is feeds.live else b""
+        yield sse.retry(*RETRY_MS, _random) + history + state
+        if client.connection is not None:
+            is_handed_over = True
+            client.connection.hand_over(hub, version, on_closed=release)
+            return
+        hub.add(subscriber, version)
+        async for chunk in subscriber:
+            yield chunk
     finally:
-        if client.lender is None or not client.lender.is_handed_over:  # else it goes on
-            services.places.leave(client.name)
-
-
-async def _level(services: Services, client: _Client) -> AsyncGenerator[bytes, None]:
-    """Yield heartbeats until this process has the board that the client saw, for 10 s at most.
-
-    Another process was ahead of this one: the client must see no step back. After 10 s the board of
-    a process that is well goes out all the same: its topic has lost what the client saw.
-    """
-    feeds = services.feeds
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + BEHIND_SECONDS
-    beat = sse.retry(*RETRY_MS, _random)
-    while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
-        yield beat
-        beat = sse.HEARTBEAT
-        with suppress(TimeoutError):
-            seconds = min(left, services.settings.web.heartbeat_seconds)
-            await asyncio.wait_for(feeds.next_board(), seconds)
-
-
-def _chunks(services: Services, stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
-    broadcast = stream.broadcast
-    state, version = broadcast.snapshot(client.resume)
-    first = sse.retry(*RETRY_MS, _random) + stream.opening(client.resume) + state
-    if client.lender is None:
-        return broadcast.follow(first, version, client.cut)
-    leave = partial(services.places.leave, client.name)
-    return broadcast.lend(first, version, client.lender, leave)
+        hub.remove(subscriber)
+        if not is_handed_over:
+            release()

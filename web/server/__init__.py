@@ -1,1 +1,1 @@
-"""Hypercorn on asyncio: accept clients, hand connections over, end them; worker processes."""
+"""Hypercorn on asyncio: connections are accepted, handed over and ended; worker processes."""

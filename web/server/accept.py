@@ -1,6 +1,7 @@
-"""The door: accepts clients, as many as there may be, and never spins where it cannot.
+"""Accept connections, as many as the limits allow, without ever spinning.
 
-asyncio's own server, when descriptors run out, tries thousands of times a second and logs each.
+asyncio's own server retries thousands of times a second when descriptors run out, and logs each
+try.
 """
 
 import asyncio
@@ -9,23 +10,23 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from functools import partial
 
-from web.access import limits
-from web.access.limits import ConcurrencyLimiter
+from web.access.limits import ConcurrencyLimiter, client_address
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100  # clients that are let in before the open ones get their turn
-REST_SECONDS = 1.0  # when the machine has no descriptor or memory left
-RESERVED = 100  # descriptors for all but clients: Kafka, files, the listening socket
+AT_ONCE = 100  # connections that are accepted before the open ones are served again
+PAUSE_SECONDS = 1.0  # when the machine has no descriptor or memory left
+RESERVED = 100  # descriptors for Kafka, files and the listening socket
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
-Welcome = Callable[[socket.socket, Callable[[], None]], object]
+OnConnection = Callable[[socket.socket, Callable[[], None]], object]
 
 
 def connections_max() -> int:
-    """Raise the limit of open files as far as allowed, and say how many clients that leaves."""
+    """Raise the limit of open files as far as allowed; return how many connections that leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return soft - RESERVED
@@ -34,32 +35,35 @@ def connections_max() -> int:
 
 
 class Acceptor:
-    """Lets clients in, one place for each; who finds none is sent away at once.
+    """Accepts connections within the limits, and closes those beyond at once.
 
     Args:
-        sock: That clients connect to.
-        places: For connections, in all and of each client.
-        welcome: Takes a client's socket, and what to call when the client has gone.
+        sock: The listening socket.
+        limiter: Of connections, in all and for each address.
+        on_connection: Called with the socket of a connection, and with what must be called once
+            when that is closed.
     """
 
-    def __init__(self, sock: socket.socket, places: ConcurrencyLimiter, welcome: Welcome) -> None:
+    def __init__(
+        self, sock: socket.socket, limiter: ConcurrencyLimiter, on_connection: OnConnection
+    ) -> None:
         self._sock = sock
-        self._places = places
-        self._welcome = welcome
+        self._limiter = limiter
+        self._on_connection = on_connection
         self._loop = asyncio.get_running_loop()
-        self._rest: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self.refused = 0  # ever
 
     def open(self) -> None:
-        """Begin to let clients in."""
-        self._rest = None
+        """Start accepting."""
+        self._pause = None
         self._sock.settimeout(0)
         self._loop.add_reader(self._sock, self._accept)
 
     def close(self) -> None:
-        """Let nobody in any more."""
-        if self._rest is not None:
-            self._rest.cancel()
+        """Stop accepting, and close the listening socket."""
+        if self._pause is not None:
+            self._pause.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()
 
@@ -70,21 +74,21 @@ class Acceptor:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                self._wait(error)
+                self._pause_accepting(error)
                 return
-            self._let_in(client, limits.client(address[0], [], 0))
+            self._admit(client, client_address(address[0], [], 0))
 
-    def _let_in(self, client: socket.socket, name: str) -> None:
-        if not self._places.take(name):
+    def _admit(self, client: socket.socket, address: str) -> None:
+        if not self._limiter.acquire(address):
             self.refused += 1
             client.close()
             return
         client.settimeout(0)
-        self._welcome(client, lambda: self._places.leave(name))
+        self._on_connection(client, partial(self._limiter.release, address))
 
-    def _wait(self, error: OSError) -> None:
+    def _pause_accepting(self, error: OSError) -> None:
         if error.errno not in _EXHAUSTED:
             raise error
-        log.warning("no client can be let in for %g s: %s", REST_SECONDS, error.strerror)
+        log.warning("no connection can be accepted for %g s: %s", PAUSE_SECONDS, error.strerror)
         self._loop.remove_reader(self._sock)
-        self._rest = self._loop.call_later(REST_SECONDS, self.open)
+        self._pause = self._loop.call_later(PAUSE_SECONDS, self.open)

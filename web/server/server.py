@@ -1,7 +1,8 @@
-"""Hypercorn on asyncio behind a door of our own, with all connections known, so that they can end.
+"""Serve the app with Hypercorn's protocols, on connections that are all known, so that all can end.
 
-Hypercorn's own `serve` waits for open connections without a limit from Python 3.12.1 on, and ends
-the app only after that. Here the end comes first to the streams, then to who is left.
+Hypercorn's own `serve` waits without a limit for open connections from Python 3.12.1 on
+(https://github.com/pgjones/hypercorn/issues/308), and ends the app only after that. Here the
+streams end first, then the connections that are left, then the app.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from quart import Quart
@@ -19,34 +21,36 @@ from conf.settings import Web
 from web.access.limits import ConcurrencyLimiter
 from web.server.accept import Acceptor, connections_max
 from web.server.handover import Connection, connect
-from web.server.hypercorn import HttpOnly, HypercornConnection
+from web.server.hypercorn import HypercornConnection
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 4096  # clients that wait to be accepted: all of them come at once after a restart
+BACKLOG = 4096  # connections that wait to be accepted: after a restart all clients come at once
 HEADER_SECONDS = 10  # for a request's headers, and for the next request on a connection
-LENIENCE_SECONDS = 5  # that the kernel waits longer than we for a client who takes nothing
-UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what is on its way to it
-PAGES_PER_CLIENT = 50  # connections of one address that are no streams
+KERNEL_EXTRA_SECONDS = (
+    5  # that the kernel waits longer than the app for a client that takes nothing
+)
+UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what it is sending
+PAGES_PER_CLIENT = 50  # connections of one address beside its streams
 LAST_FRAME_SECONDS = 0.1  # for Hypercorn to end streams on HTTP/2, before it ends connections
-GRACE_SECONDS = 0.7  # for clients to take the end of their streams
+GRACE_SECONDS = 0.7  # for clients to receive the end of their streams
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Open the socket that clients connect to; the kernel spreads them over shared ones.
+    """Open a listening socket; the kernel spreads connections over the shared ones of a port.
 
     Raises:
-        OSError: The address cannot be had.
+        OSError: The address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
-    """Open so many sockets on one port, 0 for any.
+    """Open so many listening sockets on one port, 0 for any.
 
     Raises:
-        OSError: The address cannot be had, also because others share it.
+        OSError: The address is not available, or another program shares it.
     """
     listen(host, port).close()
     sockets = [listen(host, port, shared=True)]
@@ -55,92 +59,97 @@ def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 def url(web: Web, sock: socket.socket) -> str:
-    """Give the address to open in a browser."""
+    """Return the address to open in a browser."""
     host, port = sock.getsockname()[:2]
     host = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
     return f"{'https' if web.certificate else 'http'}://{host}:{port}"
 
 
 class Server:
-    """Serves an app on a socket until it is told to stop."""
+    """Serves an app on a listening socket.
+
+    Args:
+        app: The app, which finds its `Connection` in the state of each request.
+        web: The settings.
+        end_streams: Called first when the server ends.
+    """
 
     def __init__(self, app: Quart, web: Web, end_streams: Callable[[], None]) -> None:
         self._app = app
-        self._asgi = HttpOnly(app)
+        self._asgi = ASGIWrapper(app)
         self._config = _config(web)
         self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
         self._tls = self._config.create_ssl_context()
-        self._places = ConcurrencyLimiter(connections_max(), _connections_each(web))
+        self._limiter = ConcurrencyLimiter(connections_max(), _connections_each(web))
         self._context = WorkerContext(None)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: dict[asyncio.Transport, None] = {}
+        self._transports: set[asyncio.WriteTransport] = set()  # of all open connections
         self._empty = asyncio.Event()
 
     def __len__(self) -> int:
-        """Count the connections."""
-        return len(self._open)
+        return len(self._transports)
 
-    def transports(self) -> list[asyncio.Transport]:
-        """Give the transports of all connections."""
-        return list(self._open)
+    def transports(self) -> list[asyncio.WriteTransport]:
+        """Return the transports of all open connections."""
+        return list(self._transports)
 
     async def serve(self, sock: socket.socket, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set, then end within about two seconds."""
         await self._app.startup()
         _bound_clients(sock, self._stall_seconds)
-        door = Acceptor(sock, self._places, self._welcome)
-        door.open()
+        acceptor = Acceptor(sock, self._limiter, self._start)
+        acceptor.open()
         await stopping.wait()
-        door.close()
-        await self._drain()
+        acceptor.close()
+        await self._end()
         await self._app.shutdown()
 
-    def _welcome(self, client: socket.socket, leave: Callable[[], None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(client, leave))
+    def _start(self, client: socket.socket, release: Callable[[], None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(client, release))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, client: socket.socket, leave: Callable[[], None]) -> None:
+    async def _serve(self, client: socket.socket, release: Callable[[], None]) -> None:
+        """Let Hypercorn serve a connection until it is closed or handed over."""
         try:
             connection = await connect(client, self._tls)
         except OSError:
-            leave()
+            release()
             return
-        transport = connection.lendable
-        self._open[transport] = None
-        connection.gone = partial(self._forget, transport, leave)
+        self._transports.add(connection.transport)
+        connection.on_closed = partial(self._forget, connection.transport, release)
         try:
-            await self._speak(connection)
+            await self._serve_requests(connection)
         finally:
             if not connection.is_handed_over:
-                connection.gone()
+                connection.on_closed()
 
-    async def _speak(self, connection: Connection) -> None:
+    async def _serve_requests(self, connection: Connection) -> None:
         await HypercornConnection(
             self._asgi,
             asyncio.get_running_loop(),
             self._config,
             self._context,
-            {"connection": connection},  # the app finds it in the state of each request
+            {"connection": connection},
             connection.reader,
             connection,
         )
 
-    def _forget(self, transport: asyncio.Transport, leave: Callable[[], None]) -> None:
-        leave()
-        del self._open[transport]
-        if not self._open:
+    def _forget(self, transport: asyncio.WriteTransport, release: Callable[[], None]) -> None:
+        release()
+        self._transports.remove(transport)
+        if not self._transports:
             self._empty.set()
 
-    async def _drain(self) -> None:
+    async def _end(self) -> None:
         self._end_streams()
         await asyncio.sleep(LAST_FRAME_SECONDS)
         await self._context.terminated.set()
         await self._wait_until_empty()
-        if self._open:
-            log.info("dropping %d clients that have not taken their end", len(self._open))
-        for transport in self._open:
+        if self._transports:
+            log.info("dropping %d clients that did not receive their end", len(self._transports))
+        for transport in self._transports:
             transport.abort()
         await self._wait_until_empty()
         for task in self._tasks:
@@ -149,19 +158,19 @@ class Server:
     async def _wait_until_empty(self) -> None:
         self._empty.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS if self._open else 0):
+            async with asyncio.timeout(GRACE_SECONDS if self._transports else 0):
                 await self._empty.wait()
 
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
-    """Let the kernel drop a client who has vanished or takes nothing, and hold little for each."""
-    milliseconds = int((stall_seconds + LENIENCE_SECONDS) * 1000)
+    """Let the kernel drop clients that vanish or take nothing, and hold little for each."""
+    milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _connections_each(web: Web) -> int:
-    """Give how many connections an address may have, 0 for any: behind a proxy all have one."""
+    """Return how many connections an address may have, 0 for any: a proxy has all of them."""
     streams = web.streams_per_client
     return streams + PAGES_PER_CLIENT if streams and not web.trusted_proxies else 0
 

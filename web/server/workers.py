@@ -1,13 +1,15 @@
-"""Several processes on one port: a parent that starts them, replaces who dies, and ends them all.
+"""Several processes on one port: a parent that starts them, replaces those that die, and ends all.
 
-Each worker has a listening socket of its own on the port, which the parent holds too: the kernel
-spreads clients over the sockets, and those of a worker that has died wait for its successor. A
-worker reads from a pipe that only the parent writes to: it ends when the parent is gone.
+Each worker has a listening socket of its own on the port, and the parent holds these sockets too.
+The kernel spreads connections over them, and those on the socket of a worker that has died wait for
+its successor. A worker reads from a pipe that only the parent could write to, and so notices when
+the parent has ended.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -16,11 +18,11 @@ from socket import socket
 
 log = logging.getLogger(__name__)
 
-GIVEN_UP = 69  # status of a worker whose topics were never there: another one would fare no better
+UNAVAILABLE = os.EX_UNAVAILABLE  # of a worker that cannot serve: a successor could not either
 PAUSE_SECONDS = (0, 1, 2, 5)  # before one that died is replaced, by how many died young in a row
 YOUNG_SECONDS = 10
-ENDED_WELL = {0, -signal.SIGTERM}  # the latter before it had begun
-STOP_SECONDS = 2.7  # for all to end; then they are killed
+CLEAN_STATUSES = {0, -signal.SIGTERM}  # the latter of one that had not started yet
+STOP_SECONDS = 2.7  # for all to end, before they are killed
 
 
 class Workers:
@@ -32,32 +34,32 @@ class Workers:
         self._processes: dict[int, Process] = {}
 
     async def run(self) -> int:
-        """Keep all running until `stopping`, then end them; status 0 if all have ended well."""
-        kept = [self._keep(number, sock) for number, sock in enumerate(self._sockets)]
+        """Keep all running until `stopping`, then end them; return 0 if all have ended cleanly."""
+        runs = [self._keep_running(number, sock) for number, sock in enumerate(self._sockets)]
         end = asyncio.create_task(self._end())
-        statuses = await asyncio.gather(*kept)
+        statuses = await asyncio.gather(*runs)
         end.cancel()
-        return 0 if set(statuses) <= ENDED_WELL else 1
+        return 0 if set(statuses) <= CLEAN_STATUSES else 1
 
-    async def _keep(self, number: int, sock: socket) -> int:
-        """Run a worker and its successors; give the status of the last."""
+    async def _keep_running(self, number: int, sock: socket) -> int:
+        """Run a worker and its successors; return the status of the last."""
         loop = asyncio.get_running_loop()
         died_young = 0
         while not self._stopping.is_set():
-            began = loop.time()
-            status = await self._work(number, sock)
+            started = loop.time()
+            status = await self._run_worker(number, sock)
             if self._stopping.is_set():
                 return status
-            if status == GIVEN_UP:
+            if status == UNAVAILABLE:
                 self._stopping.set()
                 return status
-            died_young = died_young + 1 if loop.time() - began < YOUNG_SECONDS else 0
+            died_young = died_young + 1 if loop.time() - started < YOUNG_SECONDS else 0
             pause = PAUSE_SECONDS[min(died_young, len(PAUSE_SECONDS) - 1)]
             log.error("worker %d ended with %d; another starts in %d s", number, status, pause)
-            await self._pause(pause)
+            await self._wait(pause)
         return 0
 
-    async def _work(self, number: int, sock: socket) -> int:
+    async def _run_worker(self, number: int, sock: socket) -> int:
         command = ("-m", "web", "--worker", str(number), "--socket", str(sock.fileno()))
         process = await asyncio.create_subprocess_exec(
             sys.executable, *command, stdin=PIPE, pass_fds=[sock.fileno()], start_new_session=True
@@ -70,7 +72,7 @@ class Workers:
         finally:
             del self._processes[number]
 
-    async def _pause(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
@@ -80,5 +82,5 @@ class Workers:
             process.terminate()
         await asyncio.sleep(STOP_SECONDS)
         for number, process in self._processes.items():
-            log.error("worker %d has not ended in %g s, and is killed", number, STOP_SECONDS)
+            log.error("worker %d has not ended within %g s, and is killed", number, STOP_SECONDS)
             process.kill()

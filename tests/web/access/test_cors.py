@@ -1,4 +1,4 @@
-"""What pages of other origins may read."""
+"""Which routes the pages of other origins may read."""
 
 import pytest
 
@@ -8,7 +8,7 @@ FRIEND, OTHER = "https://a.example", "https://b.example"
 
 
 @pytest.mark.parametrize("path", sorted(cors.PATHS))
-def test_an_origin_that_is_allowed_may_read_and_another_may_not(path):
+def test_an_allowed_origin_may_read_and_another_may_not(path):
     allowed = cors.headers(path, "GET", FRIEND, [FRIEND])
     refused = cors.headers(path, "GET", OTHER, [FRIEND])
 
@@ -17,23 +17,23 @@ def test_an_origin_that_is_allowed_may_read_and_another_may_not(path):
 
 
 @pytest.mark.parametrize("path", ["/", "/newScore", "/metrics", "/static/page.js"])
-def test_the_page_and_posting_are_for_nobody_else(path):
+def test_no_other_origin_may_read_the_page_or_post(path):
     assert cors.headers(path, "GET", FRIEND, [FRIEND, "*"]) == {}
 
 
-def test_a_star_is_for_all_and_a_name_beside_it_is_named():
+def test_a_star_allows_every_origin_and_a_listed_origin_is_named():
     assert cors.headers("/live", "GET", OTHER, ["*"])["Access-Control-Allow-Origin"] == "*"
     assert cors.headers("/live", "GET", FRIEND, [FRIEND, "*"])["Access-Control-Allow-Origin"] == (
         FRIEND
     )
 
 
-def test_a_preflight_allows_to_resume_and_to_poll_with_the_headers_for_that():
+def test_a_preflight_allows_the_headers_for_resuming_and_polling():
     preflight = cors.headers("/live", "OPTIONS", FRIEND, [FRIEND])
 
     assert "Last-Event-ID" in preflight["Access-Control-Allow-Headers"]
     assert "ETag" in cors.headers("/top5", "GET", FRIEND, [FRIEND])["Access-Control-Expose-Headers"]
 
 
-def test_without_the_setting_nothing_is_said():
+def test_without_the_setting_there_are_no_headers():
     assert cors.headers("/live", "GET", FRIEND, []) == {}

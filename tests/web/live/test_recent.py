@@ -1,11 +1,11 @@
-"""Which scores are the last ones."""
+"""The last scores of all partitions."""
 
 import json
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.live.recent import Latest, Score, encode
+from web.live.recent import RecentScores, Score, encode
 
 NOW = 1_000_000
 
@@ -23,41 +23,41 @@ def score(time, partition=0, offset=0, points=1):
     return Score(time, partition, offset, "ann", points)
 
 
-def shown(latest):
-    return list(latest.scores().values())
+def shown(recent):
+    return list(recent.scores().values())
 
 
 @given(st.lists(scores, unique_by=lambda it: it[1:3]), st.integers(1, 20))
 def test_any_batches_give_the_newest_by_time_partition_and_offset(made, cut):
-    latest = Latest()
+    recent = RecentScores()
     for start in range(0, len(made), cut):
-        latest.add(made[start : start + cut], NOW)
+        recent.add(made[start : start + cut], NOW)
 
     capped = [it._replace(time=max(1, min(it.time, NOW))) for it in made]
-    assert shown(latest) == sorted(capped)[-10:]
+    assert shown(recent) == sorted(capped)[-10:]
 
 
 def test_a_time_in_the_future_counts_as_now_and_does_not_stay_the_newest():
-    latest = Latest(size=2)
-    latest.add([score(NOW * 1000, offset=1)], NOW)
-    latest.add([score(NOW + 1, offset=2), score(NOW + 2, offset=3)], NOW + 2)
+    recent = RecentScores(size=2)
+    recent.add([score(NOW * 1000, offset=1)], NOW)
+    recent.add([score(NOW + 1, offset=2), score(NOW + 2, offset=3)], NOW + 2)
 
-    assert [it.offset for it in shown(latest)] == [2, 3]
+    assert [it.offset for it in shown(recent)] == [2, 3]
 
 
-def test_a_score_that_comes_again_changes_nothing():
-    latest = Latest()
+def test_a_score_that_is_added_again_changes_nothing():
+    recent = RecentScores()
 
-    assert latest.add([score(5)], NOW)
-    assert not latest.add([score(5)], NOW + 9)
-    assert len(shown(latest)) == 1
+    assert recent.add([score(5)], NOW)
+    assert not recent.add([score(5)], NOW + 9)
+    assert len(shown(recent)) == 1
 
 
 def test_a_score_older_than_the_ten_changes_nothing():
-    latest = Latest()
-    latest.add([score(100 + n, offset=n) for n in range(10)], NOW)
+    recent = RecentScores()
+    recent.add([score(100 + n, offset=n) for n in range(10)], NOW)
 
-    assert not latest.add([score(99, partition=1)], NOW)
+    assert not recent.add([score(99, partition=1)], NOW)
 
 
 def test_a_score_is_written_as_a_string_exact_to_the_last_digit():

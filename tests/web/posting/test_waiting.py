@@ -1,4 +1,4 @@
-"""Who waits for a score is told what becomes of it, on a real broker."""
+"""A client that waits for the outcome of its score gets it, on a real broker."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -10,20 +10,20 @@ from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import ORIGIN, Origin, encode_board, encode_origin
+from tests.support.openapi import check_response
 from tests.support.processes import running
 from tests.support.until import until
-from tests.web.routes.test_openapi import check_answer
 from web.app import create_app
 
 WAIT = {"Prefer": "wait=2"}
 
 
 @asynccontextmanager
-async def served(settings):
-    made = create_app(settings)
-    async with made.test_app():
-        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
-        yield made
+async def serving(settings):
+    app = create_app(settings)
+    async with app.test_app():
+        await until(lambda: not app.extensions["leaderboard"].problems(), 30)
+        yield app
 
 
 async def post(app, user, score, headers=WAIT):
@@ -31,7 +31,7 @@ async def post(app, user, score, headers=WAIT):
         "/newScore", json={"user": user, "score": score}, headers=headers
     )
     assert answer.status_code == 202
-    await check_answer(answer, "/newScore", "post")
+    await check_response(answer, "/newScore", "post")
     return await answer.get_json(), answer.headers
 
 
@@ -40,15 +40,15 @@ async def outcomes(app, *scores):
 
 
 class Flow:
-    """The flow, played by hand: what it writes for a score, and what it commits."""
+    """The flow by hand: what it writes for a score, and what it commits."""
 
     def __init__(self, settings):
         self._settings = settings
         self._topics = await_topics(settings)
         self._producer = Producer(clients.producer(settings))
 
-    def improve(self, user, score, place, topic_id=""):
-        partition, offset = place
+    def improve(self, user, score, receipt, topic_id=""):
+        partition, offset = receipt
         origin = Origin(topic_id or self._topics["scores"].id, partition, offset)
         high_scores = self._topics["high_scores"]
         self._producer.produce(
@@ -66,24 +66,24 @@ class Flow:
         self._producer.produce(name, encode_board(board), b"all-time")
         assert self._producer.flush(10) == 0
 
-    def commit(self, place):
+    def commit(self, receipt):
         consumer = Consumer(clients.consumer(self._settings))
-        partition, offset = place
+        partition, offset = receipt
         at = TopicPartition(self._topics["scores"].name, partition, offset + 1)
         consumer.commit(offsets=[at], asynchronous=False)
         consumer.close()
 
 
-async def next_place(app, user):
-    """Post a score without waiting, and give the place that the user's next score will have."""
+async def next_receipt(app, user):
+    """Post a score without waiting; return where the user's next score will be."""
     first, _ = await post(app, user, 1, {})
     return first["partition"], first["offset"] + 1
 
 
-async def test_both_flows_make_it_top_counted_or_best(settings, names):
+async def test_with_both_flows_it_is_top_counted_or_best(settings, names):
     names_of_five = [(f"user{each}", 100 + each) for each in range(5)]
     with running(names):
-        async with served(settings) as app:
+        async with serving(settings) as app:
             await until(lambda: app.extensions["leaderboard"].feeds.newest_id, 30)
             first = await outcomes(app, *names_of_five)
             later = await outcomes(app, ("user4", 7), ("ann", 3), ("ann", 5), ("ann", 500))
@@ -92,33 +92,33 @@ async def test_both_flows_make_it_top_counted_or_best(settings, names):
     assert later == ["counted", "best", "best", "top"]
 
 
-async def test_without_a_flow_it_is_received_and_who_does_not_ask_is_not_told(
+async def test_without_a_flow_it_is_received_and_a_client_that_does_not_ask_gets_no_outcome(
     settings, monkeypatch
 ):
-    async with served(settings) as app:
+    async with serving(settings) as app:
         unasked, headers = await post(app, "ann", 120, {})
-        follower = app.extensions["leaderboard"].follower
-        follows = follower._tail is not None  # noqa: SLF001 - no other sign
+        watcher = app.extensions["leaderboard"].watcher
+        is_connected = watcher._table is not None  # noqa: SLF001 - no other sign
         asked, applied = await post(app, "ann", 120, {"Prefer": "wait=1"})
-        monkeypatch.setattr("web.posting.waiting.WAITING", 0)
+        monkeypatch.setattr("web.posting.waiting.PENDING_MAX", 0)
         at_once, _ = await asyncio.wait_for(post(app, "ann", 120), 1.5)
 
     assert unasked.keys() == {"partition", "offset"}
-    assert not follows
+    assert not is_connected
     assert "Preference-Applied" not in headers
     assert asked["outcome"] == at_once["outcome"] == "received"
     assert applied["Preference-Applied"] == "wait=1"
 
 
-async def test_a_form_asks_by_a_field_and_is_told_in_the_address(settings):
-    async with served(settings) as app:
-        place = await next_place(app, "ann")
+async def test_a_form_asks_with_a_field_and_gets_the_outcome_in_the_address(settings):
+    async with serving(settings) as app:
+        receipt = await next_receipt(app, "ann")
         flow = Flow(settings)
         client = app.test_client()
         form = {"user": "ann", "score": "7", "wait": "2"}
         posted = asyncio.create_task(client.post("/newScore", form=form))
-        await until(lambda: is_written(settings, place))
-        flow.improve(b"ann", 7, place)
+        await until(lambda: is_written(settings, receipt))
+        flow.improve(b"ann", 7, receipt)
         flow.publish(("ann", 7, 5))
         answer = await posted
         page = await (await client.get(answer.headers["Location"])).get_data(as_text=True)
@@ -130,8 +130,8 @@ async def test_a_form_asks_by_a_field_and_is_told_in_the_address(settings):
     assert "<b>" not in other
 
 
-def is_written(settings, place):
-    partition, offset = place
+def is_written(settings, receipt):
+    partition, offset = receipt
     consumer = Consumer(clients.consumer(settings))
     at = TopicPartition(settings.topics.scores.name, partition)
     end = consumer.get_watermark_offsets(at, 10)[1]
@@ -139,36 +139,36 @@ def is_written(settings, place):
     return end > offset
 
 
-async def test_only_what_is_written_while_it_waits_for_this_very_score_is_its_own(settings):
-    async with served(settings) as app:
-        follower = app.extensions["leaderboard"].follower
-        place = await next_place(app, "ann")
+async def test_only_a_message_for_this_very_score_written_while_it_waits_counts(settings):
+    async with serving(settings) as app:
+        watcher = app.extensions["leaderboard"].watcher
+        receipt = await next_receipt(app, "ann")
         flow = Flow(settings)
         await post(app, "eve", 1, {"Prefer": "wait=1"})
-        await until(lambda: follower._joined is None)  # noqa: SLF001 - no other sign
-        flow.improve(b"ann", 900, (place[0], place[1] + 1))
+        await until(lambda: watcher._started is None)  # noqa: SLF001 - no other sign
+        flow.improve(b"ann", 900, (receipt[0], receipt[1] + 1))
         posted = asyncio.create_task(post(app, "ann", 7))
-        await until(lambda: is_written(settings, place))
-        flow.improve(b"ann", 7, place)
+        await until(lambda: is_written(settings, receipt))
+        flow.improve(b"ann", 7, receipt)
         first, _ = await posted
         flow.publish(("bob", 9, 1), ("cy", 9, 1), ("di", 9, 1), ("ed", 9, 1), ("flo", 9, 1))
         posted = asyncio.create_task(post(app, "ann", 8))
-        place = place[0], place[1] + 1
-        await until(lambda: is_written(settings, place))
-        flow.improve(b"ann", 8, place, topic_id="another1")
-        flow.commit(place)
+        receipt = receipt[0], receipt[1] + 1
+        await until(lambda: is_written(settings, receipt))
+        flow.improve(b"ann", 8, receipt, topic_id="another1")
+        flow.commit(receipt)
         second, _ = await posted
 
     assert first["outcome"] == "best"
     assert second["outcome"] == "counted"
 
 
-async def test_an_end_while_somebody_waits_tells_them_and_does_not_wait(settings):
-    async with served(settings) as app:
+async def test_an_end_while_a_client_waits_answers_it_at_once(settings):
+    async with serving(settings) as app:
         posted = asyncio.create_task(post(app, "ann", 120, {"Prefer": "wait=2"}))
-        parts = app.extensions["leaderboard"]
-        await until(lambda: any(each.is_open() for each in parts.follower._all()))  # noqa: SLF001
-        parts.end()
+        services = app.extensions["leaderboard"]
+        await until(lambda: any(each.is_written() for each in services.watcher._all()))  # noqa: SLF001
+        services.end()
         answer, _ = await asyncio.wait_for(posted, 1)
 
     assert answer["outcome"] == "received"

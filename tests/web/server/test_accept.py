@@ -1,4 +1,4 @@
-"""The door: it lets in whom it has place for, and rests where the machine has nothing left."""
+"""Accepting: within the limits, and without spinning where the machine has nothing left."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ DESCRIPTORS = accept.RESERVED + 60
 
 
 class Exhausted(socket.socket):
-    """A listening socket whose clients cannot be accepted: no descriptor is left."""
+    """A listening socket that cannot accept: no descriptor is left."""
 
     tries = 0
 
@@ -33,57 +33,56 @@ class Exhausted(socket.socket):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-async def test_where_no_descriptor_is_left_the_door_rests_and_then_tries_again(monkeypatch):
-    monkeypatch.setattr(accept, "REST_SECONDS", 0.2)
+async def test_without_a_descriptor_accepting_pauses_and_then_tries_again(monkeypatch):
+    monkeypatch.setattr(accept, "PAUSE_SECONDS", 0.2)
     with Exhausted() as sock, socket.socket() as client:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
         client.connect(sock.getsockname())
-        opened = Acceptor(sock, ConcurrencyLimiter(0, 0), lambda *_: None)
-        opened.open()
-        await asyncio.sleep(
-            0.1
-        )  # half of a rest, in which a busy loop would try thousands of times
+        acceptor = Acceptor(sock, ConcurrencyLimiter(0, 0), lambda *_: None)
+        acceptor.open()
+        # Half of a pause, in which a busy loop would try thousands of times.
+        await asyncio.sleep(0.1)
         at_first = sock.tries
         await until(lambda: sock.tries == 2)
-        opened.close()
+        acceptor.close()
 
     assert at_first == 1
 
 
-async def test_who_finds_no_place_is_sent_away_and_a_place_that_is_left_is_taken_again():
-    let_in = []
+async def test_a_connection_beyond_the_limit_is_closed_and_a_released_one_makes_room():
+    accepted = []
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        opened = Acceptor(sock, ConcurrencyLimiter(0, 1), lambda *guest: let_in.append(guest))
-        opened.open()
+        acceptor = Acceptor(sock, ConcurrencyLimiter(0, 1), lambda *each: accepted.append(each))
+        acceptor.open()
         first = socket.create_connection(sock.getsockname())
-        await until(lambda: let_in)
+        await until(lambda: accepted)
         second = socket.create_connection(sock.getsockname())
-        await until(lambda: opened.refused)
+        await until(lambda: acceptor.refused)
         ended = second.recv(1)
-        (served, leave), *_ = let_in
-        leave()
+        (served, release), *_ = accepted
+        release()
         third = socket.create_connection(sock.getsockname())
-        await until(lambda: len(let_in) == 2)
-        opened.close()
-        for each in (first, second, third, served, let_in[1][0]):
+        await until(lambda: len(accepted) == 2)
+        acceptor.close()
+        for each in (first, second, third, served, accepted[1][0]):
             each.close()
 
     assert ended == b""
 
 
-def test_with_few_descriptors_the_app_serves_whom_it_can_and_does_not_spin():
+def test_with_few_descriptors_the_app_serves_as_many_as_it_can_and_does_not_spin():
     (port,) = ports(0)
     with contextlib.ExitStack() as stack:
         process = started(port)
         stack.callback(process.kill)
         until_true(lambda: is_alive(port), 30)
         clients = [stack.enter_context(connected(port)) for _ in range(DESCRIPTORS)]
-        until_true(lambda: sum(map(was_sent_away, clients)) >= DESCRIPTORS - 60)
+        until_true(lambda: sum(map(was_refused, clients)) >= DESCRIPTORS - 60)
         before, began = cpu_seconds(process.pid), time.monotonic()
         time.sleep(1)  # what it uses in a second
         busy = (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
-        kept = next(client for client in clients if not was_sent_away(client))
+        kept = next(client for client in clients if not was_refused(client))
         kept.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         kept.settimeout(5)
         answer = kept.recv(4096)
@@ -100,15 +99,15 @@ def test_with_few_descriptors_the_app_serves_whom_it_can_and_does_not_spin():
 
 def started(port):
     """Start the web app, without Kafka and with few descriptors."""
-    given = {**os.environ, **NOWHERE, "LEADERBOARD_WEB__PORT": str(port)}
-    given |= {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
+    environment = {**os.environ, **NOWHERE, "LEADERBOARD_WEB__PORT": str(port)}
+    environment |= {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
     return subprocess.Popen(
         [sys.executable, "-m", "web"],
-        env=given,
+        env=environment,
         stderr=subprocess.DEVNULL,
         preexec_fn=limit,  # noqa: PLW1509 - no thread of the tests holds a lock that it needs
     )
@@ -120,7 +119,7 @@ def connected(port):
     return client
 
 
-def was_sent_away(client):
+def was_refused(client):
     try:
         return client.recv(1, socket.MSG_PEEK) == b""
     except BlockingIOError:

@@ -17,7 +17,7 @@ from tests.support.served import serving
 from tests.support.until import until
 
 STREAMS = 30
-TABS = 10  # with HTTP/1.1 the seventh would wait for ever
+TABS = 10  # with HTTP/1.1 the seventh would wait without end
 PROTOCOL = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
 
 
@@ -28,7 +28,7 @@ def authority():
 
 @pytest.fixture
 def secure(authority, tmp_path):
-    """Give the settings of `[web]` for TLS."""
+    """Return the settings of `[web]` for TLS."""
     issued = authority.issue_cert("localhost")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     for each in issued.cert_chain_pems:
@@ -45,7 +45,7 @@ def put(served, players):
 
 @pytest.fixture
 def client(authority):
-    """Give a client that trusts the certificate and speaks HTTP/2."""
+    """Return a client that trusts the certificate and uses HTTP/2."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return httpx.AsyncClient(http2=True, http1=False, verify=context, timeout=10)
@@ -57,7 +57,7 @@ async def boards(source):
             yield event.data
 
 
-async def test_one_connection_carries_many_streams_and_their_proper_end(
+async def test_one_connection_has_many_streams_and_each_ends_completely(
     secure, client, monkeypatch
 ):
     async with (

@@ -22,7 +22,7 @@ from tests.support.until import until_true
 
 CLIENTS = 2_000
 STALLED = 50
-BIG = 60_000  # bytes of a board: more than is held for a client who does not read
+BIG = 60_000  # bytes of a board: more than is buffered for a client that does not read
 REQUEST = b"GET /highScores HTTP/1.1\r\nHost: localhost\r\n\r\n"
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0", "LEADERBOARD_WEB__STREAMS": "0"}
 
@@ -55,16 +55,16 @@ def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
     assert seconds < 3 * crowding()
     assert crowd.ended_properly == CLIENTS
     assert len(stalled) == STALLED
-    assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they come back spread
+    assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they reconnect spread out
 
 
 def crowding():
-    """Say how many times slower this machine may be than one that has nothing else to do."""
+    """Return how many times slower this machine may be than an idle one."""
     return max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def tenths(numbers, low, high):
-    """Count the numbers in each tenth of a range."""
+    """Return how many of the numbers are in each tenth of a range."""
     width = (high - low) / 10
     return [sum(n <= (each - low) / width < n + 1 for each in numbers) for n in range(10)]
 
@@ -73,8 +73,8 @@ def tenths(numbers, low, high):
 def web():
     """Run the web app as it is run, until the block ends."""
     (port,) = ports(0)
-    given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "web"], env=given)
+    environment = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "web"], env=environment)
     try:
         until_true(lambda: is_ready(port), 30)
         yield process, port
@@ -98,12 +98,12 @@ def publish(settings, size):
 
 
 class Crowd:
-    """Clients of the board, which read only when they are told to."""
+    """Clients of the board, which read only when a test says so."""
 
     def __init__(self, port, clients):
         self._epoll = select.epoll()
         self._clients = {}
-        self._last = {}  # bytes of each
+        self._last = {}  # bytes of each client
         self.retries = []  # milliseconds, of each client that has had its first bytes
         self.boards = 0
         self.ended_properly = 0

@@ -1,4 +1,4 @@
-"""What a client may not do, on the real server and bare sockets."""
+"""What a client may not do, on the real server over bare sockets."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ async def served():
             yield it
 
 
-def quick(monkeypatch):
-    """Let requests arrive in half a second, not in ten."""
+def shorten_timeouts(monkeypatch):
+    """Give requests half a second to arrive, not ten."""
     monkeypatch.setattr("web.server.server.HEADER_SECONDS", 0.5)
     monkeypatch.setattr("web.app.BODY_SECONDS", 0.5)
 
@@ -55,14 +55,14 @@ BOMBS = [
 
 
 @pytest.mark.parametrize("bomb", [it[1] for it in BOMBS], ids=[it[0] for it in BOMBS])
-async def test_what_is_too_large_is_refused_or_cut_off(served, bomb):
+async def test_a_request_that_is_too_large_is_refused_or_cut_off(served, bomb):
     answer = await served.say(bomb)
 
     assert not answer or parse(answer)[0] in {400, 414, 431}
     assert (await served.ask("/health"))[0] == 200
 
 
-async def test_a_body_that_is_too_large_is_refused_before_it_has_come(served):
+async def test_a_body_that_is_too_large_is_refused_before_it_has_arrived(served):
     head = f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: 999999999\r\n"
     chunked = head.replace("Content-Length: 999999999", "Transfer-Encoding: chunked")
     announced = await served.say(head.encode() + b"\r\n")
@@ -72,38 +72,38 @@ async def test_a_body_that_is_too_large_is_refused_before_it_has_come(served):
     assert parse(endless)[0] in {400, 413}
 
 
-async def test_headers_that_dribble_are_cut_off(monkeypatch):
-    quick(monkeypatch)
+async def test_headers_that_trickle_in_are_cut_off(monkeypatch):
+    shorten_timeouts(monkeypatch)
     async with serving(monkeypatch) as served:
         reader, writer = await served.connect()
-        dribbling = asyncio.create_task(
-            dribble(writer, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+        trickling = asyncio.create_task(
+            trickle(writer, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
         )
         began = time.monotonic()
         answer = await read(reader, 5)
-        dribbling.cancel()
+        trickling.cancel()
         writer.close()
 
     assert answer == b""
     assert 0.3 < time.monotonic() - began < 3
 
 
-async def test_a_body_that_dribbles_is_refused(monkeypatch):
-    quick(monkeypatch)
+async def test_a_body_that_trickles_in_is_refused(monkeypatch):
+    shorten_timeouts(monkeypatch)
     async with serving(monkeypatch) as served:
         reader, writer = await served.connect()
         head = (
             f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: 5000\r\n\r\n"
         )
-        dribbling = asyncio.create_task(dribble(writer, head.encode()))
+        trickling = asyncio.create_task(trickle(writer, head.encode()))
         answer = await read(reader, 5)
-        dribbling.cancel()
+        trickling.cancel()
         writer.close()
 
     assert parse(answer)[0] == 408
 
 
-async def dribble(writer, head):
+async def trickle(writer, head):
     """Send a head, then a byte now and then."""
     writer.write(head)
     for _ in range(200):
@@ -111,8 +111,8 @@ async def dribble(writer, head):
         writer.write(b"x")
 
 
-async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
-    quick(monkeypatch)
+async def test_a_silent_connection_is_cut_off(monkeypatch):
+    shorten_timeouts(monkeypatch)
     async with serving(monkeypatch) as served:
         assert await asyncio.wait_for(served.say(), 3) == b""
         kept = await asyncio.wait_for(served.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"), 3)
@@ -120,8 +120,8 @@ async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
     assert kept.startswith(b"HTTP/1.1 ")
 
 
-async def test_who_asks_and_does_not_read_is_cut_off(monkeypatch):
-    monkeypatch.setattr("web.server.server.LENIENCE_SECONDS", 0)
+async def test_a_client_that_does_not_read_its_responses_is_cut_off(monkeypatch):
+    monkeypatch.setattr("web.server.server.KERNEL_EXTRA_SECONDS", 0)
     async with serving(monkeypatch, stall_seconds=1) as served:
         served.app.route("/large")(large)
         reader, writer = await served.connect()
@@ -150,7 +150,7 @@ SMUGGLED = [
 
 
 @pytest.mark.parametrize("header", [it[1] for it in SMUGGLED], ids=[it[0] for it in SMUGGLED])
-async def test_a_body_whose_length_is_in_doubt_is_refused_with_all_that_follows(served, header):
+async def test_a_body_of_ambiguous_length_is_refused_with_all_that_follows(served, header):
     smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     head = f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\n{header}\r\n\r\n"
     answer = await served.say(head.encode() + b"0\r\n\r\n" + smuggled, seconds=2)
@@ -178,7 +178,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), METHODS)
-async def test_what_is_not_there_is_refused_and_carries_the_headers_of_security(
+async def test_a_missing_route_or_method_is_refused_with_the_security_headers(
     served, method, path, status
 ):
     found, headers, body = await served.ask(path, method=method)
@@ -202,7 +202,7 @@ async def test_what_is_not_there_is_refused_and_carries_the_headers_of_security(
         b"OPTIONS * HTTP/1.1",
     ],
 )
-async def test_forms_of_a_request_for_proxies_do_no_harm(served, request_line):
+async def test_request_lines_for_proxies_do_no_harm(served, request_line):
     answer = await served.say(request_line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 
     assert parse(answer)[0] in {0, 200, 400, 404, 405}
@@ -220,7 +220,7 @@ async def test_a_websocket_is_refused(served):
     assert 400 <= status < 500
 
 
-PARTS = [
+PIECES = [
     b"GET",
     b"POST",
     b" /newScore",
@@ -257,16 +257,16 @@ LINES = [
 ]
 
 
-async def test_no_heap_of_parts_of_requests_is_an_error_of_the_server(monkeypatch):
-    quick(monkeypatch)
+async def test_no_random_pieces_of_requests_are_an_error_of_the_server(monkeypatch):
+    shorten_timeouts(monkeypatch)
     dice = random.Random(7)
-    heaps = [b"".join(dice.choices(PARTS, k=dice.randint(1, 12))) for _ in range(150)]
-    heaps += [
-        b"\r\n".join([dice.choice(LINES), b"Host: localhost", *dice.sample(PARTS, 3), b"", b"x"])
+    inputs = [b"".join(dice.choices(PIECES, k=dice.randint(1, 12))) for _ in range(150)]
+    inputs += [
+        b"\r\n".join([dice.choice(LINES), b"Host: localhost", *dice.sample(PIECES, 3), b"", b"x"])
         for _ in range(150)
     ]
     async with serving(monkeypatch, streams_per_client=0) as served:
-        answers = await asyncio.gather(*[served.say(heap, seconds=3) for heap in heaps])
+        answers = await asyncio.gather(*[served.say(each, seconds=3) for each in inputs])
         health = await served.ask("/health")
     statuses = {parse(answer)[0] for answer in answers if answer.startswith(b"HTTP/1.1")}
 
@@ -290,11 +290,11 @@ HOSTS = [
 
 
 @pytest.mark.parametrize(("host", "status"), HOSTS)
-async def test_a_name_that_another_site_leads_here_is_not_answered_for(served, host, status):
+async def test_a_name_that_another_site_points_here_is_not_served(served, host, status):
     assert (await served.ask("/health", host=host))[0] == status
 
 
-async def test_a_page_of_a_rebound_name_cannot_post_although_it_is_of_the_same_origin(served):
+async def test_a_page_of_a_rebound_name_cannot_post_though_it_has_the_same_origin(served):
     headers = (FORM, "Origin: http://evil.example", "Sec-Fetch-Site: same-origin")
     status, _, body = await served.ask(
         "/newScore", *headers, method="POST", host="evil.example", body=SCORE
@@ -304,7 +304,7 @@ async def test_a_page_of_a_rebound_name_cannot_post_although_it_is_of_the_same_o
     assert "web.hosts" in json.loads(body)["error"]
 
 
-async def test_the_names_that_are_set_are_answered_for(monkeypatch):
+async def test_only_the_names_that_are_set_are_served(monkeypatch):
     async with serving(monkeypatch, hosts=("scores.example",)) as served:
         named = await served.ask("/health", host="Scores.example:8000")
         other = await served.ask("/health", host="localhost")
@@ -312,7 +312,7 @@ async def test_the_names_that_are_set_are_answered_for(monkeypatch):
     assert (named[0], other[0]) == (200, 421)
 
 
-async def test_scores_of_a_client_are_limited_and_no_header_makes_it_another(monkeypatch):
+async def test_the_posts_of_a_client_are_limited_and_no_header_makes_it_another_client(monkeypatch):
     async with serving(monkeypatch, posts_burst=1, posts_per_second=0.01, token=TOKEN) as served:
         answers = [
             await served.ask("/newScore", FORM, header, method="POST", body=SCORE)
@@ -338,7 +338,7 @@ async def test_behind_a_proxy_each_client_has_its_own_limit(monkeypatch):
     assert statuses == [401, 401, 429]
 
 
-async def test_streams_of_a_client_are_limited_with_a_polite_refusal(monkeypatch):
+async def test_the_streams_of_a_client_are_limited_by_a_stream_that_says_so(monkeypatch):
     async with serving(monkeypatch, streams_per_client=2) as served:
         open_ones = [await served.connect() for _ in range(2)]
         for _, writer in open_ones:
@@ -359,7 +359,7 @@ async def test_streams_of_a_client_are_limited_with_a_polite_refusal(monkeypatch
     assert reader
 
 
-async def test_connections_of_a_client_are_limited_and_come_back(monkeypatch):
+async def test_the_connections_of_a_client_are_limited(monkeypatch):
     monkeypatch.setattr("web.server.server.PAGES_PER_CLIENT", 3)
     async with serving(monkeypatch, streams_per_client=1) as served:
         idle = [await served.connect() for _ in range(4)]
@@ -372,7 +372,7 @@ async def test_connections_of_a_client_are_limited_and_come_back(monkeypatch):
     assert (refused, status) == (b"", 200)
 
 
-async def test_a_closed_board_says_so_and_takes_scores_with_the_token_only(monkeypatch):
+async def test_with_a_token_the_page_asks_for_it_and_no_post_is_accepted_without(monkeypatch):
     async with serving(monkeypatch, token=TOKEN) as served:
         _, _, page = await served.ask("/")
         without = await served.ask("/newScore", FORM, method="POST", body=SCORE)

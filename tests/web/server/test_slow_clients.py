@@ -1,4 +1,4 @@
-"""Clients of every pace at one server, over real sockets: each gets what it can take."""
+"""Fast and slow clients of one server, over real sockets: each gets what it can take."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ from dataflows.wire import encode_board
 from tests.support.served import serving
 from tests.support.until import until
 
-SMALL = 4096  # bytes that the kernel holds for a client who does not read
+SMALL = 4096  # bytes that the kernel buffers for a client that does not read
 ID = re.compile(rb"id: t:(\d+)\n")
 
 
@@ -30,7 +30,7 @@ async def newest(watcher, number):
 
 
 class Watcher:
-    """A client of the board over HTTP/1.1, which reads only when it is told to."""
+    """A client of the board over HTTP/1.1, which reads only when a test says so."""
 
     def __init__(self, sock):
         self._sock = sock
@@ -51,13 +51,13 @@ class Watcher:
             pass
 
     def boards(self):
-        """Give the numbers of the boards that have come."""
+        """Return the numbers of the boards that it has received."""
         return [int(number) for number in ID.findall(self.received)]
 
 
 @asynccontextmanager
 async def watching(served, kept=0):
-    """Give a client that has its first bytes; the kernel keeps few more for it."""
+    """Yield a client that has its first bytes; the kernel buffers `kept` bytes for it."""
     with socket.socket() as sock:
         if kept:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, kept)
@@ -70,7 +70,7 @@ async def watching(served, kept=0):
         yield watcher
 
 
-async def test_who_reads_slowly_skips_to_the_newest_and_who_reads_quickly_gets_all(monkeypatch):
+async def test_a_slow_client_skips_to_the_newest_and_a_fast_one_gets_all(monkeypatch):
     async with (
         serving(monkeypatch) as served,
         watching(served, SMALL) as slow,
@@ -92,7 +92,9 @@ async def test_who_reads_slowly_skips_to_the_newest_and_who_reads_quickly_gets_a
     assert max(held) < 60_000
 
 
-async def test_who_stops_reading_is_cut_off_in_time_and_nobody_else_notices(monkeypatch):
+async def test_a_client_that_stops_reading_is_cut_in_time_and_the_others_are_not_disturbed(
+    monkeypatch,
+):
     async with (
         serving(monkeypatch, stall_seconds=0.5) as served,
         watching(served, SMALL) as _stalled,
@@ -106,12 +108,12 @@ async def test_who_stops_reading_is_cut_off_in_time_and_nobody_else_notices(monk
         put(served, 20)
         await until(lambda: healthy.boards()[-1:] == [20])
         reading.cancel()
-        left = len(served.server), len(served.feeds.board), served.services.places._count  # noqa: SLF001
+        open_now = len(served.server), len(served.feeds.board), len(served.services.stream_limiter)
 
-    assert left == (1, 1, 1)
+    assert open_now == (1, 1, 1)
 
 
-async def test_the_end_is_proper_for_who_reads_and_in_time_for_all(monkeypatch):
+async def test_the_end_is_complete_for_clients_that_read_and_in_time_for_all(monkeypatch):
     async with (
         serving(monkeypatch) as served,
         watching(served, SMALL) as stalled,
@@ -148,45 +150,43 @@ async def test_http_2_and_http_1_have_the_same_stream_on_one_server(monkeypatch)
     assert two.ended
 
 
-class Watcher2(Watcher):
+class H2Watcher(Watcher):
     """A client of the board over HTTP/2."""
 
     def __init__(self, sock):
         super().__init__(sock)
         self.ended = False
-        self._talk = h2.connection.H2Connection()
+        self._h2 = h2.connection.H2Connection()
 
     async def ask(self):
         """Ask for the board."""
         names = {"method": "GET", "path": "/highScores", "scheme": "http", "authority": "localhost"}
-        self._talk.initiate_connection()
-        self._talk.send_headers(
-            1, [(f":{name}", it) for name, it in names.items()], end_stream=True
-        )
+        self._h2.initiate_connection()
+        self._h2.send_headers(1, [(f":{name}", it) for name, it in names.items()], end_stream=True)
         await self._send()
 
     async def read(self, length=65536):
         loop = asyncio.get_running_loop()
         if not (more := await loop.sock_recv(self._sock, length)):
             return False
-        for event in self._talk.receive_data(more):
+        for event in self._h2.receive_data(more):
             if isinstance(event, h2.events.DataReceived):
                 self.received += event.data
-                self._talk.acknowledge_received_data(event.flow_controlled_length, 1)
+                self._h2.acknowledge_received_data(event.flow_controlled_length, 1)
             self.ended = self.ended or isinstance(event, h2.events.StreamEnded)
         await self._send()
         return not self.ended
 
     async def _send(self):
-        await asyncio.get_running_loop().sock_sendall(self._sock, self._talk.data_to_send())
+        await asyncio.get_running_loop().sock_sendall(self._sock, self._h2.data_to_send())
 
 
 @asynccontextmanager
 async def watching_h2(served):
-    """Give a client over HTTP/2."""
+    """Yield a client over HTTP/2."""
     with socket.socket() as sock:
         sock.settimeout(0)
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
-        watcher = Watcher2(sock)
+        watcher = H2Watcher(sock)
         await watcher.ask()
         yield watcher

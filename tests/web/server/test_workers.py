@@ -1,4 +1,4 @@
-"""Several workers on one port: one board for all, and no client left alone."""
+"""Several workers on one port: the same boards from each, and one that dies is replaced."""
 
 import os
 import re
@@ -38,25 +38,25 @@ class Parent:
 
     @property
     def address(self):
-        until_true(lambda: "open http" in self.said(), 20)
-        return re.findall(r"open (http://\S+)", self.said())[0]
+        until_true(lambda: "listening on http" in self.said(), 20)
+        return re.findall(r"listening on (http://\S+)", self.said())[0]
 
     def workers(self):
-        """Give the process of each worker by its number."""
+        """Return the process of each worker by its number."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         lines = {int(each): Path(f"/proc/{each}/cmdline").read_text() for each in children}
         return {int(line.split("\0")[4]): each for each, line in lines.items()}
 
     def await_all(self):
-        """Wait until each worker has been met and is ready."""
-        met: set[int | None] = {None}
+        """Wait until each worker has answered that it is ready."""
+        answered: set[int | None] = {None}
 
-        def is_met():
-            met.add(ready_worker(self.address))
-            return len(met) > WORKERS
+        def have_answered():
+            answered.add(ready_worker(self.address))
+            return len(answered) > WORKERS
 
-        until_true(is_met, 30)
+        until_true(have_answered, 30)
 
 
 def is_running(pid):
@@ -67,7 +67,7 @@ def is_running(pid):
 
 
 def worker(client):
-    """Give the number of the worker at the other end of a client's one connection."""
+    """Return the number of the worker at the other end of a client's one connection."""
     found = re.search(r'worker="(\d+)"', client.get("/metrics").text)
     assert found
     return int(found[1])
@@ -83,7 +83,7 @@ def ready_worker(address):
 
 @contextmanager
 def client_of(address, number):
-    """Give a client with one connection, which is that worker's."""
+    """Yield a client whose one connection is to that worker."""
     with ExitStack() as stack:
         while True:
             client = stack.enter_context(httpx.Client(base_url=address, timeout=10))
@@ -115,7 +115,7 @@ def publish(settings):
 
 @pytest.fixture
 def start(names, tmp_path):
-    """Give what starts one, and end it with the test."""
+    """Yield a function that starts a parent, which ends with the test."""
     with ExitStack() as stack:
 
         def start(**environment):
@@ -181,16 +181,16 @@ def test_a_signal_to_the_parent_ends_all_streams_and_processes(publish, parent):
         next(second)
         began = time.monotonic()
         parent.process.terminate()
-        left = [*first, *second]
+        last = [*first, *second]
         status = parent.process.wait(5)
         seconds = time.monotonic() - began
 
-    assert (status, left) == (0, [])
+    assert (status, last) == (0, [])
     assert seconds < 3
     assert not any(map(is_running, workers.values()))
 
 
-def test_workers_end_when_their_parent_is_gone(parent):
+def test_workers_end_when_their_parent_has_ended(parent):
     parent.await_all()
     workers = parent.workers()
     parent.process.kill()

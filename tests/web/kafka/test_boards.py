@@ -1,0 +1,57 @@
+"""Reading `top-5` from a real broker: the newest board is found wherever it is."""
+
+import time
+from functools import partial
+
+import pytest
+from confluent_kafka import Producer
+
+from dataflows.kafka.topics import await_topics
+from dataflows.leaderboard import Board
+from dataflows.wire import encode_board
+from tests.support.until import until_true
+from web.kafka import boards
+from web.kafka.reader import TopicReader
+
+HOUR_MS = 3_600_000
+BOARD = encode_board(Board("all-time", 1, 7, ()))
+OTHER = encode_board(Board("daily", 1, 7, ()))
+
+
+@pytest.fixture
+def read_past(settings):
+    """Yield a function that writes messages of keys, an age apart, and returns what is read."""
+    await_topics(settings)
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    found: list[tuple[str, bytes]] = []
+    reader = TopicReader("it", partial(boards.read, settings=settings, put=found.extend), print)
+
+    def read_past(*messages):
+        now = time.time_ns() // 1_000_000
+        for key, age_ms in messages:
+            value = BOARD if key == b"all-time" else OTHER
+            producer.produce(settings.topics.top_5.name, value, key, timestamp=now - age_ms)
+        assert producer.flush(10) == 0
+        reader.start()
+        until_true(lambda: not reader.problem(), 30)
+        return [(event_id.rpartition(":")[2], document) for event_id, document in found]
+
+    yield read_past
+    reader.stop()
+
+
+def test_an_empty_topic_is_read_to_its_end_at_once(read_past):
+    assert read_past() == []
+
+
+def test_an_old_board_before_many_other_messages_is_found(read_past):
+    others = [(b"daily", HOUR_MS - number) for number in range(3 * boards.LAST_MESSAGES)]
+
+    assert read_past((b"all-time", HOUR_MS), *others) == [("0", BOARD)]
+
+
+def test_of_the_past_only_ten_minutes_are_read(read_past):
+    old = [(b"all-time", HOUR_MS - 5_000 * number) for number in range(20)]
+    young = [(b"all-time", 9_000), (b"all-time", 3_000)]
+
+    assert [offset for offset, _ in read_past(*old, *young)] == ["20", "21"]
