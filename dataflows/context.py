@@ -4,9 +4,11 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from conf.settings import Settings
+from dataflows.kafka.consumer import Deadline
 from dataflows.kafka.producer import IdempotentWriter, TransactionalWriter, Writer
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.kafka.watch import TopicWatch
@@ -15,6 +17,7 @@ from dataflows.process import FAILED, Stopping, exit_now
 log = logging.getLogger(__name__)
 
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
+AT_ONCE = datetime.fromtimestamp(0, UTC)  # as `next_awake` of a source
 RESTORERS = 2  # shards that are restored at a time: it takes this process's time, and memory
 
 
@@ -33,6 +36,7 @@ class FlowContext:
     def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
         self.settings = settings
         self.stopping = stopping
+        self.deadline = Deadline()
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
         self._kinds = kinds

@@ -21,6 +21,7 @@ from all scores again.
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -29,12 +30,13 @@ from typing import NamedTuple
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from dataflows.context import FlowContext
+from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets the positions of a group after days without a commit
+DRAIN_POLL_SECONDS = 0.002
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
 
 
@@ -66,7 +68,9 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
 
     @cached_property
     def _consumer(self) -> SharedConsumer:
-        return SharedConsumer(self._context.settings, self._context.topic("scores").name)
+        return SharedConsumer(
+            self._context.settings, self._context.topic("scores"), self._context.deadline
+        )
 
     @cached_property
     def _positions(self) -> list[int]:
@@ -133,7 +137,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._stopping.note_running()
         if self._stopping():
             return self._drain()
-        self._commit()
+        self._commit(self._consumer.commit)
         if self._watch:
             self._watch.check()
         if self._is_first:
@@ -145,9 +149,9 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._position = (messages[-1].offset() or 0) + 1
         return [ScoresBatch(self._partition, self._epoch, messages)]
 
-    def next_awake(self) -> datetime | None:
-        """Return the time of the next poll."""
-        return self._consumer.pace.next_awake()
+    def next_awake(self) -> datetime:
+        """Return a time in the past: `SharedConsumer` does the waiting."""
+        return AT_ONCE
 
     def snapshot(self) -> None:
         """Note the position that may be committed once this epoch is in the sinks."""
@@ -168,13 +172,13 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
     def _name(self) -> str:
         return f"{self._topic.name}[{self._partition}]"
 
-    def _commit(self, *, wait: bool = False) -> None:
+    def _commit(self, commit: Callable[[TopicPartition], None]) -> None:
         if not self._is_due:
             return
         self._is_due = False
         self._committed = self._snapshot
         self._commit_at = time.monotonic() + COMMIT_SECONDS
-        self._consumer.commit(self._at(self._snapshot), wait=wait)
+        commit(self._at(self._snapshot))
 
     def _note_failed_commit(self, error: KafkaError) -> None:
         log.warning("%s: position not committed, again soon: %s", self._name, error.str())
@@ -185,10 +189,10 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._drain_until is None:
             self._drain_until = now + DRAIN_SECONDS
         if self._snapshot != self._position and now < self._drain_until:
-            self._consumer.pace.note([])
+            time.sleep(DRAIN_POLL_SECONDS)
             return []
         try:
-            self._commit(wait=True)
+            self._commit(self._consumer.commit_now)
         except KafkaException as error:
             log.warning("%s: last position not committed: %s", self._name, error.args[0].str())
         raise StopIteration

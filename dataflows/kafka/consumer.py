@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka.topics import Topic
 from dataflows.process import fail
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,31 @@ RETRY_PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 10
 COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 CLOSE_SECONDS = 0.2
-BUSY_PAUSE = timedelta(milliseconds=1)
-IDLE_PAUSE = timedelta(milliseconds=15)
-IDLE_AFTER_SECONDS = 1
+WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
+CLUSTER_WAIT_SECONDS = 0.005
+STEP_TURNS = 3  # polls until Bytewax has run every step: one was seen to do
+
+
+class Deadline:
+    """When a step of this process is due, whether a message comes or not; in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._at = float("inf")
+
+    def set(self, at: float | None) -> None:
+        """Set the time; None: no step is due."""
+        self._at = float("inf") if at is None else at
+
+    def seconds_left(self) -> float:
+        """Return the seconds until then, 0 when it has passed."""
+        return max(0.0, self._at - time.monotonic())
+
+    def pop_due(self) -> bool:
+        """Tell whether it has passed, once."""
+        is_due = not self.seconds_left()
+        if is_due:
+            self.set(None)
+        return is_due
 
 
 class SharedConsumer:
@@ -35,16 +57,29 @@ class SharedConsumer:
     A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up
     each. At most 10,000 messages wait for their partitions: the next poll of librdkafka comes when
     all of them were returned.
+
+    **Waiting.** A poll waits inside librdkafka until a message comes, so an idle flow costs nothing
+    and a message is read at once. No step runs meanwhile: Bytewax runs them in the same thread. So
+    a poll waits only after the steps had their turns since the last message, and not beyond the
+    deadline of a step. In a cluster it waits for 5 ms at most: other processes send candidates.
+
+    Bytewax's own way of waiting, `next_awake`, compares a stored time with the wall clock: set back
+    by an hour, it would wait for an hour. Here the clock is never looked at.
     """
 
-    def __init__(self, settings: Settings, topic: str, **properties: str) -> None:
+    def __init__(
+        self, settings: Settings, topic: Topic, deadline: Deadline, **properties: str
+    ) -> None:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
         self._consumer = Consumer(ours)
-        self.pace = Pace()
-        self._topic = topic
+        self._topic = topic.name
+        self._partitions = topic.partitions
+        self._deadline = deadline
         self._positions: dict[int, int] = {}  # after what librdkafka has returned
         self._on_failed_commit: dict[int, Callable[[KafkaError], None]] = {}
         self._is_assigned = False
+        self._turns = 0  # polls since the last message
+        self._uncommitted: dict[int, TopicPartition] = {}
         self._polled: dict[int, list[Message]] = {}
         self._ends: dict[int, int] = {}
 
@@ -73,23 +108,26 @@ class SharedConsumer:
     def poll(self, partition: int) -> tuple[list[Message], int | None]:
         """Return new messages of a partition, by offset, and its end where they reach it.
 
+        One of the partitions polls for all of them.
+
         Raises:
             FlowFailed: The topic cannot be read on.
         """
-        if not self._polled and not self._ends and self.pace.is_due():
+        if partition == min(self._positions) and not self._polled and not self._ends:
             self._poll()
         return self._polled.pop(partition, []), self._ends.pop(partition, None)
 
-    def commit(self, position: TopicPartition, *, wait: bool = False) -> None:
-        """Commit a position; without waiting, a failure goes to `on_failed_commit`.
+    def commit(self, position: TopicPartition) -> None:
+        """Commit a position with the next poll; a failure goes to `on_failed_commit`."""
+        self._uncommitted[position.partition] = position
+
+    def commit_now(self, position: TopicPartition) -> None:
+        """Commit a position, and wait for the answer.
 
         Raises:
-            KafkaException: It waited, and the broker refused.
+            KafkaException: The broker refused.
         """
-        if wait:
-            self._consumer.commit(offsets=[position], asynchronous=False)
-        else:
-            self._consumer.commit(offsets=[position], asynchronous=True)
+        self._consumer.commit(offsets=[position], asynchronous=False)
 
     def remove(self, partition: int) -> None:
         """Stop reading a partition; after the last one the consumer closes, and commits nothing.
@@ -108,50 +146,34 @@ class SharedConsumer:
     def _poll(self) -> None:
         if not self._is_assigned:
             self._is_assigned = True
-            positions = self._positions.items()
-            assign(self._consumer, [TopicPartition(self._topic, *each) for each in positions])
-        messages, ends = consume(self._consumer)
-        self.pace.note(messages)
+            starts = self._positions.items()
+            assign(self._consumer, [TopicPartition(self._topic, *each) for each in starts])
+        if self._uncommitted:  # of all partitions in one request
+            positions, self._uncommitted = list(self._uncommitted.values()), {}
+            self._consumer.commit(offsets=positions, asynchronous=True)
+        messages, ends = consume(self._consumer, self._wait_seconds())
+        self._turns = 0 if messages else self._turns + 1
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
         for partition, run in _by_partition(messages):
             if partition in self._positions:  # it was not removed
                 self._polled.setdefault(partition, []).extend(run)
                 self._positions[partition] = (self._polled[partition][-1].offset() or 0) + 1
 
+    def _wait_seconds(self) -> float:
+        if self._turns < STEP_TURNS:
+            return 0
+        is_alone = len(self._positions) == self._partitions
+        longest = WAIT_SECONDS if is_alone else CLUSTER_WAIT_SECONDS
+        return min(longest, self._deadline.seconds_left())
+
     def _note_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        for each in offsets:
-            failure = error or each.error
-            if failure is not None:
-                self._on_failed_commit[each.partition](failure)
+        failed = [each for each in offsets if each.error] or (offsets if error else [])
+        for each in failed:
+            self._on_failed_commit[each.partition](each.error or error)
 
 
 def _by_partition(messages: list[Message]) -> Iterable[tuple[int, Iterable[Message]]]:
     return groupby(messages, Message.partition)  # type: ignore[arg-type]  # they were consumed
-
-
-class Pace:
-    """When to poll again: at once after messages, soon while they come, seldom when idle."""
-
-    def __init__(self) -> None:
-        self._busy_until = 0.0
-        self._due = datetime.now(UTC)
-
-    def note(self, messages: list[Message]) -> None:
-        """Note what a poll returned."""
-        now = time.monotonic()
-        self._due = datetime.now(UTC)
-        if messages:
-            self._busy_until = now + IDLE_AFTER_SECONDS
-        else:
-            self._due += BUSY_PAUSE if now < self._busy_until else IDLE_PAUSE
-
-    def next_awake(self) -> datetime:
-        """Return the time of the next poll."""
-        return self._due
-
-    def is_due(self) -> bool:
-        """Tell whether that time has come."""
-        return datetime.now(UTC) >= self._due
 
 
 def retry(call: Callable[[], Answer], name: str) -> Answer:
@@ -187,10 +209,14 @@ def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
 def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[int, int]]:
     """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
 
+    Waits for the first message only.
+
     Raises:
         FlowFailed: Any error but the end of a partition.
     """
-    messages = consumer.consume(BATCH, wait_seconds)
+    first = consumer.poll(wait_seconds) if wait_seconds else None
+    head = [] if first is None else [first]
+    messages = head + consumer.consume(BATCH - len(head), 0)
     if not any(map(Message.error, messages)):
         return messages, {}
     ends: dict[int, int] = {}

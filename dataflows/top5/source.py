@@ -8,7 +8,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
-from dataflows.context import FlowContext
+from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer
 from dataflows.kafka.table import CaughtUp
 
@@ -47,8 +47,9 @@ class TableSource(FixedPartitionedSource[TableBatch, None]):
 
     @cached_property
     def _consumer(self) -> SharedConsumer:
-        name = self._context.topic("high_scores").name
-        return SharedConsumer(self._context.settings, name, **{"enable.partition.eof": "true"})
+        context, with_ends = self._context, {"enable.partition.eof": "true"}
+        topic = context.topic("high_scores")
+        return SharedConsumer(context.settings, topic, context.deadline, **with_ends)
 
     @cached_property
     def _end_consumer(self) -> Consumer:
@@ -66,6 +67,7 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         partition: int,
     ) -> None:
         self._stopping = context.stopping
+        self._deadline = context.deadline
         self._topic = context.topic("high_scores")
         self._partition = partition
         self._consumer = consumer
@@ -76,7 +78,7 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         self._watch = None if partition else context.watch()
 
     def next_batch(self) -> list[TableBatch]:
-        """Return what is new.
+        """Return what is new, or an empty batch where a step is due.
 
         Raises:
             FlowFailed: The topic cannot be read on.
@@ -91,7 +93,7 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         if self._catching_up is not None:
             end = self._catching_up.end(messages, end)
             self._catching_up = self._catching_up if end is None else None
-        if not messages and end is None:
+        if not messages and end is None and not self._deadline.pop_due():
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
         self._position = max(self._position, read, end or 0)
@@ -105,9 +107,9 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
             )
         ]
 
-    def next_awake(self) -> datetime | None:
-        """Return the time of the next poll."""
-        return self._consumer.pace.next_awake()
+    def next_awake(self) -> datetime:
+        """Return a time in the past: `SharedConsumer` does the waiting."""
+        return AT_ONCE
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""

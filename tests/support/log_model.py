@@ -11,6 +11,7 @@ from conf.settings import Top5
 from dataflows.highscores.filter import CandidateFilter
 from dataflows.highscores.fold import Candidates, improvements, note_origins
 from dataflows.highscores.source import ScoresBatch
+from dataflows.kafka.consumer import Deadline
 from dataflows.top5.board import date
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables
@@ -129,7 +130,7 @@ class Board:
     def __init__(self, logs: Logs, processes: int) -> None:
         self._logs = logs
         self._tables = [RankTables(5, "json") for _ in range(processes)]
-        self._logic = PaceBoards(Top5(size=5, updates_per_second=0))
+        self._logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadline())
         self._ends = [len(log) for log in logs["high_scores"]]
         self._positions = [0] * SHARDS
         boards = logs.read("top_5")

@@ -7,7 +7,6 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 
 from dataflows.highscores import source
-from dataflows.kafka.consumer import Pace
 from dataflows.process import Stopping
 
 
@@ -15,7 +14,6 @@ class FakeConsumer:
     """A consumer without Kafka: messages that a test gives it, and the positions it committed."""
 
     def __init__(self, metadata=""):
-        self.pace = Pace()
         self.ready: list[Message] = []
         self.commits: list[int] = []
         self.note: Any = None
@@ -34,8 +32,7 @@ class FakeConsumer:
         taken, self.ready = self.ready, []
         return taken, None
 
-    def commit(self, position, *, wait):
-        assert not wait
+    def commit(self, position):
         self.commits.append(position.offset)
 
 

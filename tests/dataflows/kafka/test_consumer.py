@@ -7,7 +7,8 @@ from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows.context import FlowContext, partition_names
 from dataflows.kafka import consumer
-from dataflows.kafka.consumer import SharedConsumer
+from dataflows.kafka.consumer import Deadline, SharedConsumer
+from dataflows.kafka.topics import await_topics
 from dataflows.process import Stopping
 from tests.support.until import until_true
 
@@ -22,7 +23,7 @@ def shared(game, monkeypatch):
         game.send(
             *[(f"user{partition}", b"%d" % each) for each in range(COUNT)], partition=partition
         )
-    shared = SharedConsumer(game.settings, game.name("scores"))
+    shared = SharedConsumer(game.settings, await_topics(game.settings)["scores"], Deadline())
     yield shared
     for partition in PARTITIONS:
         shared.remove(partition)
@@ -66,7 +67,7 @@ def test_a_commit_that_fails_is_reported_to_its_partition_alone(shared, game):
     until_true(lambda: shared.poll(0) and failed, 30)
 
     assert failed == [1]
-    assert shared.committed(TopicPartition(game.name("scores"), 0)).offset == 5
+    assert shared.committed([TopicPartition(game.name("scores"), 0)])[0].offset == 5
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):
