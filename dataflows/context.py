@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from conf.settings import Settings
-from dataflows.kafka.consumer import Deadline
-from dataflows.kafka.producer import IdempotentWriter, TransactionalWriter, Writer
+from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.producer import (
+    IdempotentWriter,
+    TransactionalWriter,
+    TransactionPace,
+    Writer,
+)
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.kafka.watch import TopicWatch
-from dataflows.process import FAILED, Stopping, exit_now
+from dataflows.process import Stopping, exit_now, fail
+from dataflows.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +39,19 @@ class Restore(NamedTuple):
 class FlowContext:
     """One for each process of a flow. Thread-safe."""
 
-    def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: tuple[str, ...],
+        stopping: Stopping,
+        *,
+        transactions_per_second: float = 0,
+    ) -> None:
         self.settings = settings
         self.stopping = stopping
-        self.deadline = Deadline()
+        self.deadlines = Deadlines()
+        self.transactions = TransactionPace(transactions_per_second, self.deadlines)
+        self.watchdog = Watchdog(settings.flows.stall_seconds)
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
         self._kinds = kinds
@@ -45,6 +60,8 @@ class FlowContext:
         self._topics: dict[str, Topic] = {}
         self._writer: IdempotentWriter | None = None
         self._restore = Restore(started=0.0)
+        self._watch: TopicWatch | None = None
+        stopping.keep(self)
 
     def topic(self, kind: str) -> Topic:
         """Return a topic; the first call waits for all of them, and ends the process if in vain."""
@@ -67,7 +84,8 @@ class FlowContext:
 
     def watch(self) -> TopicWatch:
         """Return a watch of all topics of this flow; one of the sources checks it."""
-        return TopicWatch(self.settings, map(self.topic, self._kinds), self.stopping)
+        self._watch = TopicWatch(self.settings, map(self.topic, self._kinds), self.stopping)
+        return self._watch
 
     def writer(self) -> Writer:
         """Return the writer that all sinks of this process share: at least once."""
@@ -82,7 +100,7 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            return TransactionalWriter(self.settings, name)
+            return TransactionalWriter(self.settings, name, self.transactions)
         return self.writer()
 
     def note_restoring(self) -> None:
@@ -107,8 +125,7 @@ class FlowContext:
         except Stopped:
             exit_now(0)
         except (Unavailable, WrongTopic) as error:
-            log.critical("%s", error)
-            exit_now(FAILED)
+            fail(str(error), error)
 
 
 def partition_names(partitions: int) -> list[str]:

@@ -49,7 +49,7 @@ class TableSource(FixedPartitionedSource[TableBatch, None]):
     def _consumer(self) -> SharedConsumer:
         context, with_ends = self._context, {"enable.partition.eof": "true"}
         topic = context.topic("high_scores")
-        return SharedConsumer(context.settings, topic, context.deadline, **with_ends)
+        return SharedConsumer(context.settings, topic, context.deadlines, **with_ends)
 
     @cached_property
     def _end_consumer(self) -> Consumer:
@@ -66,13 +66,13 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         end_consumer: Consumer,
         partition: int,
     ) -> None:
+        self._context = context
         self._stopping = context.stopping
-        self._deadline = context.deadline
         self._topic = context.topic("high_scores")
         self._partition = partition
         self._consumer = consumer
         start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
-        consumer.add(partition, start.offset)
+        consumer.add(start)
         self._position = 0
         self._catching_up: CaughtUp | None = CaughtUp(end_consumer, start)
         self._watch = None if partition else context.watch()
@@ -84,16 +84,18 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
             FlowFailed: The topic cannot be read on.
             StopIteration: The flow stops.
         """
+        self._context.watchdog.note_progress()
         self._stopping.note_running()
         if self._stopping():
             raise StopIteration
         if self._watch:
             self._watch.check()
+        self._context.transactions.commit_if_due()
         messages, end = self._consumer.poll(self._partition)
         if self._catching_up is not None:
             end = self._catching_up.end(messages, end)
             self._catching_up = self._catching_up if end is None else None
-        if not messages and end is None and not self._deadline.pop_due():
+        if not messages and end is None and not self._context.deadlines.pop_due("board"):
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
         self._position = max(self._position, read, end or 0)

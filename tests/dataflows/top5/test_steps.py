@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from conf.settings import Top5
-from dataflows.kafka.consumer import Deadline
+from dataflows.kafka.consumer import Deadlines
 from dataflows.top5.board import ShardTop
 from dataflows.top5.ranking import RankedUser, Removal
 from dataflows.top5.steps import PaceBoards
@@ -42,7 +42,7 @@ def published(given):
 
 
 def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newest(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=4), Deadline())
+    logic = PaceBoards(Top5(size=5, updates_per_second=4), Deadlines())
     first = published(logic.on_batch([top(1, "a")]))
     held = [published(logic.on_batch([top(2, "b")])), published(logic.on_batch([top(3, "c")]))]
     due = seconds_until(logic.notify_at())
@@ -57,7 +57,7 @@ def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newe
 
 
 def test_other_players_alone_go_out_once_a_second(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadline())
+    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
     logic.on_batch([top(1, "a", players=1)])
     held = published(logic.on_batch([top(2, "a", players=2)]))
     due = seconds_until(logic.notify_at())
@@ -70,7 +70,7 @@ def test_other_players_alone_go_out_once_a_second(clock):
 
 @pytest.mark.usefixtures("clock")
 def test_what_waits_goes_out_before_the_flow_ends():
-    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadline())
+    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
     logic.on_batch([top(1, "a")])
     logic.on_batch([top(2, "b")])
 
@@ -78,7 +78,7 @@ def test_what_waits_goes_out_before_the_flow_ends():
 
 
 def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_shows(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadline())
+    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
     one, other = Removal(b"a", 5), Removal(b"b", 7)
     logic.on_batch([top(1, "a", "b", "c")])
     logic.on_batch([top(2, "b", "c", removals=[one])])
@@ -93,14 +93,14 @@ def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_sho
 
 
 def test_a_board_that_waits_sets_a_deadline_by_a_clock_that_is_never_set_back(clock):
-    deadline = Deadline()
-    logic = PaceBoards(Top5(size=5, updates_per_second=4), deadline)
+    deadlines = Deadlines()
+    logic = PaceBoards(Top5(size=5, updates_per_second=4), deadlines)
     logic.on_batch([top(1, "a")])
-    at_rest = deadline.seconds_left()
+    at_rest = deadlines.seconds_left()
     logic.on_batch([top(2, "b")])
-    waiting = deadline.seconds_left()
+    waiting = deadlines.seconds_left()
     clock.now += 0.25
-    due = deadline.pop_due(), deadline.pop_due()
+    due = deadlines.pop_due("board"), deadlines.pop_due("board")
     then = published(logic.on_batch([top(2, "b")]))
 
     assert at_rest == float("inf")
