@@ -1,20 +1,20 @@
 // The page: what comes in on the one stream goes to the parts of the page that are there.
 
-import { createAnnouncer } from "./announcer.js";
-import { createBoard } from "./board.js";
-import { Connection } from "./connection.js";
-import { Form } from "./form.js";
-import { keepHall } from "./hall.js";
-import { createHistory } from "./history.js";
-import { Live } from "./live.js";
-import { GLIDE_MS } from "./motion.js";
-import { watchNames } from "./names.js";
-import { paced } from "./pace.js";
-import { createRate } from "./rate.js";
-import { createScores } from "./scores.js";
-import { createSlots } from "./slots.js";
-import { keepTimes, setServerTime, showTime } from "./times.js";
-import { numberText } from "./words.js";
+import { createAnnouncer } from "./board/announcer.js";
+import { createBoard } from "./board/board.js";
+import { Connection } from "./live/connection.js";
+import { Form } from "./form/form.js";
+import { keepHall } from "./live/awake.js";
+import { createHistory } from "./history/history.js";
+import { Live } from "./live/stream.js";
+import { GLIDE_MS } from "./board/motion.js";
+import { watchNames } from "./board/names.js";
+import { paced } from "./live/throttle.js";
+import { createRate } from "./history/rate.js";
+import { createScores } from "./board/scores.js";
+import { createSlots } from "./board/colors.js";
+import { keepTimes, setServerTime, showTime } from "./live/times.js";
+import { numberText } from "./format.js";
 
 /** @typedef {import("./types.js").Board} Board */
 /** @typedef {import("./types.js").Rate} Rate */

@@ -1,6 +1,6 @@
 // Times on the page: relative in the text, exact in the title; one timer keeps all of them right.
 
-import { agoText, clockText, dateOf, exactText } from "./words.js";
+import { agoText, clockText, dateOf, exactText } from "../format.js";
 
 const REFRESH_MS = 1000;
 const TOLERANCE_MS = 1500; // of the way of an event, before the two clocks count as different

@@ -3,9 +3,9 @@
 import { enter, glide, leave, lightUp } from "./motion.js";
 import { markCut } from "./names.js";
 import { arrange, makeScoreRow, setCell, setScore, setTime } from "./rows.js";
-import { numberText } from "./words.js";
+import { numberText } from "../format.js";
 
-/** @typedef {import("./types.js").Row} Row */
+/** @typedef {import("../types.js").Row} Row */
 
 /**
  * Give the function that shows a board.

@@ -1,14 +1,14 @@
 // The part of the page that tells the story: it keeps it, and draws and words it anew in its pace.
 
-import { paced } from "./pace.js";
-import { drawPlot } from "./plot.js";
-import { describe, retell } from "./retold.js";
-import { rankOf, SPAN_MS, Story } from "./story.js";
+import { paced } from "../live/throttle.js";
+import { drawPlot } from "./chart.js";
+import { describe, retell } from "./summary.js";
+import { rankOf, SPAN_MS, Story } from "./rankings.js";
 import { svg } from "./svg.js";
-import { serverNow } from "./times.js";
-import { BLANK, isBlank, spanText } from "./words.js";
+import { serverNow } from "../live/times.js";
+import { BLANK, isBlank, spanText } from "../format.js";
 
-/** @typedef {import("./types.js").Moment} Moment */
+/** @typedef {import("../types.js").Moment} Moment */
 
 const PACE_MS = 1000;
 const DRIFT_MS = 5000; // between drawings while nothing changes: time goes on
@@ -75,7 +75,7 @@ function createView(section, story, slotOf) {
  * Name each line at its end.
  *
  * @param {HTMLElement} section
- * @param {import("./story.js").Line[]} lines
+ * @param {import("./rankings.js").Line[]} lines
  * @param {(user: string) => number} slotOf
  */
 function showLabels(section, lines, slotOf) {

@@ -1,12 +1,12 @@
 // Scores per second: the number now, and a line of the last minute. While nothing arrives only the
 // first 0 is sent.
 
-import { paced } from "./pace.js";
+import { paced } from "../live/throttle.js";
 import { coordinate, svg } from "./svg.js";
-import { serverNow } from "./times.js";
-import { rateText } from "./words.js";
+import { serverNow } from "../live/times.js";
+import { rateText } from "../format.js";
 
-/** @typedef {import("./types.js").Rate} Rate */
+/** @typedef {import("../types.js").Rate} Rate */
 
 const SHOWN = 60; // points, one a second
 const SPAN_MS = 60_000;

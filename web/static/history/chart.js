@@ -1,10 +1,10 @@
 // The plot of the story: a line for each leader, at the height of its rank, from then to now.
 
-import { rankOf } from "./story.js";
+import { rankOf } from "./rankings.js";
 import { coordinate, svg } from "./svg.js";
 
-/** @typedef {import("./story.js").Line} Line */
-/** @typedef {import("./story.js").Step} Step */
+/** @typedef {import("./rankings.js").Line} Line */
+/** @typedef {import("./rankings.js").Step} Step */
 /** @typedef {{from: number, now: number, width: number, height: number, lanes: number}} Frame */
 /** @typedef {{x: number, y: number, isShown: boolean}} Point */
 

@@ -1,8 +1,8 @@
 // Adding a score without a reload; without JavaScript the form posts itself.
 
-import { scoreProblem, tokenProblem, userProblem } from "./check.js";
-import { Field } from "./fields.js";
-import { answerText, send } from "./send.js";
+import { scoreProblem, tokenProblem, userProblem } from "./validation.js";
+import { Field } from "./field.js";
+import { answerText, send } from "./submit.js";
 
 /** The form: checked, sent, and answered in words. */
 export class Form {
@@ -32,7 +32,7 @@ export class Form {
     this._setSending(false);
   }
 
-  /** @param {import("./send.js").Answer} answer */
+  /** @param {import("./submit.js").Answer} answer */
   _show(answer) {
     const field = this._fields.find(({ input }) => input.name === answer.field);
     field?.mark(answer.error);

@@ -2,10 +2,10 @@
 
 import { enter, glide } from "./motion.js";
 import { markCut } from "./names.js";
-import { paced } from "./pace.js";
+import { paced } from "../live/throttle.js";
 import { arrange, makeScoreRow } from "./rows.js";
 
-/** @typedef {import("./types.js").Score} Score */
+/** @typedef {import("../types.js").Score} Score */
 
 const SHOWN = 10;
 const PACE_MS = 500;

@@ -1,7 +1,7 @@
 // The story of the board: who stood where over the last minutes, from what the server sent on
 // connect and what the page saw since.
 
-/** @typedef {import("./types.js").Moment} Moment */
+/** @typedef {import("../types.js").Moment} Moment */
 /** @typedef {{time: number, users: string[]}} Order who stood where, best first, since when */
 /** @typedef {{time: number, rank: number}} Step a rank since a time; 0: not on the board */
 /** @typedef {{user: string, steps: Step[]}} Line one user's way, oldest step first */

@@ -1,9 +1,9 @@
 // The story in words, for those who do not see the plot, and for those who do.
 
-import { rankOf } from "./story.js";
-import { agoText, countText, dateOf, listText, nameText } from "./words.js";
+import { rankOf } from "./rankings.js";
+import { agoText, countText, dateOf, listText, nameText } from "../format.js";
 
-/** @typedef {import("./story.js").Line} Line */
+/** @typedef {import("./rankings.js").Line} Line */
 /** @typedef {{from: number, now: number}} Span */
 
 const SHORT_MS = 60_000; // a story too short to have an "all along"

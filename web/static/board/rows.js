@@ -2,8 +2,8 @@
 
 import { rowsOf } from "./motion.js";
 import { nameElement } from "./names.js";
-import { showTime, timeElement } from "./times.js";
-import { numberText } from "./words.js";
+import { showTime, timeElement } from "../live/times.js";
+import { numberText } from "../format.js";
 
 const LONG = 13; // letters of a score that leave room for a name on a phone
 

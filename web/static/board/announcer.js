@@ -1,10 +1,10 @@
 // What a screen reader says by itself: only a new leader, at most once in half a minute.
 
-import { nameText, numberText } from "./words.js";
+import { nameText, numberText } from "../format.js";
 
 const PACE_MS = 30_000;
 
-/** @typedef {import("./types.js").Row} Row */
+/** @typedef {import("../types.js").Row} Row */
 
 /**
  * Give the function that takes the leader of each board. The first is not announced.

@@ -1,6 +1,6 @@
 // Sending a score, and its answer in words.
 
-import { countText, nameText, numberText } from "./words.js";
+import { countText, nameText, numberText } from "../format.js";
 
 /**
  * @typedef {Object} Answer

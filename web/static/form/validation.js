@@ -1,6 +1,6 @@
 // What may be sent, as the server will check it: in words for the one who types.
 
-import { numberText } from "./words.js";
+import { numberText } from "../format.js";
 
 /** @typedef {{userMaxBytes: number, scoreBits: number}} Limits */
 

@@ -1,7 +1,7 @@
 // Names of users: untrusted text of any script, direction and length. One that is cut to its cell
 // becomes a button that shows it whole, for a keyboard and for a finger too.
 
-import { isBlank } from "./words.js";
+import { isBlank } from "../format.js";
 
 /** @param {string} user */
 export function nameElement(user) {

@@ -2,7 +2,7 @@
 
 import { timeElement } from "./times.js";
 
-/** @typedef {import("./types.js").Status} Status */
+/** @typedef {import("../types.js").Status} Status */
 
 /** Shows what `Live` tells of itself, and what the server tells of its own sources. */
 export class Connection {
