@@ -24,7 +24,7 @@ class Lender(Protocol):
 
 
 class Times(NamedTuple):
-    """Seconds of silence before a heartbeat, and of taking nothing before a subscriber is cut."""
+    """Seconds between heartbeats, and of taking nothing before a subscriber is cut."""
 
     heartbeat: float = 15
     stall: float = 30
@@ -46,12 +46,12 @@ class Hub:
     """One stream. Every method is called on the event loop.
 
     Args:
-        heartbeat: The chunk that breaks a silence.
-        times: When it does, and when a subscriber is cut.
+        heartbeat: Returns the chunk that is sent at each heartbeat.
+        times: When it is sent, and when a subscriber is cut.
     """
 
-    def __init__(self, heartbeat: bytes, times: Times) -> None:
-        self._heartbeat = frame(heartbeat)
+    def __init__(self, heartbeat: Callable[[], bytes], times: Times) -> None:
+        self._heartbeat = heartbeat
         self._times = times
         self._version = 0
         self._state: dict[Hashable, _Entry] = {}
@@ -59,7 +59,6 @@ class Hub:
         self._lagging: dict[Subscriber, _Lag] = {}  # in the order of their `since`
         self._watch: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
-        self._last_given = 0.0
         self.ended = False
         self.given = 0  # chunks to clients, ever
         self.cut = 0  # clients that had stopped reading, ever
@@ -92,7 +91,6 @@ class Hub:
             return
         self._place(subscriber, version, free=subscriber.is_free())
         if self._beat is None:
-            self._last_given = asyncio.get_running_loop().time()
             self._schedule_beat()
 
     def ready(self, subscriber: Subscriber) -> None:
@@ -153,7 +151,6 @@ class Hub:
 
     def _send(self, chunk: Chunk) -> None:
         """Give a chunk to all who are level; who is not free after it lags."""
-        self._last_given = asyncio.get_running_loop().time()
         self.given += len(self._level)
         for subscriber in [each for each in self._level if not each.give(chunk)]:
             del self._level[subscriber]
@@ -190,13 +187,10 @@ class Hub:
 
     def _schedule_beat(self) -> None:
         loop = asyncio.get_running_loop()
-        self._beat = loop.call_at(self._last_given + self._times.heartbeat, self._give_beat)
+        self._beat = loop.call_later(self._times.heartbeat, self._give_beat)
 
     def _give_beat(self) -> None:
         self._beat = None
-        if not len(self):
-            return
-        now = asyncio.get_running_loop().time()
-        if now - self._last_given >= self._times.heartbeat:
-            self._send(self._heartbeat)
-        self._schedule_beat()
+        if len(self):
+            self._send(frame(self._heartbeat()))
+            self._schedule_beat()

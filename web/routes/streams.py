@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from quart import Blueprint, Response, request
 
-from web.live import sse
+from web.live import freshness, sse
+from web.live.feeds import beat
 from web.live.hub import Hub, Lender
 from web.services import Services
 
@@ -18,17 +19,21 @@ REFUSED_RETRY_MS = (10_000, 30_000)  # and when there was no place for it
 BEHIND_SECONDS = 10  # for this process to get the board that a client saw from another one
 
 # An EventSource gives up for good on any status but 200: the polite refusal is a stream that ends.
-REFUSED = "too many streams are open; try again later"
-BEHIND = "this server is behind; another one may not be"
+REFUSALS = {
+    "full": "too many streams are open; try again later",
+    "behind": "this server is behind; another one may not be",
+}
 
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
 
 class _Stream(NamedTuple):
-    """One of the streams, and what a client gets before its state, by the id that it saw last."""
+    """One of the streams, and what a client gets beside its state."""
 
     broadcast: Hub
-    opening: Callable[[str], bytes]
+    opening: Callable[[str], bytes]  # before its state, by the id that the client saw last
+    closing: Callable[[], bytes]  # after its state
+    refusal: Callable[[str], bytes]  # instead of its state, by the reason
 
 
 class _Client(NamedTuple):
@@ -47,21 +52,29 @@ def routes(services: Services) -> Blueprint:
 
     @streams.get("/highScores")
     async def high_scores() -> Response:
-        return _respond(services, _Stream(feeds.board, _nothing))
+        return _respond(services, _Stream(feeds.board, _nothing, bytes, _comment))
 
     @streams.get("/events")
     async def events() -> Response:
-        return _respond(services, _Stream(feeds.scores, _nothing))
+        return _respond(services, _Stream(feeds.scores, _nothing, bytes, _comment))
 
     @streams.get("/live")
     async def live() -> Response:
-        return _respond(services, _Stream(feeds.live, feeds.story))
+        return _respond(services, _Stream(feeds.live, feeds.story, beat, _status))
 
     return streams
 
 
 def _nothing(_resume: str) -> bytes:
     return b""
+
+
+def _comment(reason: str) -> bytes:
+    return sse.comment(REFUSALS[reason])
+
+
+def _status(reason: str) -> bytes:
+    return sse.event(freshness.encode_refusal(reason, REFUSALS[reason]), name="status")
 
 
 def _respond(services: Services, stream: _Stream) -> Response:
@@ -92,14 +105,14 @@ async def _body(
     services: Services, stream: _Stream, client: _Client
 ) -> AsyncGenerator[bytes, None]:
     if not services.places.take(client.name):
-        yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
+        yield sse.retry(*REFUSED_RETRY_MS, _random) + stream.refusal("full")
         return
     try:
         async with aclosing(_level(services, client)) as beats:
             async for beat in beats:
                 yield beat
         if services.feeds.is_behind(client.resume) and services.feeds.is_stale():
-            yield sse.comment(BEHIND)
+            yield stream.refusal("behind")
             return
         async with aclosing(_chunks(services, stream, client)) as chunks:
             async for chunk in chunks:
@@ -118,10 +131,10 @@ async def _level(services: Services, client: _Client) -> AsyncGenerator[bytes, N
     feeds = services.feeds
     loop = asyncio.get_running_loop()
     deadline = loop.time() + BEHIND_SECONDS
-    beat = sse.retry(*RETRY_MS, _random)
+    chunk = sse.retry(*RETRY_MS, _random)
     while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
-        yield beat
-        beat = sse.HEARTBEAT
+        yield chunk
+        chunk = sse.HEARTBEAT
         with suppress(TimeoutError):
             seconds = min(left, services.settings.web.heartbeat_seconds)
             await asyncio.wait_for(feeds.next_board(), seconds)
@@ -130,7 +143,7 @@ async def _level(services: Services, client: _Client) -> AsyncGenerator[bytes, N
 def _chunks(services: Services, stream: _Stream, client: _Client) -> AsyncGenerator[bytes, None]:
     broadcast = stream.broadcast
     state, version = broadcast.snapshot(client.resume)
-    first = sse.retry(*RETRY_MS, _random) + stream.opening(client.resume) + state
+    first = sse.retry(*RETRY_MS, _random) + stream.opening(client.resume) + state + stream.closing()
     if client.lender is None:
         return broadcast.follow(first, version, client.cut)
     leave = partial(services.places.leave, client.name)

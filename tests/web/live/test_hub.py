@@ -1,12 +1,17 @@
 """The latest to many: everyone who reads gets all, who is slow skips, who stalls is cut."""
 
 import asyncio
+import itertools
 
 from tests.support.until import until
 from web.live.hub import Hub, Times
 
 BEAT = b":\n\n"
 LONG = Times(heartbeat=60, stall=60)
+
+
+def beat():
+    return BEAT
 
 
 class Reader:
@@ -44,7 +49,7 @@ def joined(stream, resume=None):
 
 
 async def test_a_subscriber_gets_the_state_then_what_is_new():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a"})
     first, reader = joined(stream)
     stream.publish({2: b"b"})
@@ -54,7 +59,7 @@ async def test_a_subscriber_gets_the_state_then_what_is_new():
 
 
 async def test_what_stays_in_the_state_is_not_sent_again():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a", 2: b"b"})
     _, reader = joined(stream)
     stream.publish({2: b"b", 3: b"c"})
@@ -64,7 +69,7 @@ async def test_what_stays_in_the_state_is_not_sent_again():
 
 
 async def test_the_same_state_again_sends_nothing():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a"})
     _, reader = joined(stream)
     stream.publish({1: b"a"})
@@ -73,7 +78,7 @@ async def test_the_same_state_again_sends_nothing():
 
 
 async def test_a_key_with_another_chunk_is_new():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a"})
     _, reader = joined(stream)
     stream.publish({1: b"b"})
@@ -82,7 +87,7 @@ async def test_a_key_with_another_chunk_is_new():
 
 
 async def test_what_was_published_between_the_state_and_the_joining_is_not_missed():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a"})
     _, version = stream.snapshot()
     stream.publish({2: b"b"})
@@ -93,7 +98,7 @@ async def test_what_was_published_between_the_state_and_the_joining_is_not_misse
 
 
 async def test_the_resumed_key_is_left_out():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({"t:7": b"a", "x": b"b"})
 
     assert joined(stream, "t:7")[0] == b"b"
@@ -101,7 +106,7 @@ async def test_the_resumed_key_is_left_out():
 
 
 async def test_a_slow_subscriber_skips_to_the_newest():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     _, slow = joined(stream)
     _, quick = joined(stream)
     slow.reads = False
@@ -114,7 +119,7 @@ async def test_a_slow_subscriber_skips_to_the_newest():
 
 
 async def test_a_slow_subscriber_of_ten_gets_the_last_ten_in_order():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     _, slow = joined(stream)
     slow.reads = False
     for number in range(30):
@@ -125,7 +130,7 @@ async def test_a_slow_subscriber_of_ten_gets_the_last_ten_in_order():
 
 
 async def test_a_subscriber_that_caught_up_gets_each_change_again():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     _, slow = joined(stream)
     slow.reads = False
     for number in range(3):
@@ -138,7 +143,7 @@ async def test_a_subscriber_that_caught_up_gets_each_change_again():
 
 
 async def test_a_subscriber_that_is_not_free_when_it_joins_gets_what_it_missed_later():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     reader = Reader(stream)
     reader.reads = False
     stream.add(reader, 0)
@@ -151,7 +156,7 @@ async def test_a_subscriber_that_is_not_free_when_it_joins_gets_what_it_missed_l
 
 
 async def test_who_takes_nothing_for_too_long_is_cut_and_nobody_else_notices():
-    stream = Hub(BEAT, Times(heartbeat=60, stall=0.1))
+    stream = Hub(beat, Times(heartbeat=60, stall=0.1))
     _, stalled = joined(stream)
     _, healthy = joined(stream)
     stalled.reads = False
@@ -164,7 +169,7 @@ async def test_who_takes_nothing_for_too_long_is_cut_and_nobody_else_notices():
 
 
 async def test_who_stalls_in_a_silent_stream_is_cut_by_the_heartbeat():
-    stream = Hub(BEAT, Times(heartbeat=0.05, stall=0.1))
+    stream = Hub(beat, Times(heartbeat=0.05, stall=0.1))
     _, stalled = joined(stream)
     stalled.reads = False
     await until(lambda: stalled.was_cut)
@@ -173,7 +178,7 @@ async def test_who_stalls_in_a_silent_stream_is_cut_by_the_heartbeat():
 
 
 async def test_who_is_free_again_in_time_is_not_cut():
-    stream = Hub(BEAT, Times(heartbeat=60, stall=0.2))
+    stream = Hub(beat, Times(heartbeat=60, stall=0.2))
     _, stalled = joined(stream)
     _, slow = joined(stream)
     stalled.reads = slow.reads = False
@@ -188,20 +193,22 @@ async def test_who_is_free_again_in_time_is_not_cut():
     await until(lambda: slow.was_cut)
 
 
-async def test_silence_is_broken_by_heartbeats_and_a_change_puts_them_off():
-    stream = Hub(BEAT, Times(heartbeat=0.2, stall=60))
+async def test_a_heartbeat_is_made_anew_each_time_also_while_changes_are_published():
+    beats = (b"beat %d" % number for number in itertools.count(1))
+    stream = Hub(lambda: next(beats), Times(heartbeat=0.05, stall=60))
     _, reader = joined(stream)
-    for number in range(6):
-        await asyncio.sleep(0.05)
-        stream.publish({number: b"x"})
-    busy = list(reader.given)
-    await until(lambda: BEAT in reader.given)
 
-    assert busy == [b"x"] * 6
+    def is_third():
+        stream.publish({1: b"%d" % len(reader.given)})
+        return b"beat 3" in reader.given
+
+    await until(is_third)
+
+    assert [each for each in reader.given if b"beat" in each] == [b"beat 1", b"beat 2", b"beat 3"]
 
 
 async def test_the_end_ends_everyone_now_and_later():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     _, before = joined(stream)
     stream.end()
     _, after = joined(stream)
@@ -210,7 +217,7 @@ async def test_the_end_ends_everyone_now_and_later():
 
 
 async def test_who_left_is_forgotten():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     _, reader = joined(stream)
     stream.remove(reader)
     stream.remove(reader)
@@ -224,7 +231,7 @@ def nothing():
 
 
 async def test_a_generator_gives_the_first_chunk_then_what_is_new_then_ends():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     stream.publish({1: b"a"})
     taken = []
 
@@ -244,7 +251,7 @@ async def test_a_generator_gives_the_first_chunk_then_what_is_new_then_ends():
 
 
 async def test_a_generator_that_is_not_read_skips_to_the_newest():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     chunks = stream.follow(b"first", 0, nothing)
     await anext(chunks)
     for number in range(100):
@@ -256,7 +263,7 @@ async def test_a_generator_that_is_not_read_skips_to_the_newest():
 
 
 async def test_a_client_that_leaves_before_the_first_byte_is_not_registered():
-    stream = Hub(BEAT, LONG)
+    stream = Hub(beat, LONG)
     chunks = stream.follow(b"first", 0, nothing)
     await chunks.aclose()
 
@@ -264,7 +271,7 @@ async def test_a_client_that_leaves_before_the_first_byte_is_not_registered():
 
 
 async def test_a_generator_that_is_stuck_is_cut():
-    stream = Hub(BEAT, Times(heartbeat=60, stall=0.1))
+    stream = Hub(beat, Times(heartbeat=60, stall=0.1))
     cut = asyncio.Event()
     chunks = stream.follow(b"first", 0, cut.set)
     await anext(chunks)

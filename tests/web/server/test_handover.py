@@ -10,9 +10,12 @@ from web.live.hub import Hub, Times
 from web.live.subscribers import frame
 from web.server.handover import connect
 
-BEAT = b":\n\n"
 LONG = Times(heartbeat=60, stall=60)
 BIG = b"x" * 1_000_000  # more than the kernel takes for a client who does not read
+
+
+def beat():
+    return b":\n\n"
 
 
 class Client:
@@ -58,7 +61,7 @@ async def clients():
 
 
 async def test_chunks_come_as_http_frames_them_and_the_last_one_ends_the_connection(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     await client.follow(stream)
     stream.publish({1: b"x" * 17})
     stream.end()
@@ -68,7 +71,7 @@ async def test_chunks_come_as_http_frames_them_and_the_last_one_ends_the_connect
 
 
 async def test_who_leaves_is_forgotten_at_once(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     await client.follow(stream)
     client.end.close()
     await until(lambda: client.left)
@@ -77,7 +80,7 @@ async def test_who_leaves_is_forgotten_at_once(clients):
 
 
 async def test_who_left_before_the_stream_began_is_not_registered(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     client.end.close()
     await until(client.connection.reader.at_eof)
     await client.follow(stream)
@@ -86,7 +89,7 @@ async def test_who_left_before_the_stream_began_is_not_registered(clients):
 
 
 async def test_who_does_not_read_skips_to_the_newest_without_a_hole_in_the_framing(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     await client.follow(stream)
     for number in range(100):
         stream.publish({number: BIG + b"%d" % number})
@@ -98,7 +101,7 @@ async def test_who_does_not_read_skips_to_the_newest_without_a_hole_in_the_frami
 
 
 async def test_who_stalls_is_cut_and_nobody_else_notices(clients):
-    stream = Hub(BEAT, Times(heartbeat=60, stall=0.1))
+    stream = Hub(beat, Times(heartbeat=60, stall=0.1))
     stalled, healthy = await clients(), await clients()
     await stalled.follow(stream)
     await healthy.follow(stream)
@@ -113,7 +116,7 @@ async def test_who_stalls_is_cut_and_nobody_else_notices(clients):
 
 
 async def test_what_a_client_says_in_a_stream_is_ignored(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     await client.follow(stream)
     client.end.send(b"GET / HTTP/1.1\r\n\r\n")
     stream.publish({1: b"a"})
@@ -122,7 +125,7 @@ async def test_what_a_client_says_in_a_stream_is_ignored(clients):
 
 
 async def test_a_connection_that_is_lent_does_nothing_for_the_server_any_more(clients):
-    stream, client = Hub(BEAT, LONG), await clients()
+    stream, client = Hub(beat, LONG), await clients()
     await client.follow(stream)
     client.connection.write(b"0\r\n\r\n")
     await client.connection.drain()
@@ -136,7 +139,7 @@ async def test_a_connection_that_is_lent_does_nothing_for_the_server_any_more(cl
 
 
 async def test_who_breaks_off_while_being_written_to_is_forgotten(clients):
-    stream, gone = Hub(BEAT, LONG), await clients()
+    stream, gone = Hub(beat, LONG), await clients()
     await gone.follow(stream)
     gone.end.close()
     stream.publish({1: b"a"})
