@@ -64,7 +64,8 @@ def imports(module):
 
 def reached(module):
     """Give all that a module imports, directly and by others of ours."""
-    found, waiting = set(), [module]
+    found: set[str] = set()
+    waiting = [module]
     while waiting:
         news = imports(waiting.pop()) - found
         found |= news
