@@ -38,6 +38,7 @@ async def render(
         size=services.settings.top5.size,
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
+        heartbeat_seconds=services.settings.web.heartbeat_seconds,
         token=bool(services.settings.web.token),
         outcome=_outcome(request.args.get("outcome")),
         hall=request.args.get("display") == "hall",

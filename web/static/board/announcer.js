@@ -1,40 +1,29 @@
-// What a screen reader says by itself: only a new leader, at most once in half a minute.
+// A new leader, for screen readers, at most once in half a minute.
 
-import { nameText, numberText } from "../format.js";
+import { throttle } from "../live/throttle.js";
+import { leaderText } from "../texts.js";
 
-const PACE_MS = 30_000;
+/** @typedef {import("../types.js").Board} Board */
 
-/** @typedef {import("../types.js").Row} Row */
+const INTERVAL_MS = 30_000;
 
-/**
- * Give the function that takes the leader of each board. The first is not announced.
- *
- * @param {HTMLElement} region polite
- * @returns {(leader: Row | undefined) => void}
- */
-export function createAnnouncer(region) {
+export function start() {
+  const region = /** @type {HTMLElement} */ (document.querySelector("#news"));
+  const announce = throttle((/** @type {string} */ text) => {
+    region.textContent = text;
+  }, INTERVAL_MS);
   /** @type {string | undefined} */
-  let known;
+  let leading;
   let isFirst = true;
-  /** @type {Row | undefined} */
-  let newest;
-  let timer = 0;
 
-  function say() {
-    timer = 0;
-    if (newest) {
-      region.textContent = `${nameText(newest.user)} leads with ${numberText(newest.score)}`;
-      newest = undefined;
-      timer = setTimeout(say, PACE_MS);
-    }
-  }
-
-  return (leader) => {
-    if (!isFirst && leader && leader.user !== known) {
-      newest = leader;
-      timer ||= setTimeout(say);
-    }
-    isFirst = false;
-    known = leader?.user;
+  return {
+    /** The first board is not announced. @param {Board} board */
+    board({ rows: [leader] }) {
+      if (!isFirst && leader && leader.user !== leading) {
+        announce(leaderText(leader));
+      }
+      isFirst = false;
+      leading = leader?.user;
+    },
   };
 }

@@ -1,50 +1,56 @@
-// The board: one row a user, kept as long as the user is on it, so that every change can be seen.
+// The board: a row for each user, kept as long as the user is on it, so that every change is seen.
 
-import { enter, glide, leave, lightUp } from "./motion.js";
-import { markCut } from "./names.js";
-import { arrange, makeScoreRow, setCell, setScore, setTime } from "./rows.js";
-import { numberText } from "../format.js";
+import { formatNumber } from "../format.js";
+import { throttle } from "../live/throttle.js";
+import { showTime } from "../live/times.js";
+import { colorOf } from "./colors.js";
+import { enter, glide, GLIDE_MS, highlight, leave } from "./motion.js";
+import { arrange, createRow, setCell, setScore, setTime } from "./rows.js";
 
+/** @typedef {import("../types.js").Board} Board */
 /** @typedef {import("../types.js").Row} Row */
 
-/**
- * Give the function that shows a board.
- *
- * @param {HTMLElement} body of the table
- * @param {(user: string) => number} slotOf the colour of each user
- * @returns {(rows: Row[]) => void}
- */
-export function createBoard(body, slotOf) {
-  /** @type {Map<string, {element: HTMLElement, score: string}>} */
-  let shown = new Map();
-  return (rows) => {
-    const before = shown;
-    shown = new Map(rows.map((row) => [row.user, keep(before.get(row.user), row)]));
-    before.forEach(({ element }, user) => shown.has(user) || leave(element));
-    glide(body, () =>
-      arrange(
-        body,
-        [...shown.values()].map(({ element }) => element),
-      ),
-    );
-    for (const [user, { element, score }] of before.size ? shown : []) {
-      showChange(element, before.get(user)?.score, score);
-    }
-    shown.forEach(({ element }, user) => (element.dataset.slot = String(slotOf(user))));
-    markCut(body);
+export function start() {
+  const table = /** @type {HTMLElement} */ (document.querySelector("#board"));
+  const players = document.querySelector("#players");
+  const changed = /** @type {HTMLTimeElement | null} */ (document.querySelector("#changed time"));
+  const showRows = createRows(/** @type {HTMLElement} */ (table.querySelector("tbody")));
+  table.style.setProperty("--rows", table.dataset.size ?? "");
+  return {
+    board: throttle((/** @type {Board} */ board) => {
+      showRows(board.rows);
+      players?.replaceChildren(formatNumber(board.players));
+      if (changed && board.updated) {
+        showTime(changed, board.updated);
+      }
+    }, GLIDE_MS),
   };
 }
 
-/**
- * @param {{element: HTMLElement, score: string} | undefined} known
- * @param {Row} row
- */
-function keep(known, row) {
-  const element = known?.element ?? makeScoreRow(row, { rank: "" });
-  const score = numberText(row.score);
+/** @param {HTMLElement} body of the table @returns {(rows: Row[]) => void} */
+function createRows(body) {
+  /** @type {Map<string, {element: HTMLElement, score: string}>} by user */
+  let shown = new Map();
+  return (rows) => {
+    const before = shown;
+    shown = new Map(rows.map((row) => [row.user, update(before.get(row.user)?.element, row)]));
+    before.forEach(({ element }, user) => shown.has(user) || leave(element));
+    const elements = [...shown.values()].map(({ element }) => element);
+    glide(body, () => arrange(body, elements));
+    for (const [user, { element, score }] of before.size ? shown : []) {
+      showChange(element, before.get(user)?.score, score);
+    }
+  };
+}
+
+/** @param {HTMLElement | undefined} known @param {Row} row */
+function update(known, row) {
+  const element = known ?? createRow(row, { rank: "" });
+  const score = formatNumber(row.score);
   setCell(element, "rank", String(row.rank));
   setScore(element, score);
   setTime(element, row.time);
+  element.dataset.color = String(colorOf(row.user));
   return { element, score };
 }
 
@@ -54,6 +60,6 @@ function showChange(element, before, now) {
     enter(element);
   }
   if (before !== now) {
-    lightUp(element);
+    highlight(element);
   }
 }

@@ -1,30 +1,34 @@
-// Colours of the leaders: each has one as long as it leads, and no two share one while there are
-// enough.
+// A colour for each leader, for as long as it is on the board. No two leaders have the same one
+// while there are enough.
 
-const SLOTS = 6; // colours in page.css, each with a dash of its own
+/** @typedef {import("../types.js").Board} Board */
 
-/**
- * @returns {{take: (users: string[]) => void, of: (user: string) => number}} `take` gives slots to
- *   these users and takes them from all others; `of` gives a user's slot, 0 where there is none
- */
-export function createSlots() {
-  /** @type {Map<string, number>} */
-  let taken = new Map();
-  return {
-    take(users) {
-      const kept = new Map([...taken].filter(([user]) => users.includes(user)));
-      users.forEach((user) => kept.has(user) || kept.set(user, rarest([...kept.values()])));
-      taken = kept;
-    },
-    of: (user) => taken.get(user) ?? 0,
-  };
+const COLORS = 6; // in page.css, each with dashes of its own in charts.css
+
+/** @type {Map<string, number>} by user */
+let colors = new Map();
+
+export function start() {
+  return { board: (/** @type {Board} */ { rows }) => assign(rows.map(({ user }) => user)) };
 }
 
-/** @param {number[]} taken @returns {number} the slot, from 1, that is taken least */
-function rarest(taken) {
+/** Return the number of a user's colour, 0 if it is not on the board. @param {string} user */
+export function colorOf(user) {
+  return colors.get(user) ?? 0;
+}
+
+/** @param {string[]} users */
+function assign(users) {
+  const kept = new Map([...colors].filter(([user]) => users.includes(user)));
+  users.forEach((user) => kept.has(user) || kept.set(user, rarest([...kept.values()])));
+  colors = kept;
+}
+
+/** @param {number[]} used @returns {number} the colour that is used least, from 1 */
+function rarest(used) {
   const counts = Array.from(
-    { length: SLOTS },
-    (_, slot) => taken.filter((each) => each === slot + 1).length,
+    { length: COLORS },
+    (_, index) => used.filter((color) => color === index + 1).length,
   );
   return counts.indexOf(Math.min(...counts)) + 1;
 }

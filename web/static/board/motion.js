@@ -1,16 +1,16 @@
-// Motion: rows that glide to their new place, enter, leave and light up. All of it is short, and
-// none of it happens for those who asked for reduced motion.
+// Motion of rows: they glide to a new place, enter, leave and light up. It is short, and does not
+// happen for those who asked for reduced motion, nor in a browser that cannot animate.
 
 export const GLIDE_MS = 450;
 const GLIDE = { duration: GLIDE_MS, easing: "cubic-bezier(0.2, 0, 0, 1)" };
-const LIGHT = { duration: 1800, easing: "ease-in", pseudoElement: "::after" };
+const HIGHLIGHT = { duration: 1800, easing: "ease-in", pseudoElement: "::after" };
 const FADE = { duration: 300, easing: "ease-out" };
 
+const canAnimate = "animate" in Element.prototype;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Say whether motion is wanted. */
-export function isMoving() {
-  return !reduced.matches && !document.hidden;
+function isMoving() {
+  return canAnimate && !reduced.matches && !document.hidden;
 }
 
 /**
@@ -25,7 +25,7 @@ export function glide(body, change) {
   for (const row of before.size ? rowsOf(body) : []) {
     const by = (before.get(row) ?? row.offsetTop) - row.offsetTop;
     if (by) {
-      const zIndex = by > 0 ? 1 : 0; // who rises passes over who falls
+      const zIndex = by > 0 ? 1 : 0; // a row that rises passes over one that falls
       row.animate([{ transform: `translateY(${by}px)`, zIndex }, { zIndex }], GLIDE);
     }
   }
@@ -38,35 +38,34 @@ export function enter(row) {
   }
 }
 
-/** Fade a copy of a row out at the place that the row just left. @param {HTMLElement} row */
+/** Fade out a copy of a row, in the place that the row is about to leave. @param {HTMLElement} row */
 export function leave(row) {
   if (!isMoving() || !row.parentElement) {
     return;
   }
-  const ghost = /** @type {HTMLElement} */ (row.cloneNode(true));
-  ghost.classList.add("ghost");
-  ghost.setAttribute("aria-hidden", "true");
-  ghost.inert = true;
-  ghost.style.top = `${row.offsetTop}px`;
-  row.parentElement.append(ghost);
-  const fade = ghost.animate([{ opacity: 1 }, { opacity: 0, transform: "translateX(2rem)" }], FADE);
-  fade.finished.finally(() => ghost.remove());
+  const copy = /** @type {HTMLElement} */ (row.cloneNode(true));
+  copy.classList.add("leaving");
+  copy.setAttribute("aria-hidden", "true");
+  copy.style.top = `${row.offsetTop}px`;
+  row.parentElement.append(copy);
+  copy.animate([{ opacity: 1 }, { opacity: 0, transform: "translateX(2rem)" }], FADE).onfinish =
+    () => copy.remove();
 }
 
 /**
- * Light a row up by what lies behind it: a change of its opacity alone needs no painting.
+ * Light up what lies behind a row: a change of its opacity alone needs no painting.
  *
  * @param {HTMLElement} row
  */
-export function lightUp(row) {
+export function highlight(row) {
   if (isMoving()) {
-    row.animate([{ opacity: 1 }, { opacity: 0 }], LIGHT);
+    row.animate([{ opacity: 1 }, { opacity: 0 }], HIGHLIGHT);
   }
 }
 
-/** @param {HTMLElement} body @returns {HTMLElement[]} those that are there to stay */
+/** Return the rows of a table's body, without those that leave. @param {HTMLElement} body @returns {HTMLElement[]} */
 export function rowsOf(body) {
   return /** @type {HTMLElement[]} */ ([...body.children]).filter(
-    (row) => !row.classList.contains("ghost"),
+    (row) => !row.classList.contains("leaving"),
   );
 }

@@ -1,48 +1,54 @@
-// Rows of a table: made once for each user or score, kept, and put in order.
+// Rows of a table: created once for each user or score, kept, and put in order.
 
-import { rowsOf } from "./motion.js";
-import { nameElement } from "./names.js";
+import { formatNumber, isBlank } from "../format.js";
 import { showTime, timeElement } from "../live/times.js";
-import { numberText } from "../format.js";
+import { BLANK } from "../texts.js";
+import { rowsOf } from "./motion.js";
 
 const LONG = 13; // letters of a score that leave room for a name on a phone
 
 /**
- * Make a row; its cells are found by their class.
- *
- * @param {Record<string, string | Node>} cells by class, in order; `user` is the row's header
- */
-function makeRow(cells) {
-  const row = document.createElement("tr");
-  row.setAttribute("role", "row");
-  for (const [name, content] of Object.entries(cells)) {
-    const isHeader = name === "user";
-    const cell = document.createElement(isHeader ? "th" : "td");
-    cell.className = name;
-    cell.setAttribute("role", isHeader ? "rowheader" : "cell");
-    if (isHeader) {
-      cell.setAttribute("scope", "row");
-    }
-    cell.append(content);
-    row.append(cell);
-  }
-  return row;
-}
-
-/**
- * Make a row of a user's score, with other cells before.
+ * Create a row of a user's score, with other cells before.
  *
  * @param {{user: string, score: string, time: number}} of
- * @param {Record<string, string>} [first]
+ * @param {Record<string, string>} [first] text by class
  */
-export function makeScoreRow({ user, score, time }, first = {}) {
-  const row = makeRow({ ...first, user: nameElement(user), score: "", when: timeElement(time) });
-  setScore(row, numberText(score));
+export function createRow({ user, score, time }, first = {}) {
+  const row = document.createElement("tr");
+  row.setAttribute("role", "row");
+  const cells = { ...first, user: nameElement(user), score: "", when: timeElement(time) };
+  row.append(...Object.entries(cells).map(([name, content]) => createCell(name, content)));
+  setScore(row, formatNumber(score));
   return row;
 }
 
+/** @param {string} name a class; `user` is the row's header @param {string | Node} content */
+function createCell(name, content) {
+  const isHeader = name === "user";
+  const cell = document.createElement(isHeader ? "th" : "td");
+  cell.className = name;
+  cell.setAttribute("role", isHeader ? "rowheader" : "cell");
+  if (isHeader) {
+    cell.setAttribute("scope", "row");
+  }
+  cell.append(content);
+  return cell;
+}
+
+/** Create an element for untrusted text of any script, direction and length. @param {string} user */
+function nameElement(user) {
+  const element = document.createElement("bdi");
+  element.className = "name";
+  element.dir = "auto";
+  element.textContent = element.title = user;
+  if (isBlank(user)) {
+    element.dataset.blank = BLANK;
+  }
+  return element;
+}
+
 /**
- * Show a score; the length of its text lets the style fit it in.
+ * Show a score; the style fits it in by the length of its text.
  *
  * @param {HTMLElement} row
  * @param {string} text
@@ -70,13 +76,12 @@ export function setTime(row, time) {
 }
 
 /**
- * Let a body have these rows in this order; what had the focus keeps it.
+ * Put these rows into a table's body in this order, and remove all others.
  *
  * @param {HTMLElement} body
  * @param {HTMLElement[]} rows
  */
 export function arrange(body, rows) {
-  const focused = document.activeElement;
   const staying = new Set(rows);
   rowsOf(body).forEach((row) => staying.has(row) || row.remove());
   rows.forEach((row, index) => {
@@ -84,11 +89,6 @@ export function arrange(body, rows) {
       body.insertBefore(row, body.children[index] ?? null);
     }
   });
-  if (
-    focused instanceof HTMLElement &&
-    focused !== document.activeElement &&
-    body.contains(focused)
-  ) {
-    focused.focus({ preventScroll: true });
-  }
+  const empty = /** @type {HTMLElement} */ (body.parentElement?.nextElementSibling);
+  empty.hidden = rows.length > 0;
 }

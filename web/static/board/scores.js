@@ -1,41 +1,38 @@
 // The last ten scores, newest first.
 
+import { throttle } from "../live/throttle.js";
 import { enter, glide } from "./motion.js";
-import { markCut } from "./names.js";
-import { paced } from "../live/throttle.js";
-import { arrange, makeScoreRow } from "./rows.js";
+import { arrange, createRow } from "./rows.js";
 
 /** @typedef {import("../types.js").Score} Score */
 
 const SHOWN = 10;
-const PACE_MS = 500;
-const FOLLOWED = 2; // new rows at once that an eye can follow; more just stand there
+const INTERVAL_MS = 500;
+const FOLLOWED = 2; // new rows at once that an eye can follow; more appear without motion
 
-/**
- * Give the function that takes a score, in any order, the same one again too.
- *
- * @param {HTMLElement} body of the table
- * @returns {(score: Score) => void}
- */
-export function createScores(body) {
+export function start() {
   /** @type {Score[]} */
   let newest = [];
-  const show = paced(createList(body), PACE_MS);
-  return (score) => {
-    const others = newest.filter((other) => keyOf(other) !== keyOf(score));
-    newest = [score, ...others].sort(byAge).slice(0, SHOWN);
-    show(newest);
+  const body = /** @type {HTMLElement} */ (document.querySelector("#scores tbody"));
+  const show = throttle(createRows(body), INTERVAL_MS);
+  return {
+    /** Scores come in any order, and may come again. @param {Score} score */
+    score(score) {
+      const others = newest.filter((other) => keyOf(other) !== keyOf(score));
+      newest = [score, ...others].sort(byAge).slice(0, SHOWN);
+      show(newest);
+    },
   };
 }
 
-/** @param {HTMLElement} body @returns {(scores: Score[]) => void} */
-function createList(body) {
+/** @param {HTMLElement} body of the table @returns {(scores: Score[]) => void} */
+function createRows(body) {
   /** @type {Map<string, HTMLElement>} */
   let shown = new Map();
   return (scores) => {
     const before = shown;
     shown = new Map(
-      scores.map((score) => [keyOf(score), before.get(keyOf(score)) ?? makeScoreRow(score)]),
+      scores.map((score) => [keyOf(score), before.get(keyOf(score)) ?? createRow(score)]),
     );
     const rows = [...shown.values()];
     const entering = rows.filter((row) => !row.isConnected);
@@ -45,7 +42,6 @@ function createList(body) {
       glide(body, () => arrange(body, rows));
       entering.forEach(enter);
     }
-    markCut(body);
   };
 }
 

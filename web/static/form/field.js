@@ -1,38 +1,34 @@
-// The fields of the form and the errors beside them. Nobody is told of an error while they type a
-// field for the first time, and whoever mends one sees at once that it is gone.
+// A field of the form and the error beside it. An error appears when the field is left or the form
+// is sent, not during the first typing; once it is mended, it disappears at once.
 
-/** One field, its check, and the place of its error. */
+/** A field, its check, and its error. */
 export class Field {
   /**
    * @param {HTMLInputElement} input
-   * @param {(value: string) => string} check says what is wrong, or ""
+   * @param {(value: string) => string} check returns what is wrong, or ""
    */
   constructor(input, check) {
     this.input = input;
     this._check = check;
     this._error = /** @type {HTMLElement} */ (document.getElementById(`${input.name}-error`));
-    input.addEventListener("input", () => this._isMarked() && this.check());
-    input.addEventListener("blur", () => input.value && this.check());
+    input.addEventListener("input", () => input.hasAttribute("aria-invalid") && this.isValid());
+    input.addEventListener("blur", () => input.value && this.isValid());
   }
 
-  /** Check what is there now. @returns {boolean} whether it is right */
-  check() {
+  /** Check the value and show what is wrong. */
+  isValid() {
     const problem = this._check(this.input.value);
-    this.mark(problem);
+    this.showError(problem);
     return !problem;
   }
 
-  /** Show what is wrong, or with "" nothing. @param {string} problem */
-  mark(problem) {
+  /** @param {string} problem "" for none */
+  showError(problem) {
     this._error.textContent = problem;
     if (problem) {
       this.input.setAttribute("aria-invalid", "true");
     } else {
       this.input.removeAttribute("aria-invalid");
     }
-  }
-
-  _isMarked() {
-    return this.input.hasAttribute("aria-invalid");
   }
 }

@@ -1,11 +1,17 @@
-// Adding a score without a reload; without JavaScript the form posts itself.
+// Adds a score without a reload; without JavaScript the browser sends the form itself.
 
-import { scoreProblem, tokenProblem, userProblem } from "./validation.js";
+import { outcomeText } from "../texts.js";
 import { Field } from "./field.js";
-import { answerText, send } from "./submit.js";
+import { submit } from "./submit.js";
+import { checkScore, checkToken, checkUser } from "./validation.js";
 
-/** The form: checked, sent, and answered in words. */
-export class Form {
+export function start() {
+  const board = /** @type {HTMLElement} */ (document.querySelector("#board"));
+  const form = /** @type {HTMLFormElement} */ (document.querySelector("#form"));
+  new Form(form, Number(board.dataset.size));
+}
+
+class Form {
   /** @param {HTMLFormElement} form @param {number} size rows of the board */
   constructor(form, size) {
     this._form = form;
@@ -14,7 +20,7 @@ export class Form {
     this._answer = /** @type {HTMLElement} */ (form.querySelector("#answer"));
     this._button = /** @type {HTMLElement} */ (form.querySelector("button"));
     this._fields = fieldsOf(form);
-    form.noValidate = true; // the browser's own bubbles give way to errors beside the fields
+    form.noValidate = true; // errors stand beside the fields, not in the browser's bubbles
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this._submit();
@@ -22,41 +28,39 @@ export class Form {
   }
 
   async _submit() {
-    const wrong = this._fields.filter((field) => !field.check());
-    if (wrong.length || this._isSending) {
-      wrong[0]?.input.focus();
+    const invalid = this._fields.filter((field) => !field.isValid());
+    if (invalid.length || this._isSending) {
+      invalid[0]?.input.focus();
       return;
     }
     this._setSending(true);
-    this._show(await send(this._form.action, new FormData(this._form)));
+    this._show(await submit(this._form.action, new FormData(this._form)));
     this._setSending(false);
   }
 
   /** @param {import("./submit.js").Answer} answer */
-  _show(answer) {
-    const field = this._fields.find(({ input }) => input.name === answer.field);
-    field?.mark(answer.error);
+  _show({ error, field: name, outcome, user, score }) {
+    const field = this._field(name);
+    field?.showError(error);
     field?.input.focus();
-    this._answer.classList.toggle("bad", Boolean(answer.error));
-    this._answer.textContent = field ? "" : answerText(answer, this._size);
-    if (!answer.error) {
-      this._clear("score");
+    this._answer.classList.toggle("bad", Boolean(error));
+    if (error) {
+      this._answer.textContent = field ? "" : error;
+      return;
     }
+    this._answer.textContent = outcomeText(outcome, { user, score, size: this._size });
+    /** @type {Field} */ (this._field("score")).input.value = "";
   }
 
   /** @param {string} name */
-  _clear(name) {
-    const input = this._fields.find((field) => field.input.name === name)?.input;
-    if (input) {
-      input.value = "";
-    }
+  _field(name) {
+    return this._fields.find(({ input }) => input.name === name);
   }
 
   /** @param {boolean} isSending */
   _setSending(isSending) {
     this._isSending = isSending;
     this._button.setAttribute("aria-disabled", String(isSending));
-    this._form.classList.toggle("sending", isSending);
     if (isSending) {
       this._answer.classList.remove("bad");
       this._answer.textContent = "";
@@ -64,7 +68,7 @@ export class Form {
   }
 }
 
-/** @param {HTMLFormElement} form @returns {Field[]} */
+/** @param {HTMLFormElement} form */
 function fieldsOf(form) {
   const limits = {
     userMaxBytes: Number(form.dataset.userMaxBytes),
@@ -72,9 +76,9 @@ function fieldsOf(form) {
   };
   /** @type {Record<string, (value: string) => string>} */
   const checks = {
-    user: (value) => userProblem(value, limits),
-    score: (value) => scoreProblem(value, limits),
-    token: tokenProblem,
+    user: (value) => checkUser(value, limits),
+    score: (value) => checkScore(value, limits),
+    token: checkToken,
   };
   const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input"));
   return [...inputs].map((input) => new Field(input, checks[input.name]));

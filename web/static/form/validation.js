@@ -1,41 +1,47 @@
-// What may be sent, as the server will check it: in words for the one who types.
+// The rules of the form's fields, as the server checks them. Each check returns what is wrong, or "".
 
-import { numberText } from "../format.js";
+import {
+  atLeastText,
+  atMostText,
+  ENTER_SCORE,
+  ENTER_TOKEN,
+  ENTER_USER,
+  NO_INTEGER,
+  tooLongText,
+} from "../texts.js";
 
 /** @typedef {{userMaxBytes: number, scoreBits: number}} Limits */
 
 const INTEGER = /^[+-]?[0-9]{1,40}$/;
 const encoder = new TextEncoder();
 
-/** Say what is wrong with a user, or "". @param {string} user @param {Limits} limits */
-export function userProblem(user, { userMaxBytes }) {
+/** @param {string} user @param {Limits} limits */
+export function checkUser(user, { userMaxBytes }) {
   if (user === "") {
-    return "Enter a user.";
+    return ENTER_USER;
   }
   const bytes = encoder.encode(user).length;
-  return bytes > userMaxBytes
-    ? `Too long: ${numberText(bytes)} bytes, at most ${numberText(userMaxBytes)}.`
-    : "";
+  return bytes > userMaxBytes ? tooLongText(bytes, userMaxBytes) : "";
 }
 
-/** Say what is wrong with a score, or "". @param {string} score @param {Limits} limits */
-export function scoreProblem(score, { scoreBits }) {
+/** @param {string} score @param {Limits} limits */
+export function checkScore(score, { scoreBits }) {
   const text = score.trim();
   if (text === "") {
-    return "Enter a score.";
+    return ENTER_SCORE;
   }
   if (!INTEGER.test(text)) {
-    return "Whole numbers only, in digits.";
+    return NO_INTEGER;
   }
   const number = BigInt(text.replace("+", ""));
   const end = 2n ** BigInt(scoreBits - 1);
   if (number >= end) {
-    return `At most ${numberText(String(end - 1n))}.`;
+    return atMostText(end - 1n);
   }
-  return number < -end ? `At least ${numberText(String(-end))}.` : "";
+  return number < -end ? atLeastText(-end) : "";
 }
 
-/** Say what is wrong with a token, or "". @param {string} token */
-export function tokenProblem(token) {
-  return token === "" ? "Enter the token." : "";
+/** @param {string} token */
+export function checkToken(token) {
+  return token === "" ? ENTER_TOKEN : "";
 }

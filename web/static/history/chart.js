@@ -1,5 +1,6 @@
-// The plot of the story: a line for each leader, at the height of its rank, from then to now.
+// The chart: a line for each leader, at the height of its rank, up to now.
 
+import { colorOf } from "../board/colors.js";
 import { rankOf } from "./rankings.js";
 import { coordinate, svg } from "./svg.js";
 
@@ -12,18 +13,17 @@ const TURN = 8; // pixels before and after a change within which a line turns
 const MARGIN = 10; // pixels for the dots at the edges
 
 /**
- * Draw the lines, who leads last, so on top.
+ * Draw the lines, the leader's last, so that it is on top.
  *
- * @param {SVGSVGElement} plot
+ * @param {SVGSVGElement} chart
  * @param {Line[]} lines
- * @param {(user: string) => number} slotOf
  * @param {Frame} frame
  */
-export function drawPlot(plot, lines, slotOf, frame) {
-  plot.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`);
-  const drawn = lines.map((line) => drawLine(line, rankOf(line) ? slotOf(line.user) : 0, frame));
-  plot.querySelector("g")?.remove();
-  plot.append(svg("g", {}, ...drawGrid(frame), ...drawn.reverse()));
+export function drawChart(chart, lines, frame) {
+  chart.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`);
+  const drawn = lines.map((line) => drawLine(line, rankOf(line) ? colorOf(line.user) : 0, frame));
+  chart.querySelector("g")?.remove();
+  chart.append(svg("g", {}, ...drawGrid(frame), ...drawn.reverse()));
 }
 
 /** @param {Frame} frame */
@@ -34,15 +34,15 @@ function drawGrid({ width, height, lanes }) {
   });
 }
 
-/** @param {Line} line @param {number} slot @param {Frame} frame */
-function drawLine({ user, steps }, slot, frame) {
+/** @param {Line} line @param {number} color @param {Frame} frame */
+function drawLine({ user, steps }, color, frame) {
   const points = steps.map((step) => pointOf(step, frame));
   const end = frame.width - MARGIN;
   const parts = [svg("title", {}, user), svg("path", { d: path(points, end) })];
-  if (slot) {
+  if (color) {
     parts.push(svg("circle", { cx: end, cy: points[points.length - 1].y, r: 5 }));
   }
-  return svg("g", { class: "line", "data-slot": slot }, ...parts);
+  return svg("g", { class: "line", "data-color": color }, ...parts);
 }
 
 /** @param {Step} step @param {Frame} frame @returns {Point} */
@@ -65,8 +65,7 @@ function laneY(rank, height, lanes) {
 }
 
 /**
- * Write a path that is level between changes, turns smoothly at each, and is not drawn while its
- * user is off the board.
+ * Write a path: level between changes, a smooth turn at each, no line while off the board.
  *
  * @param {Point[]} points
  * @param {number} end

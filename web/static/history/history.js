@@ -1,98 +1,88 @@
-// The part of the page that tells the story: it keeps it, and draws and words it anew in its pace.
+// The ranks of the last ten minutes: as a chart, and in words below it.
 
-import { paced } from "../live/throttle.js";
-import { drawPlot } from "./chart.js";
-import { describe, retell } from "./summary.js";
-import { rankOf, SPAN_MS, Story } from "./rankings.js";
-import { svg } from "./svg.js";
+import { colorOf } from "../board/colors.js";
+import { isBlank } from "../format.js";
+import { throttle } from "../live/throttle.js";
 import { serverNow } from "../live/times.js";
-import { BLANK, isBlank, spanText } from "../format.js";
+import { agoText, BLANK, chartTitle } from "../texts.js";
+import { drawChart } from "./chart.js";
+import { rankOf, Rankings, SPAN_MS } from "./rankings.js";
+import { describe, summarize } from "./summary.js";
+import { svg } from "./svg.js";
 
-/** @typedef {import("../types.js").Moment} Moment */
+/** @typedef {import("../types.js").Board} Board */
+/** @typedef {import("../types.js").Story} Story */
+/** @typedef {import("./rankings.js").Line} Line */
 
-const PACE_MS = 1000;
+const INTERVAL_MS = 1000;
 const DRIFT_MS = 5000; // between drawings while nothing changes: time goes on
 const SHORTEST_MS = 60_000;
-const MOST_LANES = 5; // as many as the server tells of
+const MOST_LANES = 5; // as many as the server sends
 
-/**
- * Give what takes the server's story and each board.
- *
- * @param {HTMLElement} section
- * @param {number} size rows of the board
- * @param {(user: string) => number} slotOf
- */
-export function createHistory(section, size, slotOf) {
-  const story = new Story(Math.min(size, MOST_LANES));
-  const show = createView(section, story, slotOf);
-  const soon = paced(show, PACE_MS);
-  setInterval(() => document.hidden || soon(undefined), DRIFT_MS);
-  new ResizeObserver(() => soon(undefined)).observe(section);
+export function start() {
+  const section = /** @type {HTMLElement} */ (document.querySelector("#history"));
+  const board = /** @type {HTMLElement} */ (document.querySelector("#board"));
+  const rankings = new Rankings(Math.min(Number(board.dataset.size), MOST_LANES));
+  const show = throttle(createView(section, rankings), INTERVAL_MS);
+  const update = () => show(undefined);
+  setInterval(() => document.hidden || update(), DRIFT_MS);
+  addEventListener("resize", update);
   return {
-    /** @param {Moment[]} moments */
-    tell(moments) {
-      story.tell(moments);
-      soon(undefined);
+    /** @param {Story} story */
+    story({ boards }) {
+      rankings.load(boards);
+      update();
     },
-    /** @param {{user: string}[]} rows */
-    see(rows) {
-      story.see(serverNow(), rows);
-      soon(undefined);
+    /** @param {Board} board */
+    board({ rows }) {
+      rankings.add(serverNow(), rows);
+      update();
     },
   };
 }
 
-/** @param {HTMLElement} section @param {Story} story @param {(user: string) => number} slotOf */
-function createView(section, story, slotOf) {
-  const plot = /** @type {SVGSVGElement} */ (section.querySelector("svg"));
-  const title = svg("title", { id: "story-name" });
-  const told = svg("desc", { id: "story-told" });
-  section.style.setProperty("--lanes", String(story.lanes));
-  plot.append(title, told);
+/** @param {HTMLElement} section @param {Rankings} rankings */
+function createView(section, rankings) {
+  const chart = /** @type {SVGSVGElement} */ (section.querySelector("svg"));
+  const title = svg("title", { id: "chart-title" });
+  const description = svg("desc", { id: "chart-description" });
+  section.style.setProperty("--lanes", String(rankings.lanes));
+  chart.append(title, description);
   return () => {
-    section.hidden = !story.orders.some(({ users }) => users.length);
+    section.hidden = !rankings.all.some(({ users }) => users.length);
     if (section.hidden) {
       return;
     }
     const now = serverNow();
-    const from = Math.max(now - SPAN_MS, Math.min(story.orders[0].time, now - SHORTEST_MS));
-    const lines = story.lines(Math.max(from, story.orders[0].time));
-    const { clientWidth: width, clientHeight: height } = plot;
-    drawPlot(plot, lines, slotOf, { from, now, width, height, lanes: story.lanes });
-    title.textContent = `Rank of each leader over the last ${spanText(now - from)}`;
-    told.textContent = describe(lines);
-    setText(
-      section,
-      "figcaption",
-      retell(lines, { from: Math.max(from, story.orders[0].time), now }),
-    );
-    setText(section, ".from", `${spanText(now - from)} ago`);
-    showLabels(section, lines.filter(rankOf), slotOf);
+    const first = rankings.all[0].time;
+    const from = Math.max(now - SPAN_MS, Math.min(first, now - SHORTEST_MS));
+    const known = Math.max(from, first);
+    const lines = rankings.lines(known);
+    const { clientWidth: width, clientHeight: height } = chart;
+    drawChart(chart, lines, { from, now, width, height, lanes: rankings.lanes });
+    title.textContent = chartTitle(now - from);
+    description.textContent = describe(lines);
+    setText(section, "figcaption", summarize(lines, { from: known, now }));
+    setText(section, ".from", agoText(from, now));
+    showLabels(section, lines.filter(rankOf));
   };
 }
 
-/**
- * Name each line at its end.
- *
- * @param {HTMLElement} section
- * @param {import("./rankings.js").Line[]} lines
- * @param {(user: string) => number} slotOf
- */
-function showLabels(section, lines, slotOf) {
+/** Name each line at its end. @param {HTMLElement} section @param {Line[]} lines */
+function showLabels(section, lines) {
   const labels = /** @type {HTMLElement} */ (section.querySelector(".labels"));
   while (labels.children.length > lines.length) {
     labels.lastElementChild?.remove();
   }
   lines.forEach(({ user }, index) => {
-    const label = /** @type {HTMLElement} */ (
-      labels.children[index] ?? labels.appendChild(makeLabel())
-    );
-    label.dataset.slot = String(slotOf(user));
+    const known = /** @type {HTMLElement | undefined} */ (labels.children[index]);
+    const label = known ?? labels.appendChild(createLabel());
+    label.dataset.color = String(colorOf(user));
     setText(label, "bdi", isBlank(user) ? BLANK : user);
   });
 }
 
-function makeLabel() {
+function createLabel() {
   const label = document.createElement("li");
   label.append(document.createElement("bdi"));
   return label;

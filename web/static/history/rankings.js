@@ -1,101 +1,103 @@
-// The story of the board: who stood where over the last minutes, from what the server sent on
-// connect and what the page saw since.
+// The ranks of the last minutes: what the server sent on connect, and what the page received since.
 
 /** @typedef {import("../types.js").Moment} Moment */
-/** @typedef {{time: number, users: string[]}} Order who stood where, best first, since when */
-/** @typedef {{time: number, rank: number}} Step a rank since a time; 0: not on the board */
-/** @typedef {{user: string, steps: Step[]}} Line one user's way, oldest step first */
+/** @typedef {{time: number, users: string[]}} Ranking the users by rank, from a time on */
+/** @typedef {{time: number, rank: number}} Step a rank from a time on; 0: not on the board */
+/** @typedef {{user: string, steps: Step[]}} Line the ranks of one user, oldest first */
 
 export const SPAN_MS = 10 * 60_000;
-const MOST = 600; // orders that are kept: one a second
+const MOST = 600; // rankings that are kept: one a second
 const APART_MS = 1000;
-const LEFT = 20; // users that have left and are still shown, at most
+const GONE = 20; // users that dropped out and are still shown, at most
 
-/** Keeps the orders of the last minutes; bounded, whatever comes. */
-export class Story {
-  /** @param {number} lanes ranks that are told of */
+/** Keeps at most 600 rankings. */
+export class Rankings {
+  /** @param {number} lanes ranks that are shown */
   constructor(lanes) {
     this.lanes = lanes;
-    /** @type {Order[]} */
-    this.orders = [];
+    /** @type {Ranking[]} oldest first */
+    this.all = [];
   }
 
-  /** Take what the server knows; what the page saw later stays. @param {Moment[]} moments */
-  tell(moments) {
-    const sent = moments.map(({ time, rows }) => this._order(time, rows));
-    const last = sent.at(-1)?.time ?? -Infinity;
-    this.orders = [...sent, ...this.orders.filter(({ time }) => time > last)].slice(-MOST);
+  /** Put what the server knows before what the page received later. @param {Moment[]} moments */
+  load(moments) {
+    const sent = moments.map(({ time, rows }) => this._ranking(time, rows));
+    const newest = sent.length ? sent[sent.length - 1].time : -Infinity;
+    this.all = [...sent, ...this.all.filter(({ time }) => time > newest)].slice(-MOST);
   }
 
   /**
-   * Take a board that the page saw; of each second the last.
+   * Add a board that the page received; of each second the last is kept.
    *
    * @param {number} time
    * @param {{user: string}[]} rows
    */
-  see(time, rows) {
-    const order = this._order(time, rows);
-    const last = this.orders.at(-1);
-    if (last && isSame(last.users, order.users)) {
+  add(time, rows) {
+    const ranking = this._ranking(time, rows);
+    const last = this.all[this.all.length - 1];
+    if (last && isSame(last.users, ranking.users)) {
       return;
     }
     if (last && time - last.time < APART_MS) {
-      last.users = order.users;
+      last.users = ranking.users;
       return;
     }
-    this.orders = [...this.orders.filter((each) => each.time < time), order].slice(-MOST);
+    this.all = [...this.all.filter((each) => each.time < time), ranking].slice(-MOST);
   }
 
   /**
-   * Give everyone's way from `from` on: who leads now by rank, then who left last.
+   * Return each user's line: those on the board by rank, then those that dropped out, latest first.
    *
    * @param {number} from
    */
   lines(from) {
     /** @type {Map<string, Step[]>} */
-    const ways = new Map();
-    const orders = this._since(from);
-    for (const { time, users } of orders) {
-      users.forEach((user) => ways.has(user) || ways.set(user, []));
-      ways.forEach((steps, user) => addStep(steps, { time, rank: users.indexOf(user) + 1 }));
+    const stepsOf = new Map();
+    const rankings = this._since(from);
+    for (const { time, users } of rankings) {
+      users.forEach((user) => stepsOf.has(user) || stepsOf.set(user, []));
+      stepsOf.forEach((steps, user) => addStep(steps, { time, rank: users.indexOf(user) + 1 }));
     }
-    const lines = [...ways].map(([user, steps]) => ({ user, steps: begin(steps, orders[0].time) }));
-    const leading = lines.filter((line) => rankOf(line)).sort((a, b) => rankOf(a) - rankOf(b));
-    const left = lines.filter((line) => !rankOf(line)).sort((a, b) => leftAt(b) - leftAt(a));
-    return [...leading, ...left.slice(0, LEFT)];
+    const lines = [...stepsOf].map(([user, steps]) => ({
+      user,
+      steps: startAt(rankings[0].time, steps),
+    }));
+    const leading = lines.filter(rankOf).sort((a, b) => rankOf(a) - rankOf(b));
+    const gone = lines.filter((line) => !rankOf(line)).sort((a, b) => changedAt(b) - changedAt(a));
+    return [...leading, ...gone.slice(0, GONE)];
   }
 
-  /** @param {number} from @returns {Order[]} the first as of `from` */
+  /** @param {number} from @returns {Ranking[]} the first one is that of `from` */
   _since(from) {
-    const later = this.orders.filter(({ time }) => time > from);
-    const first = this.orders.findLast(({ time }) => time <= from);
-    return first ? [{ ...first, time: from }, ...later] : later;
+    const later = this.all.filter(({ time }) => time > from);
+    const before = this.all[this.all.length - later.length - 1];
+    return before ? [{ ...before, time: from }, ...later] : later;
   }
 
-  /** @param {number} time @param {{user: string}[]} rows @returns {Order} */
-  _order(time, rows) {
+  /** @param {number} time @param {{user: string}[]} rows @returns {Ranking} */
+  _ranking(time, rows) {
     return { time, users: rows.slice(0, this.lanes).map(({ user }) => user) };
   }
 }
 
-/** Give the rank that a user has now; 0: none. @param {Line} line */
+/** Return the rank that a user has now; 0: none. @param {Line} line */
 export function rankOf({ steps }) {
   return steps[steps.length - 1].rank;
 }
 
-/** @param {Line} line */
-function leftAt({ steps }) {
+/** Return since when a user has its rank. @param {Line} line */
+export function changedAt({ steps }) {
   return steps[steps.length - 1].time;
 }
 
-/** Let who came later begin off the board. @param {Step[]} steps @param {number} time */
-function begin(steps, time) {
+/** Let a line that begins later start off the board. @param {number} time @param {Step[]} steps */
+function startAt(time, steps) {
   return steps[0].time > time ? [{ time, rank: 0 }, ...steps] : steps;
 }
 
 /** @param {Step[]} steps @param {Step} step */
 function addStep(steps, step) {
-  if (steps.at(-1)?.rank !== step.rank) {
+  if (!steps.length || steps[steps.length - 1].rank !== step.rank) {
     steps.push(step);
   }
 }

@@ -1,4 +1,4 @@
-// Elements of SVG, built in the document.
+// Elements of SVG.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 

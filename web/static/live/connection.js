@@ -1,52 +1,82 @@
-// The connection in words: live, stale or reconnecting, and since when.
+// The state of the connection in words, and the button that pauses the page.
 
-import { timeElement } from "./times.js";
+import { CONNECTION, PAUSE, RESUME } from "../texts.js";
+import { isPaused, setPaused } from "./throttle.js";
 
+/** @typedef {import("../types.js").Loss} Loss */
 /** @typedef {import("../types.js").Status} Status */
 
-/** Shows what `Live` tells of itself, and what the server tells of its own sources. */
-export class Connection {
-  /** @param {HTMLElement} element */
-  constructor(element) {
-    this._element = element;
-    this._state = /** @type {HTMLElement} */ (element.querySelector("[role=status]"));
-    this._detail = /** @type {HTMLElement} */ (element.querySelector(".detail"));
-    /** @type {Status} */
-    this._status = { stale_since: null, problems: [] };
-    this._show("waiting", "Connecting");
-  }
+/** @returns {import("../types.js").Part} */
+export function start() {
+  const element = /** @type {HTMLElement} */ (document.querySelector("#connection"));
+  const word = /** @type {HTMLElement} */ (element.querySelector("[role=status]"));
+  const detail = /** @type {HTMLElement} */ (element.querySelector(".detail"));
+  let isOpen = false;
+  let pausedAt = 0;
+  /** @type {Loss | undefined} */
+  let loss;
+  /** @type {Status} */
+  let status = { stale_since: null, problems: [] };
 
-  opened() {
-    this._showStatus();
-  }
-
-  /** @param {number} since milliseconds, by this clock */
-  lost(since) {
-    this._show("lost", "Reconnecting", " · as of ", timeElement(since, { clock: true }));
-  }
-
-  /** @param {Status} status */
-  told(status) {
-    this._status = status;
-    this._showStatus();
-  }
-
-  _showStatus() {
-    const { stale_since: since, problems } = this._status;
-    if (since === null) {
-      this._show("live", "Live");
-      return;
+  /** @returns {[name: keyof typeof CONNECTION, ...details: any[]]} */
+  function state() {
+    if (isPaused()) {
+      return ["paused", pausedAt];
     }
-    const when = since ? [" since ", timeElement(since, { clock: true })] : [];
-    this._show("stale", "Stale", ...when, problems.length ? `: ${problems[0]}` : "");
+    if (loss) {
+      return [loss.refused ?? "lost", loss.asOf, loss.nextAt];
+    }
+    if (!isOpen) {
+      return ["connecting"];
+    }
+    const { stale_since: since, problems } = status;
+    return since === null ? ["live"] : ["stale", since, problems[0]];
   }
 
-  /** @param {string} name @param {string} word @param {...(string | Node)} detail */
-  _show(name, word, ...detail) {
-    this._element.dataset.state = name;
-    if (this._state.textContent !== word) {
-      this._state.textContent = word; // what a screen reader says, so only when it changes
+  function show() {
+    const [name, ...details] = state();
+    const [text, more] = /** @type {(...details: any[]) => string[]} */ (CONNECTION[name])(
+      ...details,
+    );
+    element.dataset.state = name;
+    detail.textContent = more;
+    if (word.textContent !== text) {
+      word.textContent = text; // a screen reader says it, so only when it changes
     }
-    this._detail.replaceChildren(...detail);
   }
+
+  show();
+  watchButton(() => {
+    pausedAt = Date.now();
+    show();
+  });
+  return {
+    opened() {
+      isOpen = true;
+      loss = undefined;
+      show();
+    },
+    lost(newest) {
+      loss = newest;
+      show();
+    },
+    status(newest) {
+      status = newest;
+      show();
+    },
+  };
+}
+
+/** Let the button pause the page and end the pause. @param {() => void} changed */
+function watchButton(changed) {
+  const button = /** @type {HTMLButtonElement | null} */ (document.querySelector("#pause"));
+  if (!button) {
+    return; // in the hall
+  }
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    setPaused(!isPaused());
+    button.textContent = isPaused() ? RESUME : PAUSE;
+    changed();
+  });
 }

@@ -1,103 +1,90 @@
-// The connection: one stream of named events. The browser reconnects by itself where it can; where
-// it gives up, or does not notice that the other end has vanished, the stream is opened anew.
+// The server's events on one EventSource. It is replaced when it fails, when it does not open in
+// time, and when nothing arrives for longer than two heartbeats.
 
-const SILENCE_MS = 30_000; // after which it is asked whether anything was missed
-const LOOK_MS = 5000;
-const PATIENCE_MS = 10_000;
-const REOPEN_MS = [1000, 10_000]; // at first, and at most
+const EVENTS = ["status", "board", "score", "rate", "story", "beat"];
+const CONNECT_MS = 20_000; // the server may need ten seconds to get a board that is new enough
+const CHECK_MS = 500;
+const PAUSE_MS = { least: 1000, first: 5000, most: 10_000 }; // the longest doubles each time
+const REFUSED_MS = { least: 10_000, most: 30_000 };
 
-/**
- * @typedef {Object} Told what is told of the connection
- * @property {() => void} opened at the first event
- * @property {(since: number) => void} lost since when nothing was heard, by this clock
- */
+/** @typedef {import("../types.js").Refusal} Refusal */
 
-/** Follows `/live` as long as the page is there. */
-export class Live {
+/** A stream is open, or rests until the next attempt; both have a deadline. */
+export class Stream {
   /**
-   * @param {Record<string, (document: any) => void>} parts what takes each kind of event
-   * @param {Told} told
+   * @param {string} url
+   * @param {number} silenceMs without an event, after which the stream counts as lost
+   * @param {Object} to
+   * @param {(name: string, data: string, id: string) => void} to.receive
+   * @param {(nextAt: number, refused?: Refusal) => void} to.lose `nextAt`: of the new attempt, by
+   *   this computer's clock
    */
-  constructor(parts, told) {
-    this._parts = parts;
-    this._told = told;
-    this._heardAt = this._askedAt = Date.now();
-    this._reopenMs = REOPEN_MS[0];
-    this._timer = 0;
-    this._openedAt = NaN;
-    this._boardId = "";
-    this._open();
-    setInterval(() => this._look(), LOOK_MS);
-    addEventListener("online", () => this._open());
-    addEventListener("offline", () => this._lost());
-    addEventListener("pageshow", (event) => event.persisted && this._open());
-    document.addEventListener("visibilitychange", () => document.hidden || this._look());
+  constructor(url, silenceMs, to) {
+    this.lastEventId = "";
+    this._url = url;
+    this._silenceMs = silenceMs;
+    this._to = to;
+    this._longestMs = PAUSE_MS.first;
+    /** @type {EventSource | null} */
+    this._source = null;
+    this._deadline = Infinity;
+    setInterval(() => this._check(), CHECK_MS);
   }
 
-  /** Say whether events come. @param {number} [milliseconds] for how long at least */
-  isOpen(milliseconds = 0) {
-    return Date.now() - this._openedAt >= milliseconds;
+  open() {
+    this.rest(CONNECT_MS);
+    const resume = this.lastEventId && `?lastEventId=${encodeURIComponent(this.lastEventId)}`;
+    this._source = new EventSource(this._url + resume);
+    this._source.addEventListener("error", () => this.fail());
+    EVENTS.forEach((name) => this._source?.addEventListener(name, (event) => this._receive(event)));
   }
 
-  _open() {
-    clearTimeout(this._timer);
+  /** Close, and open again after so many milliseconds. @param {number} milliseconds */
+  rest(milliseconds) {
     this._source?.close();
-    this._openedAt = NaN;
-    const resume = this._boardId ? `?lastEventId=${encodeURIComponent(this._boardId)}` : "";
-    const source = (this._source = new EventSource(`/live${resume}`));
-    source.addEventListener("error", () => this._failed(source));
-    for (const name of Object.keys(this._parts)) {
-      source.addEventListener(name, (event) => this._take(name, event));
-    }
+    this._source = null;
+    this._deadline = performance.now() + milliseconds;
   }
 
-  _lost() {
-    this._openedAt = NaN;
-    this._told.lost(this._heardAt);
+  /** Close, report the loss, and try again after a pause. */
+  fail() {
+    const most = this._longestMs;
+    this._longestMs = Math.min(2 * most, PAUSE_MS.most);
+    this._retry(between(PAUSE_MS.least, most));
   }
 
-  /** @param {EventSource} source */
-  _failed(source) {
-    this._lost();
-    if (source.readyState === EventSource.CLOSED) {
-      clearTimeout(this._timer);
-      this._timer = setTimeout(() => this._open(), this._reopenMs * (1 + Math.random()));
-      this._reopenMs = Math.min(2 * this._reopenMs, REOPEN_MS[1]);
-    }
+  /** @param {number} pauseMs @param {Refusal} [refused] */
+  _retry(pauseMs, refused) {
+    this.rest(pauseMs);
+    this._to.lose(Date.now() + pauseMs, refused);
   }
 
-  /** @param {string} name @param {MessageEvent<string>} event */
-  _take(name, event) {
-    this._heardAt = Date.now();
-    this._boardId = event.lastEventId || this._boardId;
-    if (!this.isOpen()) {
-      this._openedAt = Date.now();
-      this._reopenMs = REOPEN_MS[0];
-      this._told.opened();
-    }
-    this._parts[name](JSON.parse(event.data));
-  }
-
-  /** Ask, after a long silence, whether the server has another board than the one that was sent. */
-  async _look() {
-    if (!this.isOpen() || Date.now() - Math.max(this._heardAt, this._askedAt) < SILENCE_MS) {
+  /** @param {MessageEvent<string>} event */
+  _receive({ type, data, lastEventId }) {
+    const refused = type === "status" && JSON.parse(data).refused;
+    if (refused) {
+      this._retry(between(REFUSED_MS.least, REFUSED_MS.most), refused);
       return;
     }
-    const askedAt = (this._askedAt = Date.now());
-    if ((await this._hasMissed()) && this._heardAt < askedAt) {
-      this._lost();
-      this._open();
-    }
+    this.lastEventId = lastEventId || this.lastEventId;
+    this._longestMs = PAUSE_MS.first;
+    this._deadline = performance.now() + this._silenceMs;
+    this._to.receive(type, data, lastEventId);
   }
 
-  async _hasMissed() {
-    try {
-      const signal = AbortSignal.timeout(PATIENCE_MS);
-      const answer = await fetch("/top5", { method: "HEAD", cache: "no-store", signal });
-      const newest = answer.headers.get("ETag")?.replace(/^W\/|"/g, "") ?? "";
-      return answer.ok && newest !== this._boardId;
-    } catch {
-      return true;
+  _check() {
+    if (performance.now() < this._deadline) {
+      return;
+    }
+    if (this._source) {
+      this.fail();
+    } else {
+      this.open();
     }
   }
+}
+
+/** Choose at random, so that not all browsers come back at once. @param {number} least @param {number} most */
+function between(least, most) {
+  return least + (most - least) * Math.random();
 }
