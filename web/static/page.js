@@ -1,5 +1,5 @@
 // The page: the map of its parts. Each part starts by itself and returns what it does with each
-// event of the server. A part that fails, in a browser that lacks something, leaves the others alone.
+// event of the server. A part that fails leaves the others alone.
 
 import { SharedStream } from "./live/tabs.js";
 

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.support.browser import needs_browser
+from tests.support.browser import needs_browser, wait_for
 from tests.support.page_server import board, now, score, status, story
 
 pytestmark = needs_browser
@@ -14,6 +14,10 @@ pytestmark = needs_browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
+STOP_AT = """(moment) => document.getAnimations().forEach((animation) => {
+  animation.pause();
+  animation.currentTime = moment * animation.effect.getComputedTiming().endTime;
+})"""
 FOCUSED = "document.activeElement.tagName + document.activeElement.id.replace(/^(?=.)/, '#')"
 
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,3 +99,21 @@ def test_the_focus_is_never_in_a_row_and_stays_while_rows_move(stage, open_page)
 
     assert walk == ["BODY", "A", "BUTTON#pause", "INPUT#user", "INPUT#score", "BUTTON"]
     expect(page.locator("#score")).to_be_focused()
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_rows_move(stage, open_page, scheme, moment):
+    stage.first = [("board", board(("ann", 2), ("bob", 1))), ("score", score("ann", 2, 1))]
+    page = open_page(color_scheme=scheme)
+    expect(page.locator("#scores tbody tr")).to_have_count(1)
+    session = page.context.new_cdp_session(page)
+    session.send("Animation.enable")
+    session.send("Animation.setPlaybackRate", {"playbackRate": 0.001})
+    stage.send("board", board(("bob", 4), ("cid", 3)))
+    stage.send("score", score("bob", 4, 2))
+    expect(page.locator("#scores tbody tr")).to_have_count(2)
+    wait_for(page, "document.getAnimations().length >= 4")
+    page.evaluate(STOP_AT, moment)
+
+    assert findings(page) == []

@@ -68,11 +68,11 @@ def test_a_stream_that_the_browser_gives_up_is_opened_again(stage, open_page):
 
 
 def test_a_stream_that_never_opens_is_given_up_and_tried_again_after_growing_pauses(
-    new_context, stage, open_with_clock
+    stage, open_with_clock
 ):
-    new_context().new_page().goto(stage.address)
     stage.first, stage.beats = [], False  # a server that says nothing
     page = open_with_clock(said="Connecting")
+    wait_for(page, "urls.length === 1")
     for number, pause in enumerate(PAUSES, 1):
         page.clock.fast_forward(CONNECT - 2_000)
         assert streams(page) == number
@@ -103,6 +103,15 @@ def test_a_silent_stream_is_lost_and_opened_again_from_the_last_board(stage, ope
         f"{stage.address}/live",
         f"{stage.address}/live?lastEventId=topic%3A7",
     ]
+
+
+def test_a_page_that_is_shown_again_tries_at_once(stage, open_with_clock):
+    page = open_with_clock()
+    stage.end_streams()
+    expect(page.locator("#connection")).to_have_text(LOST)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    wait_for(page, "urls.length === 2", seconds=0.9)  # the shortest pause is a second
+    is_live(page)
 
 
 def test_beats_alone_keep_a_stream_and_nothing_else_is_asked(stage, open_with_clock):

@@ -9,6 +9,8 @@ from tests.support.until import until_true
 
 pytestmark = needs_browser
 
+SHOWN = "document.dispatchEvent(new Event('visibilitychange'))"
+SILENCE = "BroadcastChannel.prototype.postMessage = () => {}"
 TABS = 7  # one more than HTTP/1.1 allows connections
 
 
@@ -78,7 +80,9 @@ def test_when_the_tab_with_the_stream_is_frozen_another_opens_it(stage, tabs):
     until_true(lambda: stage.watched() == 1)
 
 
-def test_when_the_tab_with_the_stream_falls_silent_another_opens_one(stage, new_context):
+@pytest.fixture
+def two(new_context, stage):
+    """Return the tab with the stream, and another whose clock the test moves."""
     context = new_context()
     leader = open_tab(context, stage)
     page = context.new_page()
@@ -86,10 +90,28 @@ def test_when_the_tab_with_the_stream_falls_silent_another_opens_one(stage, new_
     page.goto(stage.address)
     expect(page.locator("#connection")).to_have_text("Live")
     until_true(lambda: stage.watched() == 1)
-    leader.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
+    return leader, page
+
+
+def test_when_the_tab_with_the_stream_falls_silent_another_opens_one(stage, two):
+    leader, page = two
+    leader.evaluate(SILENCE)
     page.clock.fast_forward(41_000)
     until_true(lambda: stage.watched() == 2)
     all_show(stage, [page], "bob")
+
+
+def test_a_tab_that_is_shown_again_soon_knows_whether_another_has_the_stream(stage, two):
+    leader, page = two
+    page.evaluate(SHOWN)
+    all_show(stage, [page], "bob")  # so the answer has arrived too
+    page.clock.fast_forward(3_000)
+    all_show(stage, [page], "cid")
+    assert stage.watched() == 1
+    leader.evaluate(SILENCE)
+    page.evaluate(SHOWN)
+    page.clock.fast_forward(3_000)
+    until_true(lambda: stage.watched() == 2)
 
 
 def test_all_tabs_say_that_the_server_is_away_and_come_back(stage, tabs):

@@ -22,7 +22,7 @@ export function createRow({ user, score, time }, first = {}) {
   return row;
 }
 
-/** @param {string} name a class; `user` is the row's header @param {string | Node} content */
+/** @param {string} name its class; `user` is the row's header @param {string | Node} content */
 function createCell(name, content) {
   const isHeader = name === "user";
   const cell = document.createElement(isHeader ? "th" : "td");
@@ -35,7 +35,7 @@ function createCell(name, content) {
   return cell;
 }
 
-/** Create an element for untrusted text of any script, direction and length. @param {string} user */
+/** Create an element for a name: untrusted text of any script and length. @param {string} user */
 function nameElement(user) {
   const element = document.createElement("bdi");
   element.className = "name";

@@ -1,4 +1,4 @@
-// The rules of the form's fields, as the server checks them. Each check returns what is wrong, or "".
+// The rules of the form's fields, as the server has them. A check returns what is wrong, or "".
 
 import {
   atLeastText,

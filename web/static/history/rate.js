@@ -38,7 +38,7 @@ function createView() {
   const chart = /** @type {SVGSVGElement} */ (document.querySelector("#rate-chart"));
   const line = svg("path", { class: "rate-line" });
   const area = svg("path", { class: "rate-area" });
-  const title = /** @type {SVGTitleElement} */ (chart.querySelector("title"));
+  const title = /** @type {Element} */ (chart.querySelector("title"));
   chart.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   chart.append(area, line);
   return (rates) => {

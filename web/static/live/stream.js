@@ -39,6 +39,13 @@ export class Stream {
     EVENTS.forEach((name) => this._source?.addEventListener(name, (event) => this._receive(event)));
   }
 
+  /** Open now, unless it is open and not overdue. */
+  hurry() {
+    if (!this._source || performance.now() >= this._deadline) {
+      this.open();
+    }
+  }
+
   /** Close, and open again after so many milliseconds. @param {number} milliseconds */
   rest(milliseconds) {
     this._source?.close();
@@ -84,7 +91,12 @@ export class Stream {
   }
 }
 
-/** Choose at random, so that not all browsers come back at once. @param {number} least @param {number} most */
+/**
+ * Choose at random, so that not all browsers come back at once.
+ *
+ * @param {number} least
+ * @param {number} most
+ */
 function between(least, most) {
   return least + (most - least) * Math.random();
 }

@@ -1,7 +1,7 @@
-// One stream for all tabs of a browser: HTTP/1.1 allows six connections to a server, and the seventh
-// tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event to the
-// others. They open a stream until they are up to date, and again when they no longer hear it.
-// A browser without BroadcastChannel has a stream for each tab.
+// One stream for all tabs of a browser: HTTP/1.1 allows six connections to a server, and the
+// seventh tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event
+// to the others. They open a stream until they are up to date, and again when the leader is silent
+// or says goodbye. A browser without BroadcastChannel has a stream for each tab.
 
 import { Stream } from "./stream.js";
 
@@ -26,7 +26,7 @@ export class SharedStream {
     this._silenceMs = 2 * heartbeatMs + 10_000;
     this._tab = 0; // when it began; a tab that was stopped begins again
     this._ledUntil = -Infinity; // by this time an older tab must be heard again
-    this._isUpToDate = false; // this tab's own stream, or a leader that was heard since, has told all
+    this._isUpToDate = false; // since the first `beat` of this tab's stream
     this._isLive = false;
     this._heardAt = Date.now();
     this._stream = new Stream(url, this._silenceMs, {
@@ -46,7 +46,7 @@ export class SharedStream {
     addEventListener("pageshow", (event) => event.persisted && this._begin());
     document.addEventListener("freeze", () => this._leave()); // the browser stops a hidden tab
     document.addEventListener("resume", () => this._begin());
-    document.addEventListener("visibilitychange", () => document.hidden || this._ask());
+    document.addEventListener("visibilitychange", () => document.hidden || this._wake());
   }
 
   _begin() {
@@ -63,11 +63,13 @@ export class SharedStream {
     }
   }
 
-  /** Ask whether the leader is there: it may have been stopped while this tab was hidden. */
-  _ask() {
+  /** Be up to date soon after this tab was hidden: it, or its leader, may have been stopped. */
+  _wake() {
     if (this._isLed()) {
       this._stream.rest(ANSWER_MS);
       this._send("hello");
+    } else {
+      this._stream.hurry();
     }
   }
 
@@ -80,7 +82,13 @@ export class SharedStream {
     this._channel?.postMessage({ tab: this._tab, name, data, id });
   }
 
-  /** Take an event of this tab's stream. @param {string} name @param {string} data @param {string} id */
+  /**
+   * Show an event of this tab's stream, and send it to the tabs that this one leads.
+   *
+   * @param {string} name
+   * @param {string} data
+   * @param {string} id
+   */
   _receive(name, data, id) {
     this._show(name, data);
     if (!this._isLed()) {
@@ -92,7 +100,7 @@ export class SharedStream {
     }
   }
 
-  /** Take what another tab sent. @param {Message} message */
+  /** Follow an older tab, and answer a younger one. @param {Message} message */
   _hear({ tab, name, data, id }) {
     if (tab > this._tab) {
       if (name === "hello" && this._isLive && !this._isLed()) {
@@ -136,7 +144,7 @@ export class SharedStream {
   /** @param {number} nextAt @param {import("../types.js").Refusal} [refused] */
   _lose(nextAt, refused) {
     if (this._isLed()) {
-      this._isUpToDate = true; // the leader's events must do
+      this._isUpToDate = true; // as far as it can be: the leader's events have to do
       this._rest();
       return;
     }

@@ -5,7 +5,7 @@ import { agoText } from "../texts.js";
 import { isPaused } from "./throttle.js";
 
 const REFRESH_MS = 1000;
-const TOLERANCE_MS = 1500; // an event may be so long on its way before the clocks count as different
+const TOLERANCE_MS = 1500; // as long as an event may be on its way; less is no difference of clocks
 
 let ahead = 0; // milliseconds by which the server's clock is ahead of this one
 
