@@ -48,6 +48,15 @@ def test_seven_visible_tabs_are_live_with_one_stream(stage, tabs):
     assert stage.watched() == 1
 
 
+def test_tabs_that_load_at_the_same_time_are_all_live_with_one_stream(stage, tabs):
+    for tab in tabs:
+        tab.evaluate("setTimeout(() => location.reload())")
+    for tab in tabs:
+        expect(tab.locator("#connection")).to_have_text("Live")
+    all_show(stage, tabs, "bob")
+    until_true(lambda: stage.watched() == 1)
+
+
 def test_a_tab_is_up_to_date_when_it_opens(stage, new_context):
     context = new_context()
     stage.first = [("board", board(("ann", 1)))]
@@ -112,6 +121,8 @@ def test_a_tab_that_is_shown_again_soon_knows_whether_another_has_the_stream(sta
     page.evaluate(SHOWN)
     page.clock.fast_forward(3_000)
     until_true(lambda: stage.watched() == 2)
+    all_show(stage, [page], "dan")
+    assert stage.watched() == 2
 
 
 def test_all_tabs_say_that_the_server_is_away_and_come_back(stage, tabs):

@@ -66,6 +66,7 @@ export class SharedStream {
   /** Be up to date soon after this tab was hidden: it, or its leader, may have been stopped. */
   _wake() {
     if (this._isLed()) {
+      this._ledUntil = performance.now() + ANSWER_MS;
       this._stream.rest(ANSWER_MS);
       this._send("hello");
     } else {
