@@ -14,7 +14,8 @@ from confluent_kafka import Message
 from dataflows.context import FlowContext, partition_name
 from dataflows.highscores.fold import Candidates
 from dataflows.highscores.source import ScoresBatch
-from dataflows.kafka.partitioner import partitions_of
+from dataflows.highscores.spread import SpreadCheck
+from dataflows.kafka.partitioner import choose, murmur2
 from dataflows.leaderboard import EARLIEST, NO_SCORE
 from dataflows.wire import BadMessage, Rejected, check_user, decode_each, decode_scores
 
@@ -50,6 +51,7 @@ class CandidateFilter:
         self._bests = bests
         self._format = context.settings.topics.scores.format
         self._user_max_bytes = context.settings.user_max_bytes
+        self._spread = SpreadCheck()
         self._sent: dict[bytes, int] = {}
         self._removed: dict[int, tuple[int, set[bytes]]] = {}  # by partition: epoch, users
 
@@ -68,7 +70,7 @@ class CandidateFilter:
         if any(strangers):
             scores, strangers = self._check_users(scores, strangers, rejected)
         yield from (_reject(batch.partition, *each) for each in rejected)
-        shards = _spread(own_shard, strangers, scores.users, self._shards)
+        shards = self._shards_of(batch.partition, scores.users, strangers)
         for shard, group in _group(scores, shards):
             chosen = group if shard == own_shard else self._sift(shard, group, removed)
             if chosen.users:
@@ -124,6 +126,18 @@ class CandidateFilter:
             return scores, strangers
         return scores.select(good), list(compress(strangers, good))
 
+    def _shards_of(self, partition: int, users: list[bytes], strangers: list[bool]) -> list[int]:
+        """Return the shard of each user: one in the table of the own shard needs no hash."""
+        shards = [partition % self._shards] * len(users)
+        unknown = list(compress(range(len(users)), strangers))
+        names = [users[place] for place in unknown]
+        hashes = list(murmur2(names))
+        homes = choose(hashes, self._context.topic("scores").partitions)
+        self._spread.note(partition, users, list(compress(names, map(partition.__ne__, homes))))
+        for place, shard in zip(unknown, choose(hashes, self._shards), strict=True):
+            shards[place] = shard
+        return shards
+
     def _sift(self, shard: int, scores: _Scores, removed: set[bytes]) -> _Scores:
         """Drop what does not beat another shard's table, or what was sent to another process."""
         table = self._bests.get(shard, self._sent)
@@ -150,16 +164,6 @@ def _may_improve(table: dict[bytes, int], scores: _Scores, removed: set[bytes]) 
         score is None or user in removed or score > best
         for user, score, best in zip(scores.users, scores.scores, bests, strict=True)
     ]
-
-
-def _spread(own_shard: int, strangers: list[bool], users: list[bytes], shards: int) -> list[int]:
-    """Return the shard of each user: whoever is in the own shard's table needs no hash."""
-    found = [own_shard] * len(users)
-    unknown = list(compress(range(len(users)), strangers))
-    hashed = partitions_of([users[place] for place in unknown], shards)
-    for place, shard in zip(unknown, hashed, strict=True):
-        found[place] = shard
-    return found
 
 
 def _group(scores: _Scores, shards: list[int]) -> Iterable[tuple[int, _Scores]]:

@@ -143,7 +143,8 @@ class TableDecoder:
             FlowFailed: The table has to be re-keyed.
         """
         self._is_checked = True
-        name, strays = f"{self._topic.name}[{self._partition}]", len(self._strays)
+        name = f"{self._topic.name}[{self._partition}]"
+        strays = sum(map(_is_user, self._strays))
         if strays > STRAYS * (strays + users):
             fail(
                 f"{name}: {strays} of {strays + users} keys belong to another of its "

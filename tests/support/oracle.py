@@ -48,6 +48,7 @@ def read(
             "isolation.level": isolation,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,
+            "log_level": 0,
         }
     )
     partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)

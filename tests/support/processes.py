@@ -166,11 +166,17 @@ class Game:
         timestamp: int = 0,
         partition: int = -1,
         to: str = "scores",
+        headers: dict[str, str | bytes | None] | None = None,
     ) -> None:
         """Send users and values to a topic, made now or then; wait until the broker has them."""
         for key, value in messages:
             self._producer.produce(
-                self.name(to), value, key, partition=partition, timestamp=timestamp
+                self.name(to),
+                value,
+                key,
+                partition=partition,
+                timestamp=timestamp,
+                headers=headers,
             )
         assert self._producer.flush(70) == 0  # longer than a delivery may take
 

@@ -1,0 +1,51 @@
+"""Whether the scores of a user stand in one partition of `scores`, as Kafka's own tables demand."""
+
+import logging
+
+from prometheus_client import Counter
+
+log = logging.getLogger(__name__)
+
+AWAY_USERS = 200_000  # that are remembered
+
+users_in_two_partitions = Counter(
+    "scores_users_in_two_partitions", "Users whose scores were seen in two partitions"
+)
+
+
+class SpreadCheck:
+    """Reports users whose scores are seen in two partitions: producers partition differently.
+
+    Only a user who is away from the partition that Kafka's Java clients choose is remembered, so
+    that nothing is where all producers choose it.
+    """
+
+    def __init__(self) -> None:
+        self._away: dict[bytes, int] = {}
+        self._reported: set[bytes] = set()
+
+    def note(self, partition: int, users: list[bytes], away: list[bytes]) -> None:
+        """Note users who were seen in a partition; Java clients choose another for those `away`."""
+        if self._away:
+            for user in (self._away.keys() & users) - set(away):
+                self._report(user, partition)
+        for user in away:
+            if self._away.setdefault(user, partition) != partition:
+                self._report(user, partition)
+        while len(self._away) > AWAY_USERS:
+            del self._away[next(iter(self._away))]
+
+    def _report(self, user: bytes, partition: int) -> None:
+        if user in self._reported or len(self._reported) > AWAY_USERS:
+            return
+        users_in_two_partitions.inc()
+        if not self._reported:
+            log.warning(
+                "the scores of %r are in the partitions %d and %d: the producers of `scores` "
+                "choose partitions differently, and Kafka keeps no order between these; "
+                "docs/formats.md says which client chooses what; a metric counts more such users",
+                user,
+                self._away[user],
+                partition,
+            )
+        self._reported.add(user)
