@@ -80,3 +80,24 @@ def test_one_process_of_a_cluster_that_was_paused_goes_on(names, game, seconds):
 
     assert statuses == [0, 0]
     oracle.check(game.read)
+
+
+def test_a_process_of_a_cluster_ends_when_another_one_does_not_answer(names, game):
+    """As where the host of the other has vanished without a word."""
+    given = {**names, "LEADERBOARD_FLOWS__STALL_SECONDS": "3"}
+    with running(given, processes=2) as (highscores, _):
+        game.send(*some(1, 200))
+        until_true(lambda: game.lag() == 0, 30)
+        silent, other = highscores.processes
+        silent.send_signal(signal.SIGSTOP)
+        status = other.wait(20)
+        said = highscores.said()
+        silent.send_signal(signal.SIGCONT)
+        highscores.wait(10)
+    game.send(*some(2, 200))
+    with running(names):
+        game.drain()
+
+    assert status == 1
+    assert "no epoch has ended for 3 s" in said
+    oracle.check(game.read)

@@ -120,6 +120,8 @@ def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, 
     for each in said:
         assert f"CRITICAL dataflows.process: {game.name('high_scores')}[" in each
         assert "the best of b'intruder' is not an integer" in each
+        assert each.count("CRITICAL") == 1
+        assert "Traceback" not in each
     oracle.check(game.read)
 
 

@@ -1,6 +1,7 @@
 """Writers: what the broker did not take is raised, and stays raised."""
 
 import contextlib
+import time
 
 import pytest
 from confluent_kafka import KafkaException
@@ -17,6 +18,7 @@ from dataflows.kafka.producer import (
 )
 from dataflows.kafka.topics import await_topics
 from dataflows.process import FlowFailed
+from local.kafka import running
 from tests.support import oracle
 from tests.support.until import until_true
 
@@ -120,3 +122,30 @@ def test_a_writer_that_is_fenced_ends_with_77(settings, monkeypatch):
         old.flush()
 
     assert statuses == [77]
+
+
+def test_a_producer_that_kafka_has_forgotten_writes_again(monkeypatch, tmp_path, caplog):
+    """As after a week without a write: here after a second."""
+    forgetful = {
+        "transactional.id.expiration.ms": "1000",
+        "transaction.remove.expired.transaction.cleanup.interval.ms": "200",
+        "producer.id.expiration.ms": "1000",
+        "producer.id.expiration.check.interval.ms": "200",
+    }
+    values: list[bytes] = []
+    with running(tmp_path / "kafka", properties=forgetful) as address:
+        monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", address)
+        settings = load()
+        topic = await_topics(settings, ["scores"])["scores"].name
+        writer = transactional(settings, topic)
+
+        def was_forgotten():
+            values.append(b"%d" % len(values))
+            writer.write([record(topic, values[-1], 0)])
+            writer.flush()
+            time.sleep(1.5)  # without a write
+            return "written again" in caplog.text
+
+        until_true(was_forgotten, 30)
+
+        assert [seen.value for seen in oracle.read(address, topic)] == values

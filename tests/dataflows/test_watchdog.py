@@ -1,0 +1,56 @@
+"""A flow that stands still is ended, one that waits for the broker is not; a clock may go back."""
+
+import threading
+
+import pytest
+
+from dataflows import watchdog
+from dataflows.watchdog import Watchdog
+from tests.support.until import until_true
+
+
+@pytest.fixture
+def exits(monkeypatch):
+    """Let the ticks be short; return the statuses with which the process would have ended."""
+    found: list[int] = []
+    monkeypatch.setattr(watchdog, "TICK_SECONDS", 0.01)
+
+    def exit_now(status):
+        found.append(status)
+        threading.Event().wait()  # for ever: the process has ended
+
+    monkeypatch.setattr(watchdog, "exit_now", exit_now)
+    return found
+
+
+def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog):
+    dog = Watchdog(stall_seconds=0.1)
+    dog.note_progress()
+    until_true(lambda: exits == [1])
+
+    assert "no epoch has ended for 0.1 s: another process of the cluster does not answer" in (
+        caplog.text
+    )
+
+
+def test_a_flow_whose_sources_are_asked_goes_on_and_so_does_one_that_waits_for_the_broker(exits):
+    dog = Watchdog(stall_seconds=0.1)
+    ticks = threading.Event()
+    for _ in range(50):
+        dog.note_progress()
+        ticks.wait(0.01)
+    with dog.held():
+        ticks.wait(0.3)
+        held = list(exits)
+    until_true(lambda: exits == [1])
+
+    assert held == []
+
+
+def test_a_clock_that_was_set_back_is_reported_with_its_consequence(exits, monkeypatch, caplog):
+    ahead = iter([100.0, 100.0, 40.0])
+    monkeypatch.setattr(watchdog, "_wall_ahead", lambda: next(ahead, 40.0))
+    Watchdog(stall_seconds=0.2).note_progress()
+    until_true(lambda: exits)
+
+    assert caplog.text.count("the clock was set back by 60 s") == 1
