@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaException
 
+from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings, Settings, load
+from conf.settings import InvalidSettings, Settings
 from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
 from dataflows.wire import BadMessage

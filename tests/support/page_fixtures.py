@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from conf.settings import load
+from conf.loading import load
 from tests.support.browser import running
 from tests.support.page_server import board, playing
 
