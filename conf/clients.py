@@ -16,6 +16,7 @@ from conf.settings import InvalidSettings, Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
 MESSAGE_BYTES = "message.max.bytes"
+BATCH_BYTES = 1_000_000  # librdkafka's default
 METADATA_MS = "topic.metadata.refresh.interval.ms"  # how often new partitions are looked for
 READ_AHEAD = {
     "queued.max.messages.kbytes": 2 * 1024,  # of all partitions together: two batches of 10,000
@@ -47,6 +48,11 @@ def producer(settings: Settings) -> dict[str, Any]:
 def message_bytes(settings: Settings) -> int:
     """Return the size of the largest message that a producer accepts."""
     return int(producer(settings)[MESSAGE_BYTES])
+
+
+def batch_bytes(settings: Settings) -> int:
+    """Return the size of the largest batch that a producer sends, unless one message is larger."""
+    return min(int(producer(settings).get("batch.size", BATCH_BYTES)), message_bytes(settings))
 
 
 def consumer(settings: Settings) -> dict[str, Any]:
