@@ -116,9 +116,10 @@ def doubts(
         now = ", ".join(f"{name}={value}" for name, value in limits.items())
         yield f"FORGETS SCORES, and is the source of truth ({now})", _KEPT
     if replicas == 1 < brokers:
-        yield f"has one replica: if one of the {brokers} brokers is lost, messages are", {}
+        yield f"has one replica on {brokers} brokers: messages are lost with their broker", {}
     if replicas > 1 and config.get("min.insync.replicas") == "1":
-        yield "acknowledges messages that one broker has", {"min.insync.replicas": "2"}
+        safe = {"min.insync.replicas": "2"}
+        yield "acknowledges a message when one broker has it, and may lose it", safe
     if replicas > 1 and config.get("unclean.leader.election.enable") == "true":
         safe = {"unclean.leader.election.enable": "false"}
-        yield "may get a leader that lacks messages", safe
+        yield "may get a leader that lacks acknowledged messages", safe

@@ -101,7 +101,7 @@ def test_scores_that_are_forgotten_are_told_of(caplog, forgetful):
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ({"brokers": 3}, "has one replica: if one of the 3 brokers is lost"),
+        ({"brokers": 3}, "has one replica on 3 brokers: messages are lost with their broker"),
         ({"replicas": 3, "min.insync.replicas": "1"}, "--add-config min.insync.replicas=2"),
         (
             {"replicas": 3, "unclean.leader.election.enable": "true"},
