@@ -70,7 +70,8 @@ def _check_file(name: str, path: str) -> None:
 def _check_certificate(web: Web) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(web.certificate, web.private_key)
+        # Without this answer OpenSSL would ask the terminal for the password of a key.
+        context.load_cert_chain(web.certificate, web.private_key, password=lambda: "")
     except OSError as error:
         msg = f"settings web.certificate and web.private_key: {error}"
         raise InvalidSettings(msg) from error

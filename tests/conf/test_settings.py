@@ -9,6 +9,12 @@ import traceback
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 
 from conf import clients
 from conf.loading import DEFAULTS, check_web, load
@@ -248,6 +254,18 @@ def test_a_bad_host_or_certificate_of_the_web_app_is_named(name, value, named):
         check_web(web.model_copy(update={name: value}))
 
     assert "\n" not in str(raised.value)
+
+
+def test_a_key_with_a_password_is_refused_and_the_password_not_asked_for(tmp_path):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    locked = BestAvailableEncryption(b"geheim")
+    path = tmp_path / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    trustme.CA().cert_pem.write_to_path(certificate := str(tmp_path / "certificate.pem"))
+    given = {"certificate": certificate, "private_key": str(path)}
+
+    with pytest.raises(InvalidSettings, match=r"web\.certificate and web\.private_key"):
+        check_web(load().web.model_copy(update=given))
 
 
 def test_a_certificate_and_a_host_that_are_right_pass(tmp_path):

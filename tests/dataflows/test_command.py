@@ -11,6 +11,7 @@ from confluent_kafka import Consumer
 
 from conf import clients
 from dataflows.positions import forget, positions
+from local import children
 from tests.support.load import load, some
 from tests.support.processes import Flow
 from tests.support.until import until_true
@@ -18,14 +19,21 @@ from tests.support.until import until_true
 COMMANDS = ["positions", "rekey", "topics"]
 
 
+@contextlib.contextmanager
 def start(module, *arguments):
-    """Start a command with its output in pipes."""
-    return subprocess.Popen(
+    """Run a command with its output in pipes, and kill what is left of it."""
+    process = subprocess.Popen(
         [sys.executable, "-m", f"dataflows.{module}", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=children.die_with_parent,  # noqa: PLW1509 - it takes no lock; SIGINT may be ignored
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ended(module, *arguments):
