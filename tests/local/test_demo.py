@@ -30,7 +30,9 @@ def demo(checkout, **settings):
     """Run the demo; give its process and what returns all that it has printed."""
     path = checkout / "demo.log"
     with path.open("wb") as log:
-        process = start("local.demo", checkout, settings, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            **called("local.demo", checkout, settings), stdout=log, stderr=log
+        )
     try:
         yield process, path.read_text
     finally:
@@ -38,17 +40,25 @@ def demo(checkout, **settings):
         process.wait(20)
 
 
-def start(module, checkout, settings, **more):
+def called(module, checkout, settings):
     variables = {f"LEADERBOARD_{name}": value for name, value in settings.items()}
-    return subprocess.Popen(
-        [sys.executable, "-m", module], cwd=checkout, env={**os.environ, **variables}, **more
-    )
+    return {
+        "args": [sys.executable, "-m", module],
+        "cwd": checkout,
+        "env": {**os.environ, **variables},
+    }
 
 
 def ended(module, checkout, **settings):
     """Run a program; give its status and what it has printed."""
-    process = start(module, checkout, settings, stderr=subprocess.PIPE, text=True)
-    return process.wait(30), process.communicate()[1]
+    process = subprocess.run(
+        **called(module, checkout, settings),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return process.returncode, process.stderr
 
 
 def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_ends(checkout):
