@@ -202,6 +202,13 @@ class Top5(_Frozen):
     updates_per_second: Annotated[float, Field(ge=0, le=1000)]
 
 
+class Flows(_Frozen):
+    """The flows: how often they commit transactions (0: no limit), and when they are stuck."""
+
+    transactions_per_second: Annotated[float, Field(ge=0, le=1000)]
+    stall_seconds: Annotated[float, Field(gt=0, le=3600)]
+
+
 class Web(_Frozen):
     """The web app: where it listens (port 0: any), its streams, and what clients may do."""
 
@@ -232,6 +239,7 @@ class Settings(_Frozen):
     startup_timeout_seconds: Annotated[float, Field(gt=0)]
     user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
     topics: Topics
+    flows: Flows
     top5: Top5
     web: Web
     kafka: Annotated[

@@ -4,17 +4,26 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from conf.settings import Settings
-from dataflows.kafka.producer import IdempotentWriter, TransactionalWriter, Writer
+from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.producer import (
+    IdempotentWriter,
+    TransactionalWriter,
+    TransactionPace,
+    Writer,
+)
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.kafka.watch import TopicWatch
-from dataflows.process import FAILED, Stopping, exit_now
+from dataflows.process import Stopping, exit_now, fail
+from dataflows.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
+AT_ONCE = datetime.fromtimestamp(0, UTC)  # as `next_awake` of a source
 RESTORERS = 2  # shards that are restored at a time: it takes this process's time, and memory
 
 
@@ -30,9 +39,19 @@ class Restore(NamedTuple):
 class FlowContext:
     """One for each process of a flow. Thread-safe."""
 
-    def __init__(self, settings: Settings, kinds: tuple[str, ...], stopping: Stopping) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: tuple[str, ...],
+        stopping: Stopping,
+        *,
+        transactions_per_second: float = 0,
+    ) -> None:
         self.settings = settings
         self.stopping = stopping
+        self.deadlines = Deadlines()
+        self.transactions = TransactionPace(transactions_per_second, self.deadlines)
+        self.watchdog = Watchdog(settings.flows.stall_seconds)
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
         self._kinds = kinds
@@ -41,6 +60,8 @@ class FlowContext:
         self._topics: dict[str, Topic] = {}
         self._writer: IdempotentWriter | None = None
         self._restore = Restore(started=0.0)
+        self._watch: TopicWatch | None = None
+        stopping.keep(self)
 
     def topic(self, kind: str) -> Topic:
         """Return a topic; the first call waits for all of them, and ends the process if in vain."""
@@ -63,7 +84,8 @@ class FlowContext:
 
     def watch(self) -> TopicWatch:
         """Return a watch of all topics of this flow; one of the sources checks it."""
-        return TopicWatch(self.settings, map(self.topic, self._kinds), self.stopping)
+        self._watch = TopicWatch(self.settings, map(self.topic, self._kinds), self.stopping)
+        return self._watch
 
     def writer(self) -> Writer:
         """Return the writer that all sinks of this process share: at least once."""
@@ -78,7 +100,7 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            return TransactionalWriter(self.settings, name)
+            return TransactionalWriter(self.settings, name, self.transactions)
         return self.writer()
 
     def note_restoring(self) -> None:
@@ -103,8 +125,7 @@ class FlowContext:
         except Stopped:
             exit_now(0)
         except (Unavailable, WrongTopic) as error:
-            log.critical("%s", error)
-            exit_now(FAILED)
+            fail(str(error), error)
 
 
 def partition_names(partitions: int) -> list[str]:

@@ -30,6 +30,8 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 GARBAGE_THRESHOLD = 100_000  # objects: a batch has 10,000 messages, none of them in a cycle
 SWITCH_SECONDS = 0.02  # with `-w` Bytewax's main thread asks for the interpreter every millisecond
 
+_is_flow = threading.Event()  # this is the process of a flow
+_failing = threading.Lock()
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
 
 
@@ -44,6 +46,7 @@ class Stopping:
         self._requested = threading.Event()
         self._is_running = False
         self._status = 0
+        self._kept: list[object] = []
 
     def __call__(self) -> bool:
         """Tell whether the flow is to end."""
@@ -61,6 +64,10 @@ class Stopping:
         self._status = status
         self._requested.set()
         threading.Thread(target=self._enforce, daemon=True).start()
+
+    def keep(self, item: object) -> None:
+        """Keep an object until the process exits: see `_exit`."""
+        self._kept.append(item)
 
     def handle_signals(self) -> None:
         """Handle SIGTERM and SIGINT from now on; call it before the flow's threads exist."""
@@ -87,8 +94,7 @@ class Stopping:
         if self._requested.is_set() and not isinstance(error, Exception):
             log.info("another process of the cluster has ended first: nothing is left to drain")
             exit_now(self._status)
-        if not isinstance(error, FlowFailed):  # that one is in the log already
-            sys.__excepthook__(kind, error, trace)
+        sys.__excepthook__(kind, error, trace)
         exit_now(FAILED)
 
     def _enforce(self) -> None:
@@ -101,7 +107,8 @@ class Stopping:
         exit_now(self._status or FAILED)
 
     def _exit(self) -> None:
-        if self._status:
+        """Exit before Python destroys the clients: librdkafka may take seconds to end a thread."""
+        if self._requested.is_set():
             exit_now(self._status)
 
 
@@ -114,14 +121,22 @@ def set_up() -> tuple[Settings, Stopping]:
         sys.exit(str(error))
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
     sys.setswitchinterval(SWITCH_SECONDS)
+    _is_flow.set()
     stopping = Stopping()
     stopping.handle_signals()
     return settings, stopping
 
 
-def fail(text: str, cause: Exception | None = None) -> NoReturn:
-    """Raise FlowFailed, and log it: a cluster of Bytewax does not show the text of an exception."""
-    log.critical("%s", text)
+def fail(text: str, cause: BaseException | None = None) -> NoReturn:
+    """End the process of a flow at once, with one line in the log; elsewhere raise FlowFailed.
+
+    An exception would take its time: Bytewax waits for other threads, a cluster does not show its
+    text, and Python waits for what is queued in thread pools.
+    """
+    with _failing:
+        log.critical("%s", text)
+        if _is_flow.is_set():
+            exit_now(FAILED)
     raise FlowFailed(text) from cause
 
 

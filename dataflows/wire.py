@@ -234,6 +234,36 @@ def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
         raise BadMessage(msg) from error
 
 
+class CommitMark(NamedTuple):
+    """What the metadata of a committed position says: of which topics, and which flow committed it.
+
+    `generation` grows with each start of a flow, by partition; of two flows that run at once the
+    one with the greater mark is the younger.
+    """
+
+    scores_id: str
+    table_id: str
+    generation: int
+    flow: str
+
+
+def encode_mark(mark: CommitMark) -> str:
+    """Write a mark as `scores-id:table-id:generation:flow`."""
+    return ":".join(map(str, mark))
+
+
+def decode_mark(metadata: str | None) -> CommitMark | None:
+    """Read a mark; None: another program has committed. Earlier versions wrote only the ids."""
+    parts = (metadata or "").split(":")
+    if len(parts) == 2:  # noqa: PLR2004 - two ids
+        return CommitMark(parts[0], parts[1], 0, "")
+    try:
+        scores_id, table_id, generation, flow = parts
+        return CommitMark(scores_id, table_id, _number(generation), flow)
+    except ValueError:
+        return None
+
+
 def _number(digits: str) -> int:
     """Read digits and nothing else: `int` takes signs, underscores and spaces too."""
     if not (digits.isascii() and digits.isdigit()):

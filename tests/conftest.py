@@ -12,7 +12,14 @@ import pytest
 from conf.settings import Settings
 from local import jars
 from local.kafka import running
-from tests.support.page_fixtures import chrome, open_page, stage, theatre  # noqa: F401 - fixtures of the page
+from tests.support.page_fixtures import (  # noqa: F401 - fixtures of the page
+    chrome,
+    new_context,
+    open_page,
+    open_with_clock,
+    stage,
+    theatre,
+)
 from tests.support.processes import Game, load_with, open_game
 
 # Compaction within seconds, for the tests that wait for it; aborts of dead transactions too.

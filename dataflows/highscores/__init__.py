@@ -31,7 +31,8 @@ def flow() -> Dataflow:
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
-    context = FlowContext(settings, TOPICS, stopping)
+    pace = settings.flows.transactions_per_second
+    context = FlowContext(settings, TOPICS, stopping, transactions_per_second=pace)
     bests: dict[int, dict[bytes, int]] = {}  # of each restored shard of this process
     flow = Dataflow("highscores")
 

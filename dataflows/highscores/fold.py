@@ -5,7 +5,9 @@ from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 from dataflows.leaderboard import NO_SCORE
-from dataflows.wire import ORIGIN, Origin, decode_origin
+from dataflows.wire import ORIGIN, BadMessage, Origin, decode_origin
+
+REMOVED_USERS = 100_000  # of a shard, whose last tombstone is remembered
 
 Improvement = tuple[bytes, int | None, int, int]
 """A user, the new best or None for a removal, and the time and offset of the score."""
@@ -27,29 +29,49 @@ class Candidates(NamedTuple):
         return Candidates(self.partition, *(list(compress(each, chosen)) for each in columns))
 
 
-def improvements(
-    best: dict[bytes, int], counted: dict[int, int], candidates: Candidates
-) -> Iterator[Improvement]:
-    """Fold candidates into `best`, and yield each improvement, in their order.
+class Removal(NamedTuple):
+    """The last tombstone of a user: the partition of `scores` that it came from, and its time."""
 
-    Args:
-        best: Score of each user; changed as the improvements are taken.
-        counted: Offset of the last improvement from each partition of `scores`. An earlier run has
-            folded everything up to it, so a replay yields nothing twice.
-        candidates: In the order of their offsets.
+    partition: int
+    time: int
+
+
+class Shard(NamedTuple):
+    """What a shard knows of its users.
+
+    `counted` has the offset of the last improvement from each partition of `scores`: everything up
+    to it was folded before.
+    """
+
+    best: dict[bytes, int]
+    counted: dict[int, int]
+    removed: dict[bytes, Removal]
+
+
+def improvements(shard: Shard, candidates: Candidates) -> Iterator[Improvement]:
+    """Fold candidates into a shard, and yield each improvement, in the order of their offsets.
+
+    A replay of what was counted yields nothing. A user has one partition of `scores`, and counts in
+    its order. Where producers with different partitioners spread a user over several, no order is
+    given between them: then a tombstone removes the scores of other partitions that are no younger
+    than itself, whichever is read first, so that a replay brings nobody back.
 
     Yields:
         A score strictly greater than the user's best, or the tombstone of a user who has one.
     """
+    best, counted, removed = shard
     partition, *columns = candidates
     last = counted.get(partition, -1)
     for user, score, time, offset in zip(*columns, strict=True):
         if offset <= last:
             continue
         if score is None:
+            note_removal(removed, user, Removal(partition, time))
             if best.pop(user, None) is None:
                 continue
         elif score > best.get(user, NO_SCORE):
+            if user in removed and _precedes(partition, time, removed[user]):
+                continue
             best[user] = score
         else:
             continue
@@ -57,39 +79,77 @@ def improvements(
         yield user, score, time, offset
 
 
+def note_removal(removed: dict[bytes, Removal], user: bytes, removal: Removal) -> None:
+    """Note a tombstone; of the last 100,000 users that were removed."""
+    removed[user] = removal
+    if len(removed) > REMOVED_USERS:
+        del removed[next(iter(removed))]
+
+
+def _precedes(partition: int, time: int, removal: Removal) -> bool:
+    return partition != removal.partition and time <= removal.time
+
+
 class TableMessage(Protocol):
     """A message of `high-scores`, as far as its origin goes."""
 
-    def headers(self) -> Any:  # noqa: ANN401 - as confluent-kafka has it
+    def key(self) -> Any:  # noqa: ANN401 - as confluent-kafka has it
+        """Return the user."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the kind of its time, and the time in ms."""
+
+    def headers(self) -> Any:  # noqa: ANN401
         """Return its headers."""
 
 
-def note_origins(counted: dict[int, int], topic_id: str, messages: Sequence[TableMessage]) -> None:
-    """Note the last offset from each partition of `scores`; reads as few headers as possible.
+class LastOrigin(NamedTuple):
+    """The last score from a partition of `scores` that a shard has counted."""
+
+    offset: int
+    user: bytes
+    time: int
+
+
+class Origins:
+    """The last origin from each partition of `scores`, found again in a table.
 
     A header costs as much to read as the rest of a message. Each origin says how many partitions
-    had reached the shard by then, so the search goes back from the last message until it has found
-    that many: one header a batch where the topics are co-partitioned.
+    had reached the shard by then, so the search goes back from the last message of a batch until it
+    has found that many: one header a batch where the topics are co-partitioned.
 
     Args:
-        counted: Offset by partition of `scores`; raised to what is found.
         topic_id: Id of `scores`; origins of an earlier topic of that name are ignored.
-        messages: A batch of the table, by offset; all batches must pass in their order.
     """
-    found: dict[int, int] = {}
-    sources = 0
-    for message in reversed(messages):
-        origin = _origin(message)
-        if origin is None or origin.topic_id != topic_id:
-            continue
-        sources = sources if found else origin.sources
-        found.setdefault(origin.partition, origin.offset)
-        if len(found) == sources:
-            break
-    for partition, offset in found.items():
-        counted[partition] = max(offset, counted.get(partition, -1))
 
+    def __init__(self, topic_id: str) -> None:
+        self._topic_id = topic_id
+        self.last: dict[int, LastOrigin] = {}
+        self.unreadable: list[TableMessage] = []
 
-def _origin(message: TableMessage) -> Origin | None:
-    value = dict(message.headers() or ()).get(ORIGIN)
-    return decode_origin(value) if isinstance(value, bytes) else None
+    def note(self, messages: Sequence[TableMessage]) -> None:
+        """Note a batch of the table, by offset; all batches must pass in their order."""
+        found: dict[int, LastOrigin] = {}
+        sources = 0
+        for message in reversed(messages):
+            origin = self.of(message)
+            if origin is None:
+                continue
+            sources = sources if found else origin.sources
+            time = message.timestamp()[1]
+            found.setdefault(origin.partition, LastOrigin(origin.offset, message.key(), time))
+            if len(found) == sources:
+                break
+        for partition, last in found.items():
+            before = self.last.get(partition, last)
+            self.last[partition] = max(before, last, key=lambda origin: origin.offset)
+
+    def of(self, message: TableMessage) -> Origin | None:
+        """Return the origin of a message, None where it has none of this `scores`."""
+        try:
+            value = dict(message.headers() or ()).get(ORIGIN)
+            origin = decode_origin(value) if isinstance(value, bytes) else None
+        except (BadMessage, UnicodeDecodeError):  # a name or a value that nobody here has written
+            self.unreadable.append(message)
+            return None
+        return origin if origin is not None and origin.topic_id == self._topic_id else None

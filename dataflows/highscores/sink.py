@@ -9,20 +9,15 @@ have ended). The first candidates and the end of the first epoch wait for that.
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from itertools import islice
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from confluent_kafka import Message
 
 from dataflows.context import FlowContext
-from dataflows.highscores.fold import Candidates, improvements, note_origins
-from dataflows.kafka.partitioner import partitions_of
+from dataflows.highscores.fold import Candidates, Shard, improvements
+from dataflows.highscores.restore import Restored, restore
 from dataflows.kafka.producer import Headers, Record, Writer
-from dataflows.kafka.table import decode_bests, read_to_end
-from dataflows.process import fail, return_freed_memory
+from dataflows.process import return_freed_memory
 from dataflows.wire import ORIGIN, encode_score, origin_prefix
-
-CHECKED_KEYS = 500  # the first and the last: re-keying works its way from first to last
 
 
 class HighScoresSink(FixedPartitionedSink[Candidates, None]):
@@ -57,61 +52,46 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         self._form = context.settings.topics.high_scores.format
         self._scores_id = context.topic("scores").id
         self._bests = bests
-        self._table: dict[bytes, int] = {}
-        self._counted: dict[int, int] = {}
         context.note_restoring()
         fenced = context.fencers.submit(context.fenced_writer, f"{self._topic.name}-{partition}")
         self._restored = context.restorers.submit(self._restore, fenced)
+        self._opened: tuple[Writer, Shard] | None = None
 
     def write_batch(self, values: list[Candidates]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
         for candidates in values:
             if candidates.users:
-                self._restored.result().write(self._records(candidates))
+                writer, shard = self._open()
+                writer.write(self._records(shard, candidates))
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises where it has not."""
-        self._restored.result().flush()
+        writer, _ = self._open()
+        with self._context.watchdog.held():
+            writer.flush()
 
-    def _records(self, candidates: Candidates) -> Iterator[Record]:
+    def _open(self) -> tuple[Writer, Shard]:
+        """Wait until the shard is restored; what its partition lacks is then written first."""
+        if self._opened is None:
+            with self._context.watchdog.held():
+                writer, restored = self._restored.result()
+            writer.write(restored.repairs)
+            self._opened = writer, restored.shard
+        return self._opened
+
+    def _records(self, shard: Shard, candidates: Candidates) -> Iterator[Record]:
         topic, partition, form = self._topic.name, self._partition, self._form
-        sources = len(self._counted.keys() | {candidates.partition})
+        sources = len(shard.counted.keys() | {candidates.partition})
         prefix = origin_prefix(self._scores_id, sources, candidates.partition)
-        found = improvements(self._table, self._counted, candidates)
-        for user, score, time_ms, offset in found:
+        for user, score, time_ms, offset in improvements(shard, candidates):
             value = None if score is None else encode_score(score, form)
             headers: Headers = [(ORIGIN, b"%b%d" % (prefix, offset))]
             yield topic, value, user, partition, None, None, time_ms, headers
 
-    def _restore(self, fenced: Future[Writer]) -> Writer:
+    def _restore(self, fenced: Future[Writer]) -> tuple[Writer, Restored]:
         writer = fenced.result()
-        settings, stopping = self._context.settings, self._context.stopping
-        for messages in read_to_end(settings, self._topic.name, self._partition, stopping):
-            self._load(messages)
-        table = self._table
-        self._check_keys([*islice(table, CHECKED_KEYS), *islice(reversed(table), CHECKED_KEYS)])
-        self._bests[self._partition] = table
+        restored = restore(self._context, self._partition)
+        self._bests[self._partition] = restored.shard.best
         return_freed_memory()
-        self._context.note_restored(len(table))
-        return writer
-
-    def _load(self, messages: list[Message]) -> None:
-        keys = [message.key() or b"" for message in messages]
-        scores = decode_bests(messages, self._form)
-        for key, score in zip(keys, scores, strict=True):
-            if score is None:
-                self._table.pop(key, None)
-            else:
-                self._table[key] = score
-        note_origins(self._counted, self._scores_id, messages)
-
-    def _check_keys(self, keys: list[bytes]) -> None:
-        """Refuse a table with keys in partitions that are not theirs."""
-        partitions = self._topic.partitions
-        for key, partition in zip(keys, partitions_of(keys, partitions), strict=True):
-            if partition != self._partition:
-                fail(
-                    f"{self._topic.name}[{self._partition}] holds {key!r}, which belongs to "
-                    f"another of its {partitions} partitions: were partitions added? "
-                    "docs/operations.md says how to re-key it"
-                )
+        self._context.note_restored(len(restored.shard.best))
+        return writer, restored

@@ -13,28 +13,39 @@ again than it had to. The failure is logged, and the next epoch commits again.
 snapshot of what it has read, commits it, and ends; in vain it ends without. `close()` commits
 nothing: Bytewax calls it before the last epoch is flushed, and also after a failure.
 
-**What a commit says.** Its metadata names the ids of `scores` and `high-scores`. A position of a
-topic that was recreated is not one of the new topic, and a recreated `high-scores` must be filled
-from all scores again.
+**What a commit says.** Its mark, in the metadata, names the ids of `scores` and `high-scores` and
+the flow. A position is trusted only with a mark of these topics: not that of a topic that was
+recreated, and not one that another program with our group id has moved. Everything is read again
+otherwise, which writes nothing twice. Its leader epoch lets librdkafka see that the log has become
+shorter meanwhile, also where new scores have passed the position (KIP-320).
+
+**Two flows at once** are prevented by transactions with `exactly_once`. With `at_least_once` each
+flow commits its mark when it starts, and looks every two seconds for the mark of a younger one:
+then it ends with status 77.
 """
 
 import logging
+import secrets
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
-from dataflows.context import FlowContext
+from dataflows.context import AT_ONCE, FlowContext
+from dataflows.highscores.group import GroupWatch
 from dataflows.kafka.consumer import SharedConsumer
+from dataflows.wire import CommitMark, decode_mark, encode_mark
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets the positions of a group after days without a commit
+NO_POSITION = " has no committed position"
+DRAIN_POLL_SECONDS = 0.002
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
 
 
@@ -49,11 +60,23 @@ class ScoresBatch(NamedTuple):
     messages: list[Message]
 
 
+class Start(NamedTuple):
+    """Where a partition begins to be read, and the mark of its commits.
+
+    `position` is committed at once, to show the mark; `offset` is where reading begins.
+    """
+
+    position: TopicPartition
+    offset: int
+    mark: CommitMark
+
+
 class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
     """The topic `scores`, at least once, from the committed positions of the group on."""
 
     def __init__(self, context: FlowContext) -> None:
         self._context = context
+        self._flow = secrets.token_hex(4)
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
@@ -61,22 +84,30 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
         """Read one partition; Bytewax's resume state is ignored, Kafka has the position."""
-        partition = int(for_part)
-        return ScoresPartition(self._context, self._consumer, partition, self._positions[partition])
+        start = self._starts[int(for_part)]
+        self._group.add(int(for_part), start.mark)
+        return ScoresPartition(self._context, self._consumer, self._group, start)
 
     @cached_property
     def _consumer(self) -> SharedConsumer:
-        return SharedConsumer(self._context.settings, self._context.topic("scores").name)
+        context = self._context
+        return SharedConsumer(context.settings, context.topic("scores"), context.deadlines)
 
     @cached_property
-    def _positions(self) -> list[int]:
-        """The position of each partition to begin with; the log says why one is the beginning."""
+    def _group(self) -> GroupWatch:
+        return GroupWatch(self._context.settings, self._context.topic("scores").name)
+
+    @cached_property
+    def _starts(self) -> list[Start]:
+        """The start of each partition; the log says why one is the beginning."""
         topic = self._context.topic("scores")
         asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
         found = self._consumer.committed(asked)
-        distrusts = list(map(self._distrust, found))
-        for reason, count in Counter(filter(None, distrusts)).items():
-            log.info(
+        reasons = list(map(self._distrust, found))
+        for reason, count in Counter(filter(None, reasons)).items():
+            level = logging.INFO if reason.endswith(NO_POSITION) else logging.WARNING
+            log.log(
+                level,
                 "%s: reading %d of %d partitions of %s from the beginning; "
                 "what was counted before is not written twice",
                 reason,
@@ -84,43 +115,58 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
                 topic.partitions,
                 topic.name,
             )
-        return [
-            OFFSET_BEGINNING if distrust else position.offset
-            for position, distrust in zip(found, distrusts, strict=True)
-        ]
+        return list(map(self._start, found, reasons))
 
     def _distrust(self, committed: TopicPartition) -> str:
         """Return why a committed position is not the one to begin with, "" where it is."""
+        group = self._context.settings.group
         if committed.offset < 0:
-            return f"group {self._context.settings.group} has no committed position"
-        ids = (committed.metadata or "").split(":")  # without ids it is trusted
-        topics = (self._context.topic(kind) for kind in ("scores", "high_scores"))
-        recreated = (
-            topic.name
-            for topic, topic_id in zip(topics, ids, strict=False)
-            if topic_id not in {"", topic.id}
-        )
-        return "".join(f"{name} was recreated" for name in islice(recreated, 1))
+            return f"group {group}{NO_POSITION}"
+        mark = decode_mark(committed.metadata)
+        if mark is None:
+            return f"another program has moved the position of group {group}"
+        for kind, topic_id in (("scores", mark.scores_id), ("high_scores", mark.table_id)):
+            topic = self._context.topic(kind)
+            if topic_id not in {"", topic.id}:
+                return f"{topic.name} was recreated"
+        return ""
+
+    def _start(self, committed: TopicPartition, distrust: str) -> Start:
+        position, offset = committed, committed.offset
+        if distrust:
+            first = self._consumer.first_offset(committed.partition)
+            position = TopicPartition(committed.topic, committed.partition, first)
+            offset = OFFSET_BEGINNING
+        before = decode_mark(committed.metadata)
+        generation = before.generation + 1 if before else 1
+        scores, table = map(self._context.topic, ("scores", "high_scores"))
+        mark = CommitMark(scores.id, table.id, generation, self._flow)
+        return Start(position, offset, mark)
 
 
 class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
     """One partition of `scores`. Its first batch is empty: it opens the shards of its number."""
 
     def __init__(
-        self, context: FlowContext, consumer: SharedConsumer, partition: int, position: int
+        self, context: FlowContext, consumer: SharedConsumer, group: GroupWatch, start: Start
     ) -> None:
-        self._stopping = context.stopping
-        self._topic = context.topic("scores")
-        self._table = context.topic("high_scores")
-        self._partition = partition
+        self._context = context
         self._consumer = consumer
-        self._position = self._committed = self._snapshot = position
-        consumer.add(partition, self._position, self._note_failed_commit)
+        self._group = group
+        self._topic = start.position.topic
+        self._partition = start.position.partition
+        self._metadata = encode_mark(start.mark)
+        self._position = self._snapshot = start.position
+        self._committed = start.position.offset
+        at = start.position
+        read_from = TopicPartition(at.topic, at.partition, start.offset, leader_epoch=_epoch(at))
+        consumer.add(read_from, self._note_failed_commit)
+        consumer.commit(self._marked(at))
         self._epoch = 0
         self._is_first = True
         self._is_due = False
-        self._commit_at = time.monotonic()
-        self._watch = None if partition else context.watch()
+        self._commit_at = time.monotonic() + COMMIT_SECONDS
+        self._watch = None if self._partition else context.watch()
         self._drain_until: float | None = None
 
     def next_batch(self) -> list[ScoresBatch]:
@@ -130,65 +176,75 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
             FlowFailed: The topic cannot be read on.
             StopIteration: The flow stops, and the last epoch is committed.
         """
-        self._stopping.note_running()
-        if self._stopping():
+        self._context.watchdog.note_progress()
+        self._context.stopping.note_running()
+        if self._context.stopping():
             return self._drain()
-        self._commit()
+        self._commit(self._consumer.commit)
         if self._watch:
             self._watch.check()
+        self._context.transactions.commit_if_due()
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
         messages, _ = self._consumer.poll(self._partition)
         if not messages:
             return []
-        self._position = (messages[-1].offset() or 0) + 1
+        self._position = self._after(messages[-1])
         return [ScoresBatch(self._partition, self._epoch, messages)]
 
-    def next_awake(self) -> datetime | None:
-        """Return the time of the next poll."""
-        return self._consumer.pace.next_awake()
+    def next_awake(self) -> datetime:
+        """Return a time in the past: `SharedConsumer` does the waiting."""
+        return AT_ONCE
 
     def snapshot(self) -> None:
         """Note the position that may be committed once this epoch is in the sinks."""
         self._epoch += 1
         self._snapshot = self._position
-        idle = self._position == self._committed and time.monotonic() < self._commit_at
-        self._is_due = self._position >= 0 and not idle
+        offset = self._snapshot.offset
+        is_idle = offset == self._committed and time.monotonic() < self._commit_at
+        self._is_due = offset >= 0 and not is_idle
 
     def close(self) -> None:
         """Stop reading; commits nothing."""
         self._consumer.remove(self._partition)
 
-    def _at(self, offset: int) -> TopicPartition:
-        ids = f"{self._topic.id}:{self._table.id}"
-        return TopicPartition(self._topic.name, self._partition, offset, metadata=ids)
+    def _after(self, message: Message) -> TopicPartition:
+        offset, epoch = (message.offset() or 0) + 1, message.leader_epoch()
+        return TopicPartition(
+            self._topic, self._partition, offset, leader_epoch=-1 if epoch is None else epoch
+        )
 
-    @property
-    def _name(self) -> str:
-        return f"{self._topic.name}[{self._partition}]"
-
-    def _commit(self, *, wait: bool = False) -> None:
+    def _commit(self, commit: Callable[[TopicPartition], None]) -> None:
         if not self._is_due:
             return
         self._is_due = False
-        self._committed = self._snapshot
+        self._committed = self._snapshot.offset
         self._commit_at = time.monotonic() + COMMIT_SECONDS
-        self._consumer.commit(self._at(self._snapshot), wait=wait)
+        commit(self._marked(self._snapshot))
+
+    def _marked(self, position: TopicPartition) -> TopicPartition:
+        place = position.topic, position.partition, position.offset
+        return TopicPartition(*place, self._metadata, leader_epoch=_epoch(position))
 
     def _note_failed_commit(self, error: KafkaError) -> None:
-        log.warning("%s: position not committed, again soon: %s", self._name, error.str())
         self._committed = OFFSET_BEGINNING
+        self._group.note_failed_commit(error)
 
     def _drain(self) -> list[ScoresBatch]:
         now = time.monotonic()
         if self._drain_until is None:
             self._drain_until = now + DRAIN_SECONDS
-        if self._snapshot != self._position and now < self._drain_until:
-            self._consumer.pace.note([])
+        if self._snapshot is not self._position and now < self._drain_until:
+            time.sleep(DRAIN_POLL_SECONDS)
             return []
         try:
-            self._commit(wait=True)
+            self._commit(self._consumer.commit_now)
         except KafkaException as error:
-            log.warning("%s: last position not committed: %s", self._name, error.args[0].str())
+            name = f"{self._topic}[{self._partition}]"
+            log.warning("%s: last position not committed: %s", name, error.args[0].str())
         raise StopIteration
+
+
+def _epoch(position: TopicPartition) -> int:
+    return -1 if position.leader_epoch is None else position.leader_epoch

@@ -3,15 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NoReturn, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka.topics import Topic
 from dataflows.process import fail
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,34 @@ RETRY_PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 10
 COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 CLOSE_SECONDS = 0.2
-BUSY_PAUSE = timedelta(milliseconds=1)
-IDLE_PAUSE = timedelta(milliseconds=15)
-IDLE_AFTER_SECONDS = 1
+WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
+CLUSTER_WAIT_SECONDS = 0.005
+STEP_TURNS = 3  # polls until Bytewax has run every step: one was seen to do
+
+
+class Deadlines:
+    """When the steps of a process are due, whether a message comes or not; in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, float] = {}
+
+    def set(self, step: str, at: float | None) -> None:
+        """Set when a step is due; None: it is not."""
+        if at is None:
+            self._at.pop(step, None)
+        else:
+            self._at[step] = at
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the first step is due, 0 when one is."""
+        return max(0.0, min(self._at.values(), default=float("inf")) - time.monotonic())
+
+    def pop_due(self, step: str) -> bool:
+        """Tell whether a step is due, once."""
+        is_due = self._at.get(step, float("inf")) <= time.monotonic()
+        if is_due:
+            self.set(step, None)
+        return is_due
 
 
 class SharedConsumer:
@@ -35,16 +61,29 @@ class SharedConsumer:
     A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up
     each. At most 10,000 messages wait for their partitions: the next poll of librdkafka comes when
     all of them were returned.
+
+    **Waiting.** A poll waits inside librdkafka until a message comes, so an idle flow costs nothing
+    and a message is read at once. No step runs meanwhile: Bytewax runs them in the same thread. So
+    a poll waits only after the steps had their turns since the last message, and not beyond the
+    deadline of a step. In a cluster it waits for 5 ms at most: other processes send candidates.
+
+    Bytewax's own way of waiting, `next_awake`, compares a stored time with the wall clock: set back
+    by an hour, it would wait for an hour. Here the clock is never looked at.
     """
 
-    def __init__(self, settings: Settings, topic: str, **properties: str) -> None:
+    def __init__(
+        self, settings: Settings, topic: Topic, deadlines: Deadlines, **properties: str
+    ) -> None:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
         self._consumer = Consumer(ours)
-        self.pace = Pace()
-        self._topic = topic
-        self._positions: dict[int, int] = {}  # after what librdkafka has returned
+        self._topic = topic.name
+        self._partitions = topic.partitions
+        self._deadlines = deadlines
+        self._positions: dict[int, TopicPartition] = {}  # after what librdkafka has returned
         self._on_failed_commit: dict[int, Callable[[KafkaError], None]] = {}
         self._is_assigned = False
+        self._turns = 0  # polls since the last message
+        self._uncommitted: dict[int, TopicPartition] = {}
         self._polled: dict[int, list[Message]] = {}
         self._ends: dict[int, int] = {}
 
@@ -58,38 +97,48 @@ class SharedConsumer:
         name = f"committed positions of {self._topic}"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
+    def first_offset(self, partition: int) -> int:
+        """Return the offset of the first message of a partition, or of its end where it is empty.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        return bounds(self._consumer, self._topic, partition)[0]
+
     def add(
         self,
-        partition: int,
-        position: int,
+        position: TopicPartition,
         on_failed_commit: Callable[[KafkaError], None] | None = None,
     ) -> None:
-        """Read a partition from a position on."""
-        self._positions[partition] = position
+        """Read a partition from a position on, which a leader epoch of its own protects."""
+        self._positions[position.partition] = position
         if on_failed_commit is not None:
-            self._on_failed_commit[partition] = on_failed_commit
+            self._on_failed_commit[position.partition] = on_failed_commit
         self._is_assigned = False
 
     def poll(self, partition: int) -> tuple[list[Message], int | None]:
         """Return new messages of a partition, by offset, and its end where they reach it.
 
+        One of the partitions polls for all of them.
+
         Raises:
             FlowFailed: The topic cannot be read on.
         """
-        if not self._polled and not self._ends and self.pace.is_due():
+        if partition == min(self._positions) and not self._polled and not self._ends:
             self._poll()
         return self._polled.pop(partition, []), self._ends.pop(partition, None)
 
-    def commit(self, position: TopicPartition, *, wait: bool = False) -> None:
-        """Commit a position; without waiting, a failure goes to `on_failed_commit`.
+    def commit(self, position: TopicPartition) -> None:
+        """Commit a position with the next poll; a failure goes to `on_failed_commit`."""
+        self._uncommitted[position.partition] = position
+
+    def commit_now(self, position: TopicPartition) -> None:
+        """Commit a position, and wait for the answer.
 
         Raises:
-            KafkaException: It waited, and the broker refused.
+            KafkaException: The broker refused.
         """
-        if wait:
-            self._consumer.commit(offsets=[position], asynchronous=False)
-        else:
-            self._consumer.commit(offsets=[position], asynchronous=True)
+        self._consumer.commit(offsets=[position], asynchronous=False)
 
     def remove(self, partition: int) -> None:
         """Stop reading a partition; after the last one the consumer closes, and commits nothing.
@@ -108,50 +157,35 @@ class SharedConsumer:
     def _poll(self) -> None:
         if not self._is_assigned:
             self._is_assigned = True
-            positions = self._positions.items()
-            assign(self._consumer, [TopicPartition(self._topic, *each) for each in positions])
-        messages, ends = consume(self._consumer)
-        self.pace.note(messages)
+            assign(self._consumer, list(self._positions.values()))
+        if self._uncommitted:  # of all partitions in one request
+            positions, self._uncommitted = list(self._uncommitted.values()), {}
+            self._consumer.commit(offsets=positions, asynchronous=True)
+        messages, ends = consume(self._consumer, self._wait_seconds(), self._positions)
+        self._turns = 0 if messages else self._turns + 1
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
         for partition, run in _by_partition(messages):
             if partition in self._positions:  # it was not removed
                 self._polled.setdefault(partition, []).extend(run)
-                self._positions[partition] = (self._polled[partition][-1].offset() or 0) + 1
+                after = (self._polled[partition][-1].offset() or 0) + 1
+                self._positions[partition] = TopicPartition(self._topic, partition, after)
+
+    def _wait_seconds(self) -> float:
+        if self._turns < STEP_TURNS:
+            return 0
+        is_alone = len(self._positions) == self._partitions
+        longest = WAIT_SECONDS if is_alone else CLUSTER_WAIT_SECONDS
+        return min(longest, self._deadlines.seconds_left())
 
     def _note_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         for each in offsets:
-            failure = error or each.error
+            failure = each.error or error
             if failure is not None:
                 self._on_failed_commit[each.partition](failure)
 
 
 def _by_partition(messages: list[Message]) -> Iterable[tuple[int, Iterable[Message]]]:
     return groupby(messages, Message.partition)  # type: ignore[arg-type]  # they were consumed
-
-
-class Pace:
-    """When to poll again: at once after messages, soon while they come, seldom when idle."""
-
-    def __init__(self) -> None:
-        self._busy_until = 0.0
-        self._due = datetime.now(UTC)
-
-    def note(self, messages: list[Message]) -> None:
-        """Note what a poll returned."""
-        now = time.monotonic()
-        self._due = datetime.now(UTC)
-        if messages:
-            self._busy_until = now + IDLE_AFTER_SECONDS
-        else:
-            self._due += BUSY_PAUSE if now < self._busy_until else IDLE_PAUSE
-
-    def next_awake(self) -> datetime:
-        """Return the time of the next poll."""
-        return self._due
-
-    def is_due(self) -> bool:
-        """Tell whether that time has come."""
-        return datetime.now(UTC) >= self._due
 
 
 def retry(call: Callable[[], Answer], name: str) -> Answer:
@@ -174,23 +208,45 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
     """Read one topic from these positions on.
 
-    Asking for the leaders first saves librdkafka half a second.
+    Then it asks for the leaders, which saves librdkafka half a second. Not before: librdkafka
+    checks the leader epoch of a position only when it learns of the leader after the assignment.
 
     Raises:
         FlowFailed: The broker does not answer.
     """
     topic = positions[0].topic
-    retry(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
     consumer.assign(positions)
+    retry(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
 
 
-def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[int, int]]:
+def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """Return the offset of the first message of a partition, and its end.
+
+    Raises:
+        FlowFailed: The broker does not answer.
+    """
+    where = TopicPartition(topic, partition)
+    return retry(
+        lambda: consumer.get_watermark_offsets(where, REQUEST_SECONDS),
+        f"bounds of {topic}[{partition}]",
+    )
+
+
+def consume(
+    consumer: Consumer,
+    wait_seconds: float = 0,
+    positions: Mapping[int, TopicPartition] = MappingProxyType({}),
+) -> tuple[list[Message], dict[int, int]]:
     """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
+
+    Waits for the first message only. `positions` is what an error names.
 
     Raises:
         FlowFailed: Any error but the end of a partition.
     """
-    messages = consumer.consume(BATCH, wait_seconds)
+    first = consumer.poll(wait_seconds) if wait_seconds else None
+    head = [] if first is None else [first]
+    messages = head + consumer.consume(BATCH - len(head), 0)
     if not any(map(Message.error, messages)):
         return messages, {}
     ends: dict[int, int] = {}
@@ -198,16 +254,28 @@ def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message],
         error = message.error()
         if error is None:
             continue
-        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-            fail(_remedy(error))
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
+            _fail_at_lost_position(consumer, message, positions)
+        if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+            fail(f"cannot read: {error.str()} ({error.name()}); start again when it is mended")
         ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
     return [message for message in messages if message.error() is None], ends
 
 
-def _remedy(error: KafkaError) -> str:
-    if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
-        return (
-            f"the position to read from was deleted by retention ({error.str()}): "
-            "docs/operations.md says how to go on, 'The position is gone'"
+def _fail_at_lost_position(
+    consumer: Consumer, message: Message, positions: Mapping[int, TopicPartition]
+) -> NoReturn:
+    partition = TopicPartition(message.topic() or "", message.partition() or 0)
+    position = positions.get(partition.partition, partition).offset
+    name = f"{partition.topic}[{partition.partition}]"
+    low, end = bounds(consumer, partition.topic, partition.partition)
+    if position < low:
+        fail(
+            f"{name}: the position to read from, {position}, was deleted by retention, the first "
+            f"message there is {low}: docs/operations.md says how to go on, 'The position is gone'"
         )
-    return f"cannot read: {error.str()} ({error.name()}); start again when it is mended"
+    fail(
+        f"{name}: its log became shorter, or another one took its place: the position to read from "
+        f"was {position}, the end is {end}; `python -m dataflows.positions --forget` lets the flow "
+        "count what is there; docs/operations.md, 'The log became shorter'"
+    )

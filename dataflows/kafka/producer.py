@@ -1,22 +1,25 @@
 """The two writers: at least once by an idempotent producer, or exactly once by transactions."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka.consumer import Deadlines
 from dataflows.process import FENCED, exit_now, fail
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2  # between checks for errors
-TRANSACTION_SECONDS = 10  # a killed process's open transaction blocks its readers for as long
-INIT_SECONDS = 60
+REQUEST_SECONDS = 10
+KEPT_RECORDS = 20_000
+UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_KBYTES = 64 * 1024
 KEPT_ERRORS = 1_000
 
@@ -25,6 +28,15 @@ _FENCED_CODES = frozenset(
         KafkaError._FENCED,  # noqa: SLF001 - its public name
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.PRODUCER_FENCED,
+    }
+)
+
+# After days without a write Kafka forgets the producer; an abort makes a new one of it.
+_FORGOTTEN_CODES = frozenset(
+    {
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+        KafkaError.INVALID_TXN_STATE,
     }
 )
 
@@ -37,7 +49,7 @@ In the order of `Producer.produce`: by name a call takes twice the time.
 
 
 class Writer(Protocol):
-    """What the sinks write with."""
+    """What the sinks write with; for one thread, but the idempotent one is thread-safe."""
 
     def write(self, records: Iterable[Record]) -> None:
         """Queue a batch of records; raises FlowFailed where an earlier one failed."""
@@ -89,15 +101,17 @@ class IdempotentWriter:
         self._end_batch()
 
     def flush(self) -> None:
-        """Wait until the broker has everything, as long as a delivery may take: 60 s.
+        """Wait until the broker has everything, for 60 s after the last delivery.
 
         Raises:
             FlowFailed: Something was not delivered, now or at any time before.
         """
-        deadline = time.monotonic() + self._timeout_seconds
+        deadline, fewest = time.monotonic() + self._timeout_seconds, math.inf
         while left := self._serve(self._producer.flush, POLL_SECONDS):
-            if time.monotonic() > deadline:
-                _fail(f"{left} messages after {self._timeout_seconds:g} s")
+            if left < fewest:
+                deadline, fewest = time.monotonic() + self._timeout_seconds, left
+            elif time.monotonic() > deadline:
+                _fail(f"{left} messages, none for {self._timeout_seconds:g} s")
 
     def _end_batch(self) -> None:
         self._serve(self._producer.poll, 0)  # the producer sends by itself
@@ -139,90 +153,182 @@ def _fail(reason: str, cause: Exception | None = None) -> NoReturn:
 
 
 class TransactionalWriter:
-    """One producer for one partition: a transaction a batch, committed while others go on.
+    """One producer for one partition: exactly once, each batch of records in one transaction.
 
-    Making one fences every earlier writer of the same name, ended or not: whoever reads the
-    partition after that reads all that they will ever have written (KIP-98). A fenced writer ends
-    the process with status 77.
+    **Fence.** Making one ends every earlier writer of the same name, whatever has become of it: it
+    can write nothing from then on, and whoever reads the partition afterwards reads all that it has
+    ever written (KIP-98). A writer that was fenced ends its process with status 77.
+
+    **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
+    thread of its own, where none is under way.
+
+    **Failover.** A broker that fails over costs time, not a process: what may be retried is
+    retried, and a transaction that had to be aborted is written again, for as long as a delivery
+    may take: 60 s. What a killed process leaves open is ended by the next writer of its name.
     """
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, pace: "TransactionPace") -> None:
         self._name = name
-        properties = {
-            **clients.producer(settings),
-            "transactional.id": f"leaderboard-{name}",
-            "transaction.timeout.ms": str(TRANSACTION_SECONDS * 1000),
-            "delivery.timeout.ms": str(TRANSACTION_SECONDS * 1000),
-        }
-        self._producer = Producer(properties)
+        self._pace = pace
+        properties = clients.producer(settings)
+        self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
+        properties["transactional.id"] = f"leaderboard-{name}"
+        properties["transaction.timeout.ms"] = properties["delivery.timeout.ms"]
+        self._kept: list[Record] = []
+        self._transaction: Future[None] | None = None
         self._executor = ThreadPoolExecutor(1, f"commit-{name}")
-        self._commit: Future[None] | None = None
-        self._attempt(self._producer.init_transactions, INIT_SECONDS)
+        self._producer = Producer(properties)
+        self._retry(self._producer.init_transactions)
 
     def write(self, records: Iterable[Record]) -> None:
-        """Write records in one transaction, and begin to commit it; the one before is then over.
+        """Keep records for the next transaction; waits for the one under way where they are many.
 
         Raises:
-            FlowFailed: A record cannot be queued, or the transaction before was not committed.
+            FlowFailed: An earlier transaction failed.
         """
-        is_open = False
-        for record in records:
-            if not is_open:
-                self.flush()
-                self._attempt(self._producer.begin_transaction)
-                is_open = True
-            self._produce(record)
-        if is_open:
-            self._end_batch()
+        self._kept += records
+        self._pace.note_written(self)
+        while len(self._kept) > KEPT_RECORDS:
+            self._wait()
+            self.commit()
+
+    def commit(self) -> bool:
+        """Begin a transaction of the records that are kept, and tell whether none is left.
+
+        It does not while one is under way.
+
+        Raises:
+            FlowFailed: An earlier transaction failed.
+        """
+        if self._transaction is not None and self._transaction.done():
+            self._wait()
+        if self._kept and self._transaction is None:
+            records, self._kept = self._kept, []
+            self._transaction = self._executor.submit(self._write, records)
+        return not self._kept
 
     def flush(self) -> None:
-        """Wait for the pending commit, 10 s at most.
+        """Wait until all records are committed.
 
         Raises:
-            FlowFailed: It failed; the next flow aborts the transaction.
+            FlowFailed: They are not in time; the next flow aborts what is open.
         """
-        commit, self._commit = self._commit, None
-        if commit is not None:
-            commit.result()
+        while self._kept or self._transaction is not None:
+            self.commit()
+            self._wait()
 
-    def _end_batch(self) -> None:
-        self._commit = self._executor.submit(
-            self._attempt, self._producer.commit_transaction, TRANSACTION_SECONDS
-        )
+    def _wait(self) -> None:
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.result()
 
-    def _produce(self, record: Record) -> None:
+    def _write(self, records: list[Record]) -> None:
+        deadline = time.monotonic() + self._timeout_seconds
         while True:
             try:
-                return self._attempt(self._producer.produce, *record)
-            except BufferError:
-                self._producer.poll(0.1)  # bound: what stays longer than 10 s fails the commit
+                return self._attempt(records)
+            except KafkaException as failure:
+                if time.monotonic() > deadline:
+                    self._end(failure)
+                self._abort(failure)
 
-    def _attempt(self, call: Any, *arguments: Any) -> None:  # noqa: ANN401
-        try:
-            call(*arguments)
-        except KafkaException as error:
-            if self._is_fenced(error.args[0]):
-                log.critical(
-                    "fenced: another flow writes %s now, or a transaction took longer than %d s; "
-                    "make sure that one flow runs, and start again if this is it",
-                    self._name,
-                    TRANSACTION_SECONDS,
-                )
-                exit_now(FENCED)
-            _fail(f"{self._name}: {error.args[0].str()}", error)
+    def _attempt(self, records: list[Record]) -> None:
+        producer = self._producer
+        producer.begin_transaction()
+        for record in records:
+            while True:
+                try:
+                    producer.produce(*record)
+                    break
+                except BufferError:
+                    producer.poll(POLL_SECONDS)
+        self._retry(producer.commit_transaction)
+
+    def _abort(self, failure: KafkaException) -> None:
+        """Abort what has failed, so that it can be written again; ends the process if it cannot."""
+        error = failure.args[0]
+        if not error.txn_requires_abort() or _is_refused(error):
+            self._end(failure)
+        log.warning("%s: %s: written again", self._name, error.str())
+        self._retry(self._producer.abort_transaction)
+
+    def _retry(self, call: Callable[[float], None]) -> None:
+        """Make a call of the transactional API, again while the broker is failing over.
+
+        Raises:
+            KafkaException: The transaction has to be aborted.
+        """
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            try:
+                return call(REQUEST_SECONDS)
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.txn_requires_abort():
+                    raise
+                if not error.retriable() or time.monotonic() > deadline:
+                    self._end(failure)
+            self._producer.poll(POLL_SECONDS)
+
+    def _end(self, failure: KafkaException) -> NoReturn:
+        if self._is_fenced(failure.args[0]):
+            log.critical(
+                "fenced: another flow writes %s now; make sure that one flow runs, and start this "
+                "one again if it is the one",
+                self._name,
+            )
+            exit_now(FENCED)
+        _fail(f"{self._name}: {failure.args[0].str()}", failure)
 
     def _is_fenced(self, error: KafkaError) -> bool:
         """Tell whether an error is, or hides, that another writer has taken over.
 
-        After a long pause a message has timed out first, or the producer is dead and does not say
-        why; an abort then says it.
+        A producer that is dead does not say why; an abort then says it.
         """
-        if error.code() in _FENCED_CODES:
-            return True
-        if error.code() != KafkaError._FATAL and not error.txn_requires_abort():  # noqa: SLF001
-            return False
+        if error.code() != KafkaError._FATAL:  # noqa: SLF001 - its public name
+            return error.code() in _FENCED_CODES
         try:
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
+            self._producer.abort_transaction(REQUEST_SECONDS)
         except KafkaException as refused:
             return refused.args[0].code() in _FENCED_CODES
         return False
+
+
+def _is_refused(error: KafkaError) -> bool:
+    """Tell whether the broker will refuse it again; librdkafka's own errors are below 0."""
+    return error.code() >= 0 and error.code() not in _FORGOTTEN_CODES
+
+
+class TransactionPace:
+    """When the shards of a process commit: all at the same moment, `per_second` times at most.
+
+    The first moment after a pause is at once. What a shard has written since the last moment is in
+    one transaction. For the thread of the sources: they call `commit_if_due` before each poll, when
+    the sinks have what the last poll brought.
+    """
+
+    def __init__(self, per_second: float, deadlines: Deadlines) -> None:
+        self._pause_seconds = 1 / per_second if per_second else 0.0
+        self._deadlines = deadlines
+        self._next_at = float("-inf")  # monotonic seconds
+        self._writers: dict[TransactionalWriter, None] = {}
+
+    def note_written(self, writer: TransactionalWriter) -> None:
+        """Note that a writer has records to commit."""
+        self._writers[writer] = None
+
+    def commit_if_due(self) -> None:
+        """Let the writers commit if a moment has come, or set the deadline for the next.
+
+        Raises:
+            FlowFailed: An earlier transaction failed.
+        """
+        if not self._writers:
+            return
+        now = time.monotonic()
+        if now >= self._next_at:
+            self._next_at = now + self._pause_seconds
+            waiting = [writer for writer in self._writers if not writer.commit()]
+            self._writers = dict.fromkeys(waiting)
+        next_at = max(self._next_at, now + UNDER_WAY_SECONDS) if self._writers else None
+        self._deadlines.set("transactions", next_at)

@@ -2,13 +2,18 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import compress, islice
+from operator import not_
+from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Format, Settings
-from dataflows.kafka.consumer import REQUEST_SECONDS, assign, consume, retry
+from dataflows.kafka.consumer import assign, bounds, consume
+from dataflows.kafka.partitioner import partitions_of
+from dataflows.kafka.topics import Topic
 from dataflows.process import exit_now, fail
 from dataflows.wire import BadMessage, decode_each, decode_scores
 
@@ -17,6 +22,7 @@ log = logging.getLogger(__name__)
 CAUGHT_UP_SECONDS = 1
 SILENCE_SECONDS = 60
 POLL_SECONDS = 0.005
+STRAYS = 0.01  # of the keys of a partition; partitions that are added move a half or more
 
 
 class CaughtUp:
@@ -42,19 +48,11 @@ class CaughtUp:
         """
         if end is not None or not messages:
             return end
-        read = (messages[-1].offset() or 0) + 1
+        read, where = (messages[-1].offset() or 0) + 1, self._position
         if read >= self._end and time.monotonic() > self._asked_at + CAUGHT_UP_SECONDS:
             self._asked_at = time.monotonic()
-            self._end = self._ask()
+            self._end = bounds(self._consumer, where.topic, where.partition)[1]
         return read if read >= self._end else None
-
-    def _ask(self) -> int:
-        where = self._position
-        ends = retry(
-            lambda: self._consumer.get_watermark_offsets(where, REQUEST_SECONDS),
-            f"end of {where.topic}[{where.partition}]",
-        )
-        return int(ends[1])
 
 
 def read_to_end(
@@ -98,24 +96,119 @@ def _until_end(
             fail(f"{name}: nothing for {SILENCE_SECONDS} s; is the broker up and the topic there?")
 
 
-def decode_bests(messages: list[Message], form: Format) -> list[int | None] | list[int]:
-    """Read the bests of messages of `high-scores`, None for a tombstone.
+class TableRows(NamedTuple):
+    """Rows of a table: columns, by offset; the score None is a tombstone."""
 
-    Raises:
-        FlowFailed: One cannot be read: without it nobody knows the user's best.
+    users: list[bytes]
+    scores: list[int | None]
+    messages: list[Message]
+
+
+class TableDecoder:
+    """Reads the messages of one partition of `high-scores`.
+
+    A key that is not a user, or belongs to another partition, was written by another program. It is
+    left out: its user is in the partition where it belongs. Where many keys are like that,
+    partitions were added, and the table has to be re-keyed.
     """
-    values = [message.value() for message in messages]
-    scores = decode_scores(values, form) if values else []
-    if scores is not None:
-        return scores
-    return list(map(_checked, messages, decode_each(values, form)))
+
+    def __init__(self, topic: Topic, partition: int, form: Format) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._form = form
+        self._strays: dict[bytes, str] = {}  # to the place of the last message
+        self._is_checked = False
+
+    def decode(self, messages: list[Message]) -> TableRows:
+        """Read a batch.
+
+        Raises:
+            FlowFailed: A best cannot be read: without it nobody knows the user's best.
+        """
+        users = [message.key() or b"" for message in messages]
+        scores = self._decode_scores(messages)
+        partitions = partitions_of(users, self._topic.partitions)
+        if _are_text(users) and partitions.count(self._partition) == len(users):
+            return TableRows(users, scores, messages)
+        own = [each == self._partition for each in partitions]
+        kept = [is_own and _is_user(user) for user, is_own in zip(users, own, strict=True)]
+        self._note_strays(compress(messages, map(not_, kept)))
+        columns: Iterable[list[Any]] = users, scores, messages
+        return TableRows(*(list(compress(column, kept)) for column in columns))
+
+    def check_strays(self, users: int) -> None:
+        """Check, when the partition is read and has that many users, what was left out.
+
+        Raises:
+            FlowFailed: The table has to be re-keyed.
+        """
+        self._is_checked = True
+        name, strays = f"{self._topic.name}[{self._partition}]", len(self._strays)
+        if strays > STRAYS * (strays + users):
+            fail(
+                f"{name}: {strays} of {strays + users} keys belong to another of its "
+                f"{self._topic.partitions} partitions: were partitions added? "
+                "docs/operations.md says how to re-key it"
+            )
+        self._report()
+
+    def _note_strays(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            user = message.key() or b""
+            if message.value() is None:
+                self._strays.pop(user, None)
+            else:
+                self._strays[user] = place(message)
+        if self._is_checked:
+            self._report()
+
+    def _report(self) -> None:
+        for user, where in islice(self._strays.items(), 1):
+            log.error(
+                "%s: the key %r is not a user of this partition, and %d more are not: another "
+                "program has written there; they are ignored; a tombstone sent to this partition "
+                "removes one",
+                where,
+                user,
+                len(self._strays) - 1,
+            )
+        if self._is_checked:
+            self._strays.clear()  # each is reported once
+
+    def _decode_scores(self, messages: list[Message]) -> list[int | None]:
+        values = [message.value() for message in messages]
+        scores = decode_scores(values, self._form) if values else []
+        if scores is not None:
+            return list(scores)
+        return list(map(_checked, messages, decode_each(values, self._form)))
+
+
+def place(message: Message) -> str:
+    """Name the place of a message."""
+    return f"{message.topic()}[{message.partition()}]@{message.offset()}"
+
+
+def _are_text(users: list[bytes]) -> bool:
+    return all(users) and _is_text(b"\n".join(users))  # a line end is no part of any character
+
+
+def _is_user(user: bytes) -> bool:
+    return bool(user) and _is_text(user)
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _checked(message: Message, score: int | BadMessage | None) -> int | None:
     if isinstance(score, BadMessage):
         fail(
-            f"{message.topic()}[{message.partition()}]@{message.offset()}: the best of "
-            f"{message.key()!r} is {score}: has another program written it, or was the format "
-            "changed? docs/operations.md says how to go on, 'A best cannot be read'"
+            f"{place(message)}: the best of {message.key()!r} is {score}: has another program "
+            "written it, or was the format changed? docs/operations.md says how to go on, 'A best "
+            "cannot be read'"
         )
     return score

@@ -28,10 +28,11 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
 
     batches = op.input("high-scores", flow, TableSource(context))
     # TableBatch(partition=3, partitions=8, messages=[<up to 10,000>], position=70211, ...)
-    tables = RankTables(settings.top5.size, settings.topics.high_scores.format)
-    tops = op.flat_map("best-of-shards", batches, tables)
+    tops = op.flat_map("best-of-shards", batches, RankTables(context))
     # ("all-time", ShardTop(shard=3, shards=8, position=70211, users=[RankedUser(...)], ...))
-    boards = op.stateful_batch("board", tops, lambda _: PaceBoards(settings.top5))
+    boards = op.stateful_batch(
+        "board", tops, lambda _: PaceBoards(settings.top5, context.deadlines)
+    )
     # ("all-time", BoardUpdate(board=Board(players=81204, ...), ...)), at most 20 a second
     op.output("top-5", boards, Top5Sink(context))
     return flow

@@ -37,20 +37,26 @@ def merge(name: str, size: int, tops: Iterable[ShardTop]) -> Board:
     best = nsmallest(size, (user for top in tops for user in top.users))
     rows = tuple(row(rank, *each) for rank, each in enumerate(best, 1))
     players = sum(top.players for top in tops)
-    return Board(name, players, max((row.time for row in rows), default=0), rows)
+    board = Board(name, players, 0, rows)
+    return board._replace(updated=_newest(board))
 
 
 def date(board: Board, last: Board | None, removals: Iterable[Removal] = ()) -> Board:
-    """Return the board, dated by what changed its rows since the last one.
+    """Return the board, dated by the newest of its rows and of the removals that changed it.
 
-    It equals the last one where nothing changed, so it need not be published again. Where rows only
-    left and their removals are unknown, as after a restart, it keeps the date.
+    It equals the last one where nothing changed, so it need not be published again. A date that no
+    row of the last board explains is that of a removal, and stays. So one score with a wrong clock
+    dates the boards that show it, and no later ones.
     """
     if last is None:
         return board
     if board.rows == last.rows:
         return board._replace(updated=last.updated)
-    shown = {row.user.encode(): (row.score, row.time) for row in last.rows}
-    removed = [removal.time for removal in removals if removal.user in shown]
-    added = [row.time for row in board.rows if shown.get(row.user.encode()) != row[2:]]
-    return board._replace(updated=max([last.updated, *removed, *added]))
+    removed = last.updated if last.updated > _newest(last) else 0
+    shown = {row.user.encode() for row in last.rows}
+    times = (removal.time for removal in removals if removal.user in shown)
+    return board._replace(updated=max(removed, _newest(board), *times))
+
+
+def _newest(board: Board) -> int:
+    return max((row.time for row in board.rows), default=0)

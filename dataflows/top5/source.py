@@ -8,7 +8,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
-from dataflows.context import FlowContext
+from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer
 from dataflows.kafka.table import CaughtUp
 
@@ -47,8 +47,9 @@ class TableSource(FixedPartitionedSource[TableBatch, None]):
 
     @cached_property
     def _consumer(self) -> SharedConsumer:
-        name = self._context.topic("high_scores").name
-        return SharedConsumer(self._context.settings, name, **{"enable.partition.eof": "true"})
+        context, with_ends = self._context, {"enable.partition.eof": "true"}
+        topic = context.topic("high_scores")
+        return SharedConsumer(context.settings, topic, context.deadlines, **with_ends)
 
     @cached_property
     def _end_consumer(self) -> Consumer:
@@ -65,33 +66,36 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         end_consumer: Consumer,
         partition: int,
     ) -> None:
+        self._context = context
         self._stopping = context.stopping
         self._topic = context.topic("high_scores")
         self._partition = partition
         self._consumer = consumer
         start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
-        consumer.add(partition, start.offset)
+        consumer.add(start)
         self._position = 0
         self._catching_up: CaughtUp | None = CaughtUp(end_consumer, start)
         self._watch = None if partition else context.watch()
 
     def next_batch(self) -> list[TableBatch]:
-        """Return what is new.
+        """Return what is new, or an empty batch where a step is due.
 
         Raises:
             FlowFailed: The topic cannot be read on.
             StopIteration: The flow stops.
         """
+        self._context.watchdog.note_progress()
         self._stopping.note_running()
         if self._stopping():
             raise StopIteration
         if self._watch:
             self._watch.check()
+        self._context.transactions.commit_if_due()
         messages, end = self._consumer.poll(self._partition)
         if self._catching_up is not None:
             end = self._catching_up.end(messages, end)
             self._catching_up = self._catching_up if end is None else None
-        if not messages and end is None:
+        if not messages and end is None and not self._context.deadlines.pop_due("board"):
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
         self._position = max(self._position, read, end or 0)
@@ -105,9 +109,9 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
             )
         ]
 
-    def next_awake(self) -> datetime | None:
-        """Return the time of the next poll."""
-        return self._consumer.pace.next_awake()
+    def next_awake(self) -> datetime:
+        """Return a time in the past: `SharedConsumer` does the waiting."""
+        return AT_ONCE
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""

@@ -1,13 +1,16 @@
 """The steps of top5: rank each shard's table, and pace the boards that come of them."""
 
 import logging
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from bytewax.operators import StatefulBatchLogic
 
-from conf.settings import Format, Top5
-from dataflows.kafka.table import decode_bests
+from conf.settings import Top5
+from dataflows.context import FlowContext
+from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.table import TableDecoder
 from dataflows.leaderboard import Board, rank_keys
 from dataflows.process import return_freed_memory
 from dataflows.top5.board import BoardUpdate, ShardTop, merge
@@ -17,16 +20,16 @@ from dataflows.top5.source import TableBatch
 log = logging.getLogger(__name__)
 
 ALL_TIME = "all-time"
-PLAYERS_PAUSE = timedelta(seconds=1)
+PLAYERS_PAUSE_SECONDS = 1.0
 
 
 class RankTables:
     """Holds the table of each partition that this process reads, and returns its best."""
 
-    def __init__(self, size: int, form: Format) -> None:
-        self._size = size
-        self._form = form
+    def __init__(self, context: FlowContext) -> None:
+        self._context = context
         self._tables: dict[int, RankedTable] = {}
+        self._decoders: dict[int, TableDecoder] = {}
 
     def __call__(self, batch: TableBatch) -> Iterator[tuple[str, ShardTop]]:
         """Apply a batch; returns nothing before the table is read to its end.
@@ -34,26 +37,36 @@ class RankTables:
         From then on it returns a ShardTop for each batch, changed or not: a sink that holds a board
         back, because it shows too little of the table, must know when it shows more.
         """
-        table = self._tables.setdefault(batch.partition, RankedTable(self._size))
+        if batch.partition not in self._tables:
+            self._open(batch.partition)
+        table = self._tables[batch.partition]
         self._apply(table, batch)
         if not batch.is_caught_up:
             return
         if not table.is_loaded:
+            self._decoders[batch.partition].check_strays(len(table))
             table.search()
             return_freed_memory()
         shard = batch.partition, batch.partitions, batch.position
         yield ALL_TIME, ShardTop(*shard, table.best(), len(table), table.pop_removals())
 
+    def _open(self, partition: int) -> None:
+        settings, topic = self._context.settings, self._context.topic("high_scores")
+        self._tables[partition] = RankedTable(settings.top5.size)
+        self._decoders[partition] = TableDecoder(
+            topic, partition, settings.topics.high_scores.format
+        )
+
     def _apply(self, table: RankedTable, batch: TableBatch) -> None:
-        users = [message.key() or b"" for message in batch.messages]
-        times = [message.timestamp()[1] for message in batch.messages]
-        keys = rank_keys(decode_bests(batch.messages, self._form), times)
+        users, scores, messages = self._decoders[batch.partition].decode(batch.messages)
+        times = [message.timestamp()[1] for message in messages]
+        keys = rank_keys(scores, times)
         if not table.is_loaded:
             table.load(users, keys)
             return
-        for user, key, time in zip(users, keys, times, strict=True):
+        for user, key, time_ms in zip(users, keys, times, strict=True):
             if key is None:
-                table.remove(user, time)
+                table.remove(user, time_ms)
             else:
                 table.put(user, key)
 
@@ -63,17 +76,21 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
 
     At most `updates_per_second` boards leave, the first after a pause at once, the newest always.
     A board with the rows of the last, but other players or positions, waits for a second.
+
+    Bytewax notifies by the wall clock. Where that is set back, the source wakes this step by a
+    batch without messages, at the time in `deadlines`.
     """
 
-    def __init__(self, settings: Top5) -> None:
+    def __init__(self, settings: Top5, deadlines: Deadlines) -> None:
         self._size = settings.size
         rate = settings.updates_per_second
-        self._pause = timedelta(seconds=1 / rate if rate else 0)
+        self._pause = 1 / rate if rate else 0.0  # seconds
+        self._deadlines = deadlines
         self._tops: dict[int, ShardTop] = {}
         self._removals: list[Removal] = []
         self._waiting: Board | None = None
         self._published: Board | None = None
-        self._changed_at = self._published_at = datetime.min.replace(tzinfo=UTC)
+        self._changed_at = self._published_at = float("-inf")  # monotonic seconds
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[BoardUpdate], bool]:
         """Take the newest of each shard."""
@@ -97,27 +114,35 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
 
     def notify_at(self) -> datetime | None:
         """Return when the board that waits is due."""
-        return None if self._waiting is None else self._due_at(self._waiting)
+        if self._waiting is None:
+            return None
+        seconds = self._due_at(self._waiting) - time.monotonic()
+        return datetime.now(UTC) + timedelta(seconds=seconds)
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the tables again."""
 
-    def _due_at(self, board: Board) -> datetime:
+    def _due_at(self, board: Board) -> float:
         if self._published is None or board.rows != self._published.rows:
             return self._changed_at + self._pause
-        return self._published_at + max(self._pause, PLAYERS_PAUSE)
+        return self._published_at + max(self._pause, PLAYERS_PAUSE_SECONDS)
 
     def _publish_if_due(self) -> list[BoardUpdate]:
-        board = self._waiting
-        is_due = board is not None and datetime.now(UTC) >= self._due_at(board)
-        return self._publish() if is_due else []
+        if self._waiting is None:
+            return []
+        due_at = self._due_at(self._waiting)
+        if time.monotonic() >= due_at:
+            return self._publish()
+        self._deadlines.set("board", due_at)
+        return []
 
     def _publish(self) -> list[BoardUpdate]:
         board, self._waiting = self._waiting, None
         if board is None:
             return []
+        self._deadlines.set("board", None)
         removals, self._removals = self._removals, []
-        self._published_at = datetime.now(UTC)
+        self._published_at = time.monotonic()
         if board != self._published:
             self._published, self._changed_at = board, self._published_at
         positions = tuple(self._tops[shard].position for shard in sorted(self._tops))

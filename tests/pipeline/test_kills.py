@@ -115,6 +115,7 @@ def test_kills_at_exact_moments_lose_nothing_and_write_nothing_twice(names, game
 
 
 def test_what_was_produced_and_never_sent_is_not_committed(names, game):
+    names = {**names, "LEADERBOARD_GUARANTEE": "at_least_once"}
     not_sent = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 50000}'}
     game.send(*some(1, 300))
     flow = Flow("highscores", not_sent, halt="unsent 1 SIGKILL")

@@ -87,7 +87,7 @@ def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted
     actual = oracle.standings(game.read("high_scores"))
 
     assert statuses == [1]
-    assert "the position to read from was deleted by retention" in said
+    assert "was deleted by retention, the first message there is" in said
     assert "GONE by retention" in shown
     assert {user: actual.get(user) for user in expected.keys() - removed} == {
         user: expected[user] for user in expected.keys() - removed

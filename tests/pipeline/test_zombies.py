@@ -56,17 +56,37 @@ def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
     oracle.check(game.read)
 
 
-def test_at_least_once_lets_a_paused_flow_lower_a_best_so_the_old_one_must_have_ended(names, game):
-    late = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 5000}'}
-    game.send(*some(1, 500))
-    with paused("highscores", late, "-s", "60", halt="producing 100") as old, running(names):
-        game.send(*some(2, 500))
+def test_at_least_once_ends_the_older_of_two_flows_and_a_restart_mends_what_it_lowered(names, game):
+    names = {**names, "LEADERBOARD_GUARANTEE": "at_least_once"}
+    late = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 1000}'}
+    game.send(*some(1, 500, tombstones=0))
+    with paused("highscores", late, "-s", "60", halt="producing 100") as old:
+        with running(names):
+            game.send(*some(2, 500, tombstones=0))
+            game.drain()
+            before = game.read("high_scores")
+            old.resume()
+            statuses = old.wait(10)
+            lowered = oracle.regressions(game.read("high_scores"))
+            until_true(lambda: oracle.regressions(game.read("high_scores")), 30)
+        said = old.said()
+    with running(names) as (highscores, _):
         game.drain()
-        before = game.read("high_scores")
-        old.resume()
-        until_true(lambda: oracle.regressions(game.read("high_scores")), 30)
+        until_true(lambda: "went down without a tombstone" in highscores.said(), 30)
+        until_true(lambda: bests(game) == expected(game), 30)
 
     assert oracle.regressions(before) == []
+    assert lowered
+    assert statuses == [77]
+    assert "another flow of group" in said
+
+
+def bests(game):
+    return oracle.standings(game.read("high_scores"))
+
+
+def expected(game):
+    return oracle.table(oracle.improvements(game.read("scores")))
 
 
 def test_a_shard_is_read_only_after_its_earlier_writer_is_fenced(names, monkeypatch):
@@ -89,7 +109,7 @@ def test_a_shard_is_read_only_after_its_earlier_writer_is_fenced(names, monkeypa
 def test_a_transaction_left_open_holds_nobody_back_for_its_timeout(names, game):
     names = {**names, **EXACTLY_ONCE}
     game.send(*some(1, 500))
-    left_open = {**names, "TRANSACTION_SECONDS": "90"}
+    left_open = {**names, "LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 90000}'}
     old = Flow("highscores", left_open, halt="sent 5 SIGKILL")
     try:
         old.wait(30)

@@ -9,10 +9,10 @@ import os
 import signal
 import threading
 
-from dataflows.highscores import sink, source
-from dataflows.kafka import producer
+from confluent_kafka import Producer
 
-WRITERS = (producer.IdempotentWriter, producer.TransactionalWriter)
+from dataflows.highscores import restore, source
+from dataflows.kafka import producer
 
 
 class Halt:
@@ -63,30 +63,32 @@ def restored(halt):
 
 
 def _wrap_reading(wrap):
-    read = sink.read_to_end  # type: ignore[attr-defined]
-    sink.read_to_end = lambda *arguments: wrap(read(*arguments))  # type: ignore[attr-defined]
+    read = restore.read_to_end  # type: ignore[attr-defined]
+    restore.read_to_end = lambda *arguments: wrap(read(*arguments))  # type: ignore[attr-defined]
 
 
 def producing(halt):
     """A message was given to the producer, which may have sent it or not."""
 
-    def halted(write):
-        return lambda self, records: write(self, (_then(record, halt) for record in records))
+    class Producing(Producer):
+        def produce(self, *message):
+            super().produce(*message)
+            halt()
 
-    for writer in WRITERS:
-        setattr(writer, "write", halted(writer.write))  # noqa: B010
-
-
-def _then(record, act):
-    """Return a record; act when the one before it was given to the producer."""
-    act()
-    return record
+    producer.Producer = Producing  # type: ignore[attr-defined]
 
 
 def sent(halt):
     """A batch is with the broker; the commit of its transaction, if there is one, has not begun."""
-    for writer in WRITERS:
-        _before(writer, "_end_batch", lambda sender: (_send(sender), halt()))
+
+    class Sent(Producer):
+        def commit_transaction(self, *arguments):
+            assert self.flush(10) == 0
+            halt()
+            super().commit_transaction(*arguments)
+
+    producer.Producer = Sent  # type: ignore[attr-defined]
+    _before(producer.IdempotentWriter, "_end_batch", lambda writer: (_send(writer), halt()))
 
 
 def _send(writer):
@@ -95,8 +97,8 @@ def _send(writer):
 
 def unsent(halt):
     """An epoch is to be flushed, and not all of it was sent."""
-    for writer in WRITERS:
-        _before(writer, "flush", lambda flusher: len(flusher._producer) and halt())  # noqa: SLF001
+    owner = producer.IdempotentWriter
+    _before(owner, "flush", lambda writer: len(writer._producer) and halt())  # noqa: SLF001
 
 
 def committing(halt):
@@ -108,9 +110,9 @@ def committing(halt):
 def _before(owner, name, act):
     call = getattr(owner, name)
 
-    def acting(self, **named):
+    def acting(self):
         act(self)
-        return call(self, **named)
+        return call(self)
 
     setattr(owner, name, acting)
 
@@ -121,7 +123,6 @@ MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing)
 def flow():
     """Build the flow that `HALT` names, with its moment prepared."""
     moment, count, number, name = os.environ["HALT"].split()
-    producer.TRANSACTION_SECONDS = int(os.environ.get("TRANSACTION_SECONDS", "10"))
     prepare = {each.__name__: each for each in MOMENTS}[moment]
     prepare(Halt(int(count), signal.Signals[number]))
     return importlib.import_module(f"dataflows.{name}").flow()

@@ -9,8 +9,9 @@ from confluent_kafka import Message
 
 from conf.settings import Top5
 from dataflows.highscores.filter import CandidateFilter
-from dataflows.highscores.fold import Candidates, improvements, note_origins
+from dataflows.highscores.fold import Candidates, Origins, Shard, improvements
 from dataflows.highscores.source import ScoresBatch
+from dataflows.kafka.consumer import Deadlines
 from dataflows.top5.board import date
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables
@@ -31,10 +32,15 @@ SHARDS = 2
 ALL = 10**6
 ID = "now"  # of each topic
 
-_TOPICS = SimpleNamespace(scores=SimpleNamespace(format="json"))
+_JSON = SimpleNamespace(format="json")
+_TOPICS = SimpleNamespace(scores=_JSON, high_scores=_JSON)
 _CONTEXT: Any = SimpleNamespace(
-    settings=SimpleNamespace(topics=_TOPICS, user_max_bytes=16),
-    topic=lambda kind: SimpleNamespace(partitions=PARTITIONS if kind == "scores" else SHARDS),
+    settings=SimpleNamespace(
+        topics=_TOPICS, user_max_bytes=16, top5=Top5(size=5, updates_per_second=0)
+    ),
+    topic=lambda kind: SimpleNamespace(
+        name=kind, partitions=PARTITIONS if kind == "scores" else SHARDS
+    ),
 )
 
 
@@ -72,7 +78,7 @@ class Highscores:
         self._filters = [CandidateFilter(_CONTEXT, bests) for bests in self._bests]
         self._epoch = 0
         self._under_way: dict[tuple[int, int], list[Candidates]] = defaultdict(list)
-        self._counted: dict[int, dict[int, int]] = {}  # of the shards that are restored
+        self._shards: dict[int, Shard] = {}  # that are restored
         self._unsent: list[list[tuple[Any, ...]]] = [[] for _ in range(SHARDS)]
 
     def read(self, partition: int, count: int) -> None:
@@ -85,12 +91,13 @@ class Highscores:
 
     def restore(self, shard: int) -> None:
         """Restore a shard, once."""
-        if shard in self._counted:
+        if shard in self._shards:
             return
-        log, table, counted = self._logs["high_scores"][shard], dict[bytes, int](), self._counted
-        counted[shard] = {}
+        log, table, origins = self._logs["high_scores"][shard], dict[bytes, int](), Origins(ID)
         for begin in range(0, len(log), 2):
-            note_origins(counted[shard], ID, log[begin : begin + 2])
+            origins.note(log[begin : begin + 2])
+        counted = {partition: last.offset for partition, last in origins.last.items()}
+        self._shards[shard] = Shard(table, counted, {})
         for _, _, key, value, *_ in map(_seen, log):
             table.pop(key or b"", None)
             table |= {} if value is None else {key or b"": int(value)}
@@ -108,11 +115,10 @@ class Highscores:
 
     def _improve(self, shard: int, candidates: Candidates) -> list[tuple[Any, ...]]:
         found = []
-        scores = self._bests[shard % len(self._bests)][shard]
-        counted = self._counted[shard]
-        for user, score, time, offset in improvements(scores, counted, candidates):
+        held = self._shards[shard]
+        for user, score, time, offset in improvements(held, candidates):
             value = None if score is None else encode_score(score, "json")
-            origin = Origin(ID, candidates.partition, offset, len(counted))
+            origin = Origin(ID, candidates.partition, offset, len(held.counted))
             found.append((user, value, time, (ORIGIN, encode_origin(origin))))
         return found
 
@@ -128,8 +134,8 @@ class Board:
 
     def __init__(self, logs: Logs, processes: int) -> None:
         self._logs = logs
-        self._tables = [RankTables(5, "json") for _ in range(processes)]
-        self._logic = PaceBoards(Top5(size=5, updates_per_second=0))
+        self._tables = [RankTables(_CONTEXT) for _ in range(processes)]
+        self._logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
         self._ends = [len(log) for log in logs["high_scores"]]
         self._positions = [0] * SHARDS
         boards = logs.read("top_5")

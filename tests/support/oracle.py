@@ -222,18 +222,21 @@ def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json"
     table: Standings = {}
     last: list[int] = []
     published = b""
-    updated = 0
+    removals = {0}
     for document in boards:
         positions = _positions(document)
         assert all(map(int.__ge__, positions, last)), (positions, last)
         for partition in ahead:
             for seen in _until(ahead, rest, partition, positions[partition]):
                 apply(table, seen, form)
+                removals |= {seen.time} if seen.value is None else set()
         assert shown(document.value or b"") == board(table), document.offset
-        assert json.loads(document.value or b"")["updated"] >= updated
+        found = json.loads(document.value or b"")
+        assert found["updated"] in removals | {row["time"] for row in found["rows"]}, document
+        assert found["updated"] >= max((row["time"] for row in found["rows"]), default=0)
         assert document.value != published, document.offset
         published = document.value or b""
-        last, updated = positions, json.loads(document.value or b"")["updated"]
+        last = positions
 
 
 def _positions(document: Seen) -> list[int]:

@@ -13,6 +13,7 @@ from quart import Response
 from conf.settings import Settings
 from web.app import create_app
 from web.live import sse
+from web.live.feeds import beat
 from web.server.server import Server, listen
 
 START_SECONDS = 10
@@ -22,11 +23,12 @@ class Stage:
     """Serves the page on a port of its own, from a thread; nothing of it needs a broker.
 
     A test calls `send`, and every open page gets the event; a page that connects later gets
-    `first`, which starts as an empty board.
+    `first`, which starts as an empty board, and a `beat`.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.first: list[tuple[str, object] | tuple[str, object, str]] = [("board", board())]
+        self.beats = True  # after `first`
         self._settings = settings
         self._sock = listen("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
@@ -79,7 +81,8 @@ class Stage:
         page: asyncio.Queue[bytes] = asyncio.Queue()
         self._pages.add(page)
         try:
-            yield b"retry: 200\n\n" + b"".join(_event(*each) for each in self.first)
+            first = b"".join(_event(*each) for each in self.first)
+            yield first + beat() if self.beats else first
             while chunk := await page.get():
                 yield chunk
         finally:

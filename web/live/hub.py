@@ -7,14 +7,14 @@ lags for too long is cut off.
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import NamedTuple
 
 from web.live.subscribers import Chunk, Subscriber, frame
 
 
 class Times(NamedTuple):
-    """Seconds of silence before a heartbeat, and of lag before a subscriber is cut."""
+    """Seconds between heartbeats, and of lag before a subscriber is cut."""
 
     heartbeat: float = 15
     stall: float = 30
@@ -36,12 +36,12 @@ class Hub:
     """One stream. Every method is called on the event loop.
 
     Args:
-        heartbeat: The chunk that is sent after a silence.
-        times: How long that silence is, and when a subscriber is cut.
+        heartbeat: Returns the chunk of a heartbeat.
+        times: When it is sent, and when a subscriber is cut.
     """
 
-    def __init__(self, heartbeat: bytes, times: Times) -> None:
-        self._heartbeat = frame(heartbeat)
+    def __init__(self, heartbeat: Callable[[], bytes], times: Times) -> None:
+        self._heartbeat = heartbeat
         self._times = times
         self._version = 0
         self._state: dict[Hashable, _Entry] = {}
@@ -49,7 +49,6 @@ class Hub:
         self._lagging: dict[Subscriber, _Lag] = {}  # ordered by `since`
         self._stall_timer: asyncio.TimerHandle | None = None
         self._heartbeat_timer: asyncio.TimerHandle | None = None
-        self._last_sent = 0.0
         self.ended = False
         self.sent = 0  # chunks to clients, ever
         self.cut = 0  # clients that had stopped reading, ever
@@ -81,7 +80,6 @@ class Hub:
             return
         self._update(subscriber, version, writable=subscriber.is_writable())
         if self._heartbeat_timer is None:
-            self._last_sent = asyncio.get_running_loop().time()
             self._schedule_heartbeat()
 
     def catch_up(self, subscriber: Subscriber) -> None:
@@ -110,7 +108,6 @@ class Hub:
 
     def _send(self, chunk: Chunk) -> None:
         """Write a chunk to all that have caught up; those not writable after it lag."""
-        self._last_sent = asyncio.get_running_loop().time()
         self.sent += len(self._caught_up)
         for subscriber in [each for each in self._caught_up if not each.write(chunk)]:
             del self._caught_up[subscriber]
@@ -146,15 +143,11 @@ class Hub:
 
     def _schedule_heartbeat(self) -> None:
         loop = asyncio.get_running_loop()
-        due = self._last_sent + self._times.heartbeat
-        self._heartbeat_timer = loop.call_at(due, self._send_heartbeat)
+        self._heartbeat_timer = loop.call_later(self._times.heartbeat, self._send_heartbeat)
 
     def _send_heartbeat(self) -> None:
-        """Send a heartbeat if the stream was silent; stops for want of subscribers until `add`."""
+        """Send a heartbeat; without subscribers the next one waits for `add`."""
         self._heartbeat_timer = None
-        if not len(self):
-            return
-        now = asyncio.get_running_loop().time()
-        if now - self._last_sent >= self._times.heartbeat:
-            self._send(self._heartbeat)
-        self._schedule_heartbeat()
+        if len(self):
+            self._send(frame(self._heartbeat()))
+            self._schedule_heartbeat()

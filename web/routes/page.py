@@ -39,6 +39,7 @@ async def render(
         size=services.settings.top5.size,
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
+        heartbeat_seconds=services.settings.web.heartbeat_seconds,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
         hall=request.args.get("display") == "hall",

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from quart import Blueprint, Response, request
 
-from web.live import sse
+from web.live import freshness, sse
+from web.live.feeds import beat
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
 from web.server.handover import Connection
@@ -19,8 +20,10 @@ REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
 BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
 # An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
-REFUSED = "too many streams are open; try again later"
-BEHIND = "this server is behind; another one may not be"
+REFUSALS = {
+    "full": "too many streams are open; try again later",
+    "behind": "this server is behind; another one may not be",
+}
 
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
@@ -89,8 +92,9 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
     starts the generator, and must leak nothing.
     """
     feeds, loop = services.feeds, asyncio.get_running_loop()
+    is_live = hub is feeds.live
     if not services.stream_limiter.acquire(client.address):
-        yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
+        yield sse.retry(*REFUSED_RETRY_MS, _random) + _refusal("full", is_live=is_live)
         return
     release = partial(services.stream_limiter.release, client.address)
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
@@ -103,11 +107,11 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
             chunk = sse.HEARTBEAT
             await feeds.next_board(min(left, services.settings.web.heartbeat_seconds))
         if feeds.is_behind(client.resume) and feeds.is_stale():
-            yield sse.comment(BEHIND)
+            yield _refusal("behind", is_live=is_live)
             return
         state, version = hub.snapshot(client.resume)
-        history = feeds.history(client.resume) if hub is feeds.live else b""
-        yield sse.retry(*RETRY_MS, _random) + history + state
+        history, closing = (feeds.history(client.resume), beat()) if is_live else (b"", b"")
+        yield sse.retry(*RETRY_MS, _random) + history + state + closing
         if client.connection is not None:
             is_handed_over = True
             client.connection.hand_over(hub, version, on_closed=release)
@@ -119,3 +123,11 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
         hub.remove(subscriber)
         if not is_handed_over:
             release()
+
+
+def _refusal(reason: str, *, is_live: bool) -> bytes:
+    """Return what a client gets instead of a stream: browsers do not see a comment."""
+    text = REFUSALS[reason]
+    if not is_live:
+        return sse.comment(text)
+    return sse.event(freshness.encode_refusal(reason, text), name="status")

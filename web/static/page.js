@@ -1,74 +1,51 @@
-// The page: what comes in on the one stream goes to the parts of the page that are there.
+// The page: the map of its parts. Each part starts by itself and returns what it does with each
+// event of the server. A part that fails leaves the others alone.
 
-import { createAnnouncer } from "./announcer.js";
-import { createBoard } from "./board.js";
-import { Connection } from "./connection.js";
-import { Form } from "./form.js";
-import { keepHall } from "./hall.js";
-import { createHistory } from "./history.js";
-import { Live } from "./live.js";
-import { GLIDE_MS } from "./motion.js";
-import { watchNames } from "./names.js";
-import { paced } from "./pace.js";
-import { createRate } from "./rate.js";
-import { createScores } from "./scores.js";
-import { createSlots } from "./slots.js";
-import { keepTimes, setServerTime, showTime } from "./times.js";
-import { numberText } from "./words.js";
+import { SharedStream } from "./live/tabs.js";
 
-/** @typedef {import("./types.js").Board} Board */
-/** @typedef {import("./types.js").Rate} Rate */
+/** @typedef {import("./types.js").Part} Part */
+/** @typedef {() => Promise<{start: () => Part | void}>} Load */
 
-const BURST_MS = 3000; // after the opening, in which the rates of the last minute are sent
+/** @type {Load[]} in the order in which they receive an event */
+const EVERYWHERE = [
+  () => import("./live/connection.js"), // live, stale or reconnecting; the button that pauses
+  () => import("./live/times.js"), // the server's clock; "2 min ago"
+  () => import("./board/colors.js"), // a colour for each leader, used by the next two
+  () => import("./board/board.js"), // the rows, the number of players
+  () => import("./board/announcer.js"), // a new leader, for screen readers
+];
+/** @type {Load[]} */
+const DASHBOARD = [
+  () => import("./board/scores.js"), // the last ten
+  () => import("./history/history.js"), // the ranks of the last ten minutes
+  () => import("./history/rate.js"), // scores per second
+  () => import("./form/form.js"), // adds a score
+];
+/** @type {Load[]} */
+const HALL = [() => import("./live/awake.js")];
 
-/** @param {string} selector @returns {any} null where the page has no such part */
-const find = (selector) => document.querySelector(selector);
-
-const isHall = document.documentElement.classList.contains("hall");
-const size = Number(find("#board").dataset.size);
-find("#board").style.setProperty("--rows", String(size));
-const slots = createSlots();
-const connection = new Connection(find("#connection"));
-const announce = createAnnouncer(find("#news"));
-const showRows = createBoard(find("#board tbody"), slots.of);
-const history = isHall ? null : createHistory(find("#story"), size, slots.of);
-const addScore = isHall ? null : createScores(find("#scores tbody"));
-const addRate = isHall ? null : createRate(find("#rate"), find("#rate-plot"));
-const noteChange = isHall ? keepHall() : null;
-
-const showBoard = paced((/** @type {Board} */ { players, updated, rows }) => {
-  showRows(rows);
-  find("#players")?.replaceChildren(numberText(players));
-  if (updated && !isHall) {
-    showTime(find("#changed time"), updated);
+/** @param {Load} load @returns {Promise<Part>} */
+async function start(load) {
+  try {
+    return (await load()).start() ?? {};
+  } catch (error) {
+    console.error("A part of the page does not work here:", error);
+    return {};
   }
-}, GLIDE_MS);
-
-keepTimes();
-document.querySelectorAll("table").forEach(watchNames);
-if (!isHall) {
-  new Form(find("#form"), size);
 }
 
-const live = new Live(
-  {
-    board: (/** @type {Board} */ board) => {
-      const [leader] = board.rows;
-      slots.take(board.rows.map(({ user }) => user));
-      announce(leader);
-      history?.see(board.rows);
-      noteChange?.();
-      showBoard(board);
-    },
-    score: (score) => addScore?.(score),
-    rate: (/** @type {Rate} */ rate) => {
-      if (live.isOpen(BURST_MS)) {
-        setServerTime(rate.time);
-      }
-      addRate?.(rate);
-    },
-    story: ({ boards }) => history?.tell(boards),
-    status: (status) => connection.told(status),
-  },
-  { opened: () => connection.opened(), lost: (since) => connection.lost(since) },
+/** @param {Part[]} parts @param {keyof Part} name @param {any} document */
+function deliver(parts, name, document) {
+  for (const part of parts) {
+    try {
+      part[name]?.(document);
+    } catch (error) {
+      console.error("A part of the page failed:", error);
+    }
+  }
+}
+
+const isHall = document.documentElement.classList.contains("hall");
+Promise.all([...EVERYWHERE, ...(isHall ? HALL : DASHBOARD)].map(start)).then(
+  (parts) => new SharedStream((name, document) => deliver(parts, name, document)),
 );

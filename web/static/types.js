@@ -1,5 +1,5 @@
-// What the server sends on the one stream, each as the JSON of a named event. Times are
-// milliseconds since the epoch by the server's clock; scores are digits, exact beyond 2^53.
+// The events of the server's stream, each as the JSON of its data. Times are milliseconds since the
+// epoch by the server's clock; scores are digits, exact beyond 2^53.
 
 /**
  * @typedef {{rank: number, user: string, score: string, time: number}} Row
@@ -7,9 +7,30 @@
  * @typedef {{user: string, score: string, time: number, partition: number, offset: number}} Score
  *   `score`
  * @typedef {{time: number, per_second: number}} Rate `rate`, about one a second
- * @typedef {{time: number, rows: {user: string, score: string}[]}} Moment a board as it once was
+ * @typedef {{time: number, rows: {user: string, score: string}[]}} Moment an earlier board
  * @typedef {{boards: Moment[]}} Story `story`, once on connect, oldest first
- * @typedef {{stale_since: number | null, problems: string[]}} Status `status`
+ * @typedef {"full" | "behind"} Refusal why the server ends a stream at once
+ * @typedef {{stale_since: number | null, problems: string[], refused?: Refusal}} Status `status`
+ * @typedef {{time: number}} Beat `beat`, after the first events and at each heartbeat
+ */
+
+/**
+ * What a part of the page does with each event of the stream, and with the connection itself.
+ *
+ * @typedef {Object} Part
+ * @property {(board: Board) => void} [board]
+ * @property {(score: Score) => void} [score]
+ * @property {(rate: Rate) => void} [rate]
+ * @property {(story: Story) => void} [story]
+ * @property {(status: Status) => void} [status]
+ * @property {(beat: Beat) => void} [beat]
+ * @property {() => void} [opened] before the first event of a connection
+ * @property {(loss: Loss) => void} [lost]
+ *
+ * @typedef {Object} Loss the connection failed, or the server refused it
+ * @property {number} asOf when the last event arrived, by this computer's clock
+ * @property {number} nextAt when the next attempt begins, by this computer's clock
+ * @property {Refusal} [refused]
  */
 
 export {};

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dataflows.highscores import filter as candidate_filter
 from dataflows.highscores.filter import CandidateFilter
-from dataflows.highscores.fold import Candidates, improvements
+from dataflows.highscores.fold import Candidates, Shard, improvements
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.partitioner import partition_of
 from dataflows.wire import BadMessage
@@ -55,9 +55,8 @@ messages = st.lists(
 
 def run(log, cuts, epochs, local):
     """Filter a log in batches; the shards get each item late: when an epoch ends."""
-    tables: list[dict[bytes, int]] = [{} for _ in range(SHARDS)]
-    counted: list[dict[int, int]] = [{} for _ in range(SHARDS)]
-    step = make({shard: tables[shard] for shard in local})
+    shards = [Shard({}, {}, {}) for _ in range(SHARDS)]
+    step = make({shard: shards[shard].best for shard in local})
     found: list[Any] = []
     rejected: list[int] = []
     waiting: list[tuple[int, Candidates]] = []
@@ -71,11 +70,11 @@ def run(log, cuts, epochs, local):
                 rejected.append(item.offset)
         if epoch % 2 or epochs[epoch % len(epochs)]:
             for shard, item in waiting:
-                found += improvements(tables[shard], counted[shard], item)
+                found += improvements(shards[shard], item)
             waiting.clear()
     for shard, item in waiting:
-        found += improvements(tables[shard], counted[shard], item)
-    held = {user: score for table in tables for user, score in table.items()}
+        found += improvements(shards[shard], item)
+    held = {user: score for shard in shards for user, score in shard.best.items()}
     return held, sorted(offset for *_, offset in found), sorted(rejected)
 
 

@@ -6,7 +6,14 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.highscores.fold import Candidates, Improvement, improvements, note_origins
+from dataflows.highscores.fold import (
+    Candidates,
+    Improvement,
+    LastOrigin,
+    Origins,
+    Shard,
+    improvements,
+)
 from dataflows.leaderboard import HIGHEST, LOWEST
 from dataflows.wire import ORIGIN, Origin, encode_origin
 
@@ -23,7 +30,7 @@ def fold(log, best, counted, begin=0, partition=0):
         names, made = map(list, zip(*part, strict=True))
         offsets = list(range(first, first + len(part)))
         candidates = Candidates(partition, names, made, [1] * len(part), offsets)
-        found += improvements(best, counted, candidates)
+        found += improvements(Shard(best, counted, {}), candidates)
     return found
 
 
@@ -70,7 +77,8 @@ def test_any_interleaving_of_partitions_gives_the_same_bests(one, other, dice):
     while any(taken[side] < len(rest[side]) for side in (0, 1)):
         side = dice.choice([side for side in (0, 1) if taken[side] < len(rest[side])])
         user, score = rest[side][taken[side]][1]
-        list(improvements(best, counted, Candidates(side, [user], [score], [1], [taken[side]])))
+        candidates = Candidates(side, [user], [score], [1], [taken[side]])
+        list(improvements(Shard(best, counted, {}), candidates))
         taken[side] += 1
 
     assert best == expected(one)[0] | expected(other)[0]
@@ -88,15 +96,15 @@ class Counting(Message):
 
 def message(user, origin) -> Message:
     headers: dict[str, bytes | str | None] = {ORIGIN: encode_origin(origin)} if origin else {}
-    return Counting("high-scores", 0, 0, user, b"1", headers=headers)
+    return Counting("high-scores", 0, 0, user, b"1", headers=headers, timestamp=(1, 7))
 
 
 def restored(log, size):
-    counted: dict[int, int] = {}
+    """Return the last offset of each partition that is found in a log of users and origins."""
+    origins = Origins("now")
     for begin in range(0, len(log), size):
-        batch = [message(user, origin) for user, origin in log[begin : begin + size]]
-        note_origins(counted, "now", batch)
-    return counted
+        origins.note([message(user, origin) for user, origin in log[begin : begin + size]])
+    return {partition: last.offset for partition, last in origins.last.items()}
 
 
 def compacted(log, users):
@@ -141,3 +149,46 @@ def test_of_a_batch_from_one_partition_one_header_is_read():
 
     assert restored(log, 100) == {5: 999}
     assert Counting.reads == 10
+
+
+def test_an_origin_names_the_score_that_must_stand_at_its_place():
+    origins = Origins("now")
+    origins.note([message(b"ann", Origin("now", 5, 3, 1)), message(b"bob", Origin("now", 5, 8, 1))])
+
+    assert origins.last == {5: LastOrigin(8, b"bob", 7)}
+
+
+def test_an_origin_that_cannot_be_read_is_noted_and_the_one_before_it_counts():
+    class Unreadable(Counting):
+        def headers(self):
+            return b"\xff".decode()  # as confluent-kafka does with the name of a header
+
+    origins = Origins("now")
+    bad = [
+        Message("high-scores", 0, 1, b"bob", b"1", headers={ORIGIN: b"x"}, timestamp=(1, 7)),
+        Unreadable("high-scores", 0, 2, b"cid", b"1", timestamp=(1, 7)),
+    ]
+    origins.note([message(b"ann", Origin("now", 5, 3, 1)), *bad])
+
+    assert origins.last == {5: LastOrigin(3, b"ann", 7)}
+    assert origins.unreadable == bad[::-1]
+
+
+def removed_and_replayed(first, second):
+    """Return who is there after two chunks of one score or tombstone each."""
+    shard = Shard({}, {}, {})
+    for partition, score, time in (first, second):
+        list(improvements(shard, Candidates(partition, [b"ann"], [score], [time], [1])))
+    return set(shard.best)
+
+
+def test_a_tombstone_of_another_partition_removes_what_is_no_younger_in_any_order():
+    score, tombstone, later = (0, 9, 50), (1, None, 60), (0, 9, 61)
+
+    assert removed_and_replayed(score, tombstone) == set()
+    assert removed_and_replayed(tombstone, score) == set()
+    assert removed_and_replayed(tombstone, later) == {b"ann"}
+
+
+def test_in_one_partition_a_score_behind_a_tombstone_counts_whatever_its_time():
+    assert removed_and_replayed((1, None, 60), (1, 9, 50)) == {b"ann"}

@@ -1,23 +1,24 @@
 """When the position of a partition is committed: after its epoch, seldom at rest."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartition
 
 from dataflows.highscores import source
-from dataflows.kafka.consumer import Pace
+from dataflows.highscores.group import GroupWatch
 from dataflows.process import Stopping
+from dataflows.wire import CommitMark, decode_mark
 
 
 class FakeConsumer:
     """A consumer without Kafka: messages that a test gives it, and the positions it committed."""
 
     def __init__(self, metadata=""):
-        self.pace = Pace()
         self.ready: list[Message] = []
         self.commits: list[int] = []
+        self.marks: set[str | None] = set()
         self.note: Any = None
         self.start: int | None = None
         self._metadata = metadata
@@ -27,16 +28,19 @@ class FakeConsumer:
             TopicPartition(each.topic, each.partition, 5, metadata=self._metadata) for each in asked
         ]
 
-    def add(self, _partition, position, note):
-        self.start, self.note = position, note
+    def first_offset(self, _partition):
+        return 2
+
+    def add(self, position, note):
+        self.start, self.note = position.offset, note
 
     def poll(self, _partition):
         taken, self.ready = self.ready, []
         return taken, None
 
-    def commit(self, position, *, wait):
-        assert not wait
+    def commit(self, position):
         self.commits.append(position.offset)
+        self.marks.add(position.metadata)
 
 
 def partition(consumer):
@@ -46,7 +50,11 @@ def partition(consumer):
         "high_scores": SimpleNamespace(name="high-scores", id="t"),
     }
     context: Any = SimpleNamespace(
-        stopping=Stopping(), topic=topics.get, settings=SimpleNamespace(group="highscores")
+        stopping=Stopping(),
+        topic=topics.get,
+        settings=SimpleNamespace(group="highscores", guarantee="exactly_once"),
+        watchdog=SimpleNamespace(note_progress=lambda: None),
+        transactions=SimpleNamespace(commit_if_due=lambda: None),
     )
     made = source.ScoresSource(context)
     made.__dict__["_consumer"] = consumer
@@ -63,8 +71,10 @@ def clock(monkeypatch):
 
 
 def opened(read):
-    """Take the first batch, which is empty and opens shards."""
+    """Take the first batch, which is empty and opens shards; forget the commit of the start."""
     assert [batch.messages for batch in read.next_batch()] == [[]]
+    read._consumer.announced = read._consumer.commits.copy()  # noqa: SLF001
+    read._consumer.commits.clear()  # noqa: SLF001
     return read
 
 
@@ -77,7 +87,7 @@ def epoch(read, *offsets):
 
 
 def test_a_position_is_committed_once_its_epoch_has_ended_and_the_next_begins():
-    consumer: Any = FakeConsumer()
+    consumer: Any = FakeConsumer("s:t:3:abcd")
     read = partition(consumer)
     seen = []
     for offsets in ([5, 6], [7]):
@@ -93,7 +103,7 @@ def test_a_position_is_committed_once_its_epoch_has_ended_and_the_next_begins():
 
 
 def test_at_rest_a_position_is_committed_once_in_half_an_hour(clock):
-    consumer: Any = FakeConsumer()
+    consumer: Any = FakeConsumer("s:t:3:abcd")
     read = partition(consumer)
     epoch(read, 5)
     for _ in range(3):
@@ -108,7 +118,7 @@ def test_at_rest_a_position_is_committed_once_in_half_an_hour(clock):
 
 
 def test_a_commit_that_failed_is_made_again_after_the_next_epoch():
-    consumer: Any = FakeConsumer()
+    consumer: Any = FakeConsumer("s:t:3:abcd")
     read = partition(consumer)
     epoch(read, 5)
     consumer.note(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
@@ -120,11 +130,60 @@ def test_a_commit_that_failed_is_made_again_after_the_next_epoch():
 
 @pytest.mark.parametrize(
     ("metadata", "start"),
-    [("", 5), ("s:t", 5), (":", 5), ("old:t", OFFSET_BEGINNING), ("s:old", OFFSET_BEGINNING)],
-    ids=["of another tool", "of these topics", "without ids", "other scores", "another table"],
+    [
+        ("s:t:3:abcd", 5),
+        ("s:t", 5),
+        ("", OFFSET_BEGINNING),
+        ("consumer-7", OFFSET_BEGINNING),
+        ("old:t:3:abcd", OFFSET_BEGINNING),
+        ("s:old:3:abcd", OFFSET_BEGINNING),
+    ],
+    ids=[
+        "of these topics",
+        "of an earlier version",
+        "of a program without metadata",
+        "of another program",
+        "of other scores",
+        "of another table",
+    ],
 )
 def test_a_position_counts_for_the_topics_that_it_was_committed_for(metadata, start):
     consumer: Any = FakeConsumer(metadata)
     partition(consumer)
 
     assert consumer.start == start
+
+
+def test_a_commit_carries_the_mark_of_the_next_generation():
+    consumer: Any = FakeConsumer("s:t:3:abcd")
+    read = partition(consumer)
+    epoch(read, 5)
+
+    (mark,) = map(decode_mark, consumer.marks)
+    assert mark is not None
+    assert mark[:3] == ("s", "t", 4)
+    assert mark.flow != "abcd"
+
+
+@pytest.mark.parametrize(("metadata", "offset"), [("s:t:3:abcd", 5), ("foreign", 2)])
+def test_the_start_is_committed_at_once_so_that_an_older_flow_sees_the_mark(metadata, offset):
+    """Where reading begins anew, it is the first offset that is there."""
+    consumer: Any = FakeConsumer(metadata)
+    partition(consumer)
+
+    assert consumer.announced == [offset]
+
+
+@pytest.mark.parametrize(
+    ("found", "statuses"),
+    [("s:t:3:a", []), ("s:t:4:abcd", []), ("s:t:4:b", [77]), ("s:t:5:a", [77]), ("foreign", [])],
+    ids=["older", "its own", "of the same moment", "younger", "of another program"],
+)
+def test_the_mark_of_a_younger_flow_ends_the_older(monkeypatch, found, statuses):
+    seen: list[int] = []
+    monkeypatch.setattr("dataflows.highscores.group.exit_now", seen.append)
+    watch = GroupWatch(cast("Any", SimpleNamespace(group="highscores")), "scores")
+    own = CommitMark("s", "t", 4, "abcd")
+    watch._judge(own, decode_mark(found))  # noqa: SLF001 - without the thread that reads it
+
+    assert seen == statuses

@@ -1,13 +1,15 @@
 """One consumer for many partitions: each gets its own messages and failures, in order."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows.context import FlowContext, partition_names
 from dataflows.kafka import consumer
-from dataflows.kafka.consumer import SharedConsumer
+from dataflows.kafka.consumer import Deadlines, SharedConsumer
+from dataflows.kafka.topics import await_topics
 from dataflows.process import Stopping
 from tests.support.until import until_true
 
@@ -22,10 +24,14 @@ def shared(game, monkeypatch):
         game.send(
             *[(f"user{partition}", b"%d" % each) for each in range(COUNT)], partition=partition
         )
-    shared = SharedConsumer(game.settings, game.name("scores"))
+    shared = SharedConsumer(game.settings, await_topics(game.settings)["scores"], Deadlines())
     yield shared
     for partition in PARTITIONS:
         shared.remove(partition)
+
+
+def at(shared, partition, offset=OFFSET_BEGINNING):
+    return TopicPartition(shared._topic, partition, offset)  # noqa: SLF001 - its own topic
 
 
 def poll(shared, partitions, found):
@@ -38,7 +44,7 @@ def poll(shared, partitions, found):
 
 def test_each_partition_gets_its_own_messages_in_order(shared):
     for partition in PARTITIONS:
-        shared.add(partition, OFFSET_BEGINNING)
+        shared.add(at(shared, partition))
     found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
     until_true(lambda: poll(shared, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
 
@@ -47,26 +53,34 @@ def test_each_partition_gets_its_own_messages_in_order(shared):
 
 def test_a_partition_that_is_added_late_gets_nothing_of_the_others(shared):
     found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
-    shared.add(0, OFFSET_BEGINNING)
+    shared.add(at(shared, 0))
     until_true(lambda: poll(shared, [0], found) or found[0], 30)
     for partition in PARTITIONS[1:]:
-        shared.add(partition, OFFSET_BEGINNING)
+        shared.add(at(shared, partition))
     until_true(lambda: poll(shared, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
 
     assert found == {partition: list(range(COUNT)) for partition in PARTITIONS}
 
 
-def test_a_commit_that_fails_is_reported_to_its_partition_alone(shared, game):
+def test_a_commit_that_fails_is_reported_to_the_partitions_in_it(shared, game):
     failed: list[int] = []
     for partition in PARTITIONS:
-        shared.add(partition, 0, lambda _, partition=partition: failed.append(partition))
-    too_much = TopicPartition(game.name("scores"), 1, 7, metadata="x" * 10_000)
+        note = partial(note_failure, failed, partition)
+        shared.add(at(shared, partition, 0), note)
     shared.commit(TopicPartition(game.name("scores"), 0, 5))
-    shared.commit(too_much)
+    until_true(lambda: shared.poll(0) and committed(shared, game) == 5, 30)
+    shared.commit(TopicPartition(game.name("scores"), 1, 7, metadata="x" * 10_000))
     until_true(lambda: shared.poll(0) and failed, 30)
 
     assert failed == [1]
-    assert shared.committed(TopicPartition(game.name("scores"), 0)).offset == 5
+
+
+def note_failure(failed, partition, _error):
+    failed.append(partition)
+
+
+def committed(shared, game):
+    return shared.committed([TopicPartition(game.name("scores"), 0)])[0].offset
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):

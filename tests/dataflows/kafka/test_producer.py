@@ -1,7 +1,6 @@
 """Writers: what the broker did not take is raised, and stays raised."""
 
 import contextlib
-import time
 
 import pytest
 from confluent_kafka import KafkaException
@@ -9,7 +8,13 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from conf import clients
 from conf.loading import load
-from dataflows.kafka.producer import IdempotentWriter, Record, TransactionalWriter
+from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.producer import (
+    IdempotentWriter,
+    Record,
+    TransactionalWriter,
+    TransactionPace,
+)
 from dataflows.kafka.topics import await_topics
 from dataflows.process import FlowFailed
 from tests.support import oracle
@@ -18,6 +23,10 @@ from tests.support.until import until_true
 
 def record(topic, value, partition=-1, time_ms=0) -> Record:
     return topic, value, b"ann", partition, None, None, time_ms, []
+
+
+def transactional(settings, name):
+    return TransactionalWriter(settings, name, TransactionPace(0, Deadlines()))
 
 
 def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
@@ -34,8 +43,7 @@ def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
 @pytest.mark.parametrize("kind", [IdempotentWriter, TransactionalWriter])
 def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
     scores = await_topics(settings, ["scores"])["scores"].name
-    arguments = [f"{scores}-0"] if kind is TransactionalWriter else []
-    writer = kind(settings, *arguments)
+    writer = transactional(settings, scores) if kind is TransactionalWriter else kind(settings)
     far_ahead = 2**53  # a topic with the broker's limits takes an hour at most
     writer.write([record(scores, b"1", time_ms=far_ahead)])
 
@@ -98,23 +106,17 @@ def test_a_message_too_large_for_the_producer_is_raised(settings):
         writer.write([record(small.topics.scores.name, b"x" * 2_000)])
 
 
-def test_whoever_is_fenced_amid_a_transaction_says_so(settings, monkeypatch):
-    """Its producer is then dead, and what it is asked next only says that."""
+def test_a_writer_that_is_fenced_ends_with_77(settings, monkeypatch):
     topic = await_topics(settings, ["scores"])["scores"].name
     statuses: list[int] = []
     monkeypatch.setattr("dataflows.kafka.producer.exit_now", statuses.append)
-    old = TransactionalWriter(settings, topic)
+    old = transactional(settings, topic)
+    old.write([record(topic, b"1", 0)])
+    old.flush()
+    transactional(settings, topic)
+    old.write([record(topic, b"2", 0)])
 
     with pytest.raises(FlowFailed):  # as nobody exits here
-        old.write(fenced_meanwhile(settings, topic))
+        old.flush()
 
     assert statuses == [77]
-
-
-def fenced_meanwhile(settings, topic):
-    """Yield records of one transaction; another writer fences its own after the first."""
-    yield record(topic, b"1", 0)
-    TransactionalWriter(settings, topic)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        yield record(topic, b"2", 0)

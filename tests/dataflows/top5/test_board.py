@@ -27,6 +27,21 @@ def test_a_removal_dates_the_board_by_the_time_of_the_tombstone():
     assert date(now, last, [Removal(b"ann", 90), Removal(b"cid", 99)]).updated == 90
 
 
+def test_a_removal_dates_later_boards_too_until_a_newer_row_comes():
+    last = board(Row(1, "ann", 9, 50), updated=60)  # somebody was removed at 60
+
+    assert date(board(Row(1, "ann", 9, 50), Row(2, "bob", 5, 55)), last).updated == 60
+    assert date(board(Row(1, "ann", 9, 50), Row(2, "bob", 5, 70)), last).updated == 70
+
+
+def test_a_score_with_a_wrong_clock_dates_no_board_that_does_not_show_it():
+    last = board(Row(1, "odd", 99, 9_999), Row(2, "ann", 9, 50), updated=9_999)
+    now = board(Row(1, "ann", 9, 50))
+
+    assert date(now, last, [Removal(b"odd", 80)]).updated == 80
+    assert date(board(Row(1, "bob", 100, 70), Row(2, "ann", 9, 50)), last).updated == 70
+
+
 def test_a_board_that_lost_rows_while_nobody_looked_keeps_its_date():
     last = board(Row(1, "ann", 9, 50), Row(2, "bob", 5, 40), updated=60)
 

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Message
 
 from conf.settings import Top5
+from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
 from dataflows.top5 import sink as top5_sink
@@ -25,7 +26,7 @@ TWO = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "2" for kind in ("SCORES", "HI
 
 
 def test_there_is_no_board_before_the_last_shard_has_caught_up():
-    logic = PaceBoards(Top5(size=5, updates_per_second=0))
+    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
     one = ShardTop(0, 2, 7, [RankedUser(-1, b"ann")], 1, [])
     other = ShardTop(1, 2, 9, [], 0, [])
     early = logic.on_batch([one])[0], logic.on_notify()[0], logic.on_eof()[0]
@@ -47,7 +48,8 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table
     written: list[str] = []
     sink = _sink("this", lambda board: written.append("".join(row.user for row in board.rows)))
     sink._load(_board(7, table_id, (9,)))  # noqa: SLF001 - restored, without Kafka
-    tables, logic = RankTables(5, "json"), PaceBoards(Top5(size=5, updates_per_second=0))
+    tables = RankTables(_context())
+    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
 
     def read(batch):
         for _, top in tables(batch):
@@ -61,6 +63,17 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table
     ]
 
     assert steps == expected
+
+
+def _context():
+    """Return what the step needs of a table with one partition."""
+    topics = SimpleNamespace(high_scores=SimpleNamespace(format="json"))
+    top5 = Top5(size=5, updates_per_second=0)
+    topic = SimpleNamespace(name="high-scores", partitions=1)
+    context: Any = SimpleNamespace(
+        settings=SimpleNamespace(topics=topics, top5=top5), topic=lambda _kind: topic
+    )
+    return context
 
 
 def _batch(position, *messages):

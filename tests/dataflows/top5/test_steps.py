@@ -1,24 +1,26 @@
 """When a board goes out: the first change at once, then at a pace, and the newest in the end."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from conf.settings import Top5
+from dataflows.kafka.consumer import Deadlines
 from dataflows.top5.board import ShardTop
 from dataflows.top5.ranking import RankedUser, Removal
 from dataflows.top5.steps import PaceBoards
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = 1_000.0  # monotonic seconds
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Give a clock that stands still until it is set."""
     clock = SimpleNamespace(now=START)
-    fake = SimpleNamespace(now=lambda _: clock.now, min=datetime.min.replace(tzinfo=UTC))
-    monkeypatch.setattr("dataflows.top5.steps.datetime", fake)
+    fake = SimpleNamespace(monotonic=lambda: clock.now)
+    for module in ("dataflows.top5.steps", "dataflows.kafka.consumer"):
+        monkeypatch.setattr(f"{module}.time", fake)
     return clock
 
 
@@ -26,6 +28,10 @@ def top(position, *leaders, players=9, removals=()):
     """Give the one shard with these leaders, who have the scores 9, 8 and so on."""
     users = [RankedUser(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
     return ShardTop(0, 1, position, users, players, list(removals))
+
+
+def seconds_until(moment):
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def published(given):
@@ -36,35 +42,35 @@ def published(given):
 
 
 def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newest(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=4))
+    logic = PaceBoards(Top5(size=5, updates_per_second=4), Deadlines())
     first = published(logic.on_batch([top(1, "a")]))
     held = [published(logic.on_batch([top(2, "b")])), published(logic.on_batch([top(3, "c")]))]
-    due = logic.notify_at()
-    clock.now += timedelta(seconds=0.25)
+    due = seconds_until(logic.notify_at())
+    clock.now += 0.25
     then = published(logic.on_notify())
 
     assert first == [("a", 9)]
     assert held == [[], []]
-    assert due == START + timedelta(seconds=0.25)
+    assert due == pytest.approx(0.25, abs=0.05)
     assert then == [("c", 9)]
     assert logic.notify_at() is None
 
 
 def test_other_players_alone_go_out_once_a_second(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=0))
+    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
     logic.on_batch([top(1, "a", players=1)])
     held = published(logic.on_batch([top(2, "a", players=2)]))
-    due = logic.notify_at()
-    clock.now += timedelta(seconds=1)
+    due = seconds_until(logic.notify_at())
+    clock.now += 1
 
     assert held == []
-    assert due == START + timedelta(seconds=1)
+    assert due == pytest.approx(1, abs=0.05)
     assert published(logic.on_notify()) == [("a", 2)]
 
 
 @pytest.mark.usefixtures("clock")
 def test_what_waits_goes_out_before_the_flow_ends():
-    logic = PaceBoards(Top5(size=5, updates_per_second=1))
+    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
     logic.on_batch([top(1, "a")])
     logic.on_batch([top(2, "b")])
 
@@ -72,15 +78,32 @@ def test_what_waits_goes_out_before_the_flow_ends():
 
 
 def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_shows(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=1))
+    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
     one, other = Removal(b"a", 5), Removal(b"b", 7)
     logic.on_batch([top(1, "a", "b", "c")])
     logic.on_batch([top(2, "b", "c", removals=[one])])
     logic.on_batch([top(4, "c", removals=[other])])
-    clock.now += timedelta(seconds=1)
+    clock.now += 1
     ((update,), _) = logic.on_notify()
-    clock.now += timedelta(seconds=1)
+    clock.now += 1
     ((later,), _) = logic.on_batch([top(5, "d")])
 
     assert (update.removals, update.positions) == ([one, other], (4,))
     assert (later.removals, later.positions) == ([], (5,))
+
+
+def test_a_board_that_waits_sets_a_deadline_by_a_clock_that_is_never_set_back(clock):
+    deadlines = Deadlines()
+    logic = PaceBoards(Top5(size=5, updates_per_second=4), deadlines)
+    logic.on_batch([top(1, "a")])
+    at_rest = deadlines.seconds_left()
+    logic.on_batch([top(2, "b")])
+    waiting = deadlines.seconds_left()
+    clock.now += 0.25
+    due = deadlines.pop_due("board"), deadlines.pop_due("board")
+    then = published(logic.on_batch([top(2, "b")]))
+
+    assert at_rest == float("inf")
+    assert waiting == 0.25
+    assert due == (True, False)
+    assert then == [("b", 9)]

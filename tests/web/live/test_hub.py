@@ -1,12 +1,17 @@
 """The newest state to many: clients that read get all, slow ones skip, stalled ones are cut."""
 
 import asyncio
+import itertools
 
 from tests.support.until import until
 from web.live.hub import Hub, Times
 
 HEARTBEAT = b":\n\n"
 LONG = Times(heartbeat=60, stall=60)
+
+
+def heartbeat():
+    return HEARTBEAT
 
 
 class FakeSubscriber:
@@ -44,7 +49,7 @@ def subscribe(hub, resume=None):
 
 
 async def test_a_subscriber_gets_the_state_then_each_change():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({1: b"a"})
     first, client = subscribe(hub)
     hub.publish({2: b"b"})
@@ -54,7 +59,7 @@ async def test_a_subscriber_gets_the_state_then_each_change():
 
 
 async def test_a_chunk_that_stays_in_the_state_is_not_sent_again():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({1: b"a", 2: b"b"})
     _, client = subscribe(hub)
     hub.publish({2: b"b", 3: b"c"})
@@ -64,7 +69,7 @@ async def test_a_chunk_that_stays_in_the_state_is_not_sent_again():
 
 
 async def test_the_same_state_again_sends_nothing():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({1: b"a"})
     _, client = subscribe(hub)
     hub.publish({1: b"a"})
@@ -73,7 +78,7 @@ async def test_the_same_state_again_sends_nothing():
 
 
 async def test_a_key_with_another_chunk_is_sent():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({1: b"a"})
     _, client = subscribe(hub)
     hub.publish({1: b"b"})
@@ -82,7 +87,7 @@ async def test_a_key_with_another_chunk_is_sent():
 
 
 async def test_a_change_between_the_snapshot_and_the_adding_is_not_missed():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({1: b"a"})
     _, version = hub.snapshot()
     hub.publish({2: b"b"})
@@ -93,7 +98,7 @@ async def test_a_change_between_the_snapshot_and_the_adding_is_not_missed():
 
 
 async def test_the_chunk_of_the_resumed_key_is_not_sent():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     hub.publish({"t:7": b"a", "x": b"b"})
 
     assert subscribe(hub, "t:7")[0] == b"b"
@@ -101,7 +106,7 @@ async def test_the_chunk_of_the_resumed_key_is_not_sent():
 
 
 async def test_a_slow_subscriber_skips_to_the_newest():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     _, slow = subscribe(hub)
     _, quick = subscribe(hub)
     slow.reads = False
@@ -114,7 +119,7 @@ async def test_a_slow_subscriber_skips_to_the_newest():
 
 
 async def test_a_slow_subscriber_of_ten_gets_the_last_ten_in_order():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     _, slow = subscribe(hub)
     slow.reads = False
     for number in range(30):
@@ -125,7 +130,7 @@ async def test_a_slow_subscriber_of_ten_gets_the_last_ten_in_order():
 
 
 async def test_a_subscriber_that_caught_up_gets_each_change_again():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     _, slow = subscribe(hub)
     slow.reads = False
     for number in range(3):
@@ -138,7 +143,7 @@ async def test_a_subscriber_that_caught_up_gets_each_change_again():
 
 
 async def test_a_subscriber_that_is_not_writable_when_it_is_added_catches_up_later():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     client = FakeSubscriber(hub)
     client.reads = False
     hub.add(client, 0)
@@ -151,7 +156,7 @@ async def test_a_subscriber_that_is_not_writable_when_it_is_added_catches_up_lat
 
 
 async def test_a_client_that_takes_nothing_for_too_long_is_cut_and_the_others_are_not_disturbed():
-    hub = Hub(HEARTBEAT, Times(heartbeat=60, stall=0.1))
+    hub = Hub(heartbeat, Times(heartbeat=60, stall=0.1))
     _, stalled = subscribe(hub)
     _, healthy = subscribe(hub)
     stalled.reads = False
@@ -164,7 +169,7 @@ async def test_a_client_that_takes_nothing_for_too_long_is_cut_and_the_others_ar
 
 
 async def test_a_client_that_stalls_in_a_silent_stream_is_cut_after_a_heartbeat():
-    hub = Hub(HEARTBEAT, Times(heartbeat=0.05, stall=0.1))
+    hub = Hub(heartbeat, Times(heartbeat=0.05, stall=0.1))
     _, stalled = subscribe(hub)
     stalled.reads = False
     await until(lambda: stalled.was_cut)
@@ -173,7 +178,7 @@ async def test_a_client_that_stalls_in_a_silent_stream_is_cut_after_a_heartbeat(
 
 
 async def test_a_client_that_catches_up_in_time_is_not_cut():
-    hub = Hub(HEARTBEAT, Times(heartbeat=60, stall=0.2))
+    hub = Hub(heartbeat, Times(heartbeat=60, stall=0.2))
     _, stalled = subscribe(hub)
     _, slow = subscribe(hub)
     stalled.reads = slow.reads = False
@@ -188,20 +193,26 @@ async def test_a_client_that_catches_up_in_time_is_not_cut():
     await until(lambda: slow.was_cut)
 
 
-async def test_a_heartbeat_follows_a_silence_and_a_change_postpones_it():
-    hub = Hub(HEARTBEAT, Times(heartbeat=0.2, stall=60))
+async def test_a_heartbeat_is_made_each_time_also_while_changes_are_published():
+    beats = (b"beat %d" % number for number in itertools.count(1))
+    hub = Hub(lambda: next(beats), Times(heartbeat=0.05, stall=60))
     _, client = subscribe(hub)
-    for number in range(6):
-        await asyncio.sleep(0.05)
-        hub.publish({number: b"x"})
-    busy = list(client.received)
-    await until(lambda: HEARTBEAT in client.received)
 
-    assert busy == [b"x"] * 6
+    def is_third():
+        hub.publish({1: b"%d" % len(client.received)})
+        return b"beat 3" in client.received
+
+    await until(is_third)
+
+    assert [each for each in client.received if b"beat" in each] == [
+        b"beat 1",
+        b"beat 2",
+        b"beat 3",
+    ]
 
 
 async def test_the_end_ends_every_subscriber_also_one_that_is_added_later():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     _, before = subscribe(hub)
     hub.end()
     _, after = subscribe(hub)
@@ -210,7 +221,7 @@ async def test_the_end_ends_every_subscriber_also_one_that_is_added_later():
 
 
 async def test_a_removed_subscriber_gets_nothing():
-    hub = Hub(HEARTBEAT, LONG)
+    hub = Hub(heartbeat, LONG)
     _, client = subscribe(hub)
     hub.remove(client)
     hub.remove(client)

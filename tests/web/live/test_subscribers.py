@@ -16,7 +16,7 @@ def subscribe(hub, cut=lambda: None):
 
 
 async def test_it_yields_each_change_and_ends_after_the_last():
-    hub = Hub(b":\n\n", LONG)
+    hub = Hub(lambda: b":\n\n", LONG)
     subscriber = subscribe(hub)
     received = []
 
@@ -35,7 +35,7 @@ async def test_it_yields_each_change_and_ends_after_the_last():
 
 
 async def test_a_generator_that_is_not_read_skips_to_the_newest():
-    hub = Hub(b":\n\n", LONG)
+    hub = Hub(lambda: b":\n\n", LONG)
     subscriber = subscribe(hub)
     for number in range(100):
         hub.publish({number: b"%d" % number})
@@ -45,7 +45,7 @@ async def test_a_generator_that_is_not_read_skips_to_the_newest():
 
 
 async def test_a_generator_that_is_stuck_is_cut():
-    hub = Hub(b":\n\n", Times(heartbeat=60, stall=0.1))
+    hub = Hub(lambda: b":\n\n", Times(heartbeat=60, stall=0.1))
     was_cut = asyncio.Event()
     subscriber = subscribe(hub, was_cut.set)
     hub.publish({1: b"a"})

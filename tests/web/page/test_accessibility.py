@@ -1,4 +1,4 @@
-"""The page for everyone: without findings of axe, in all its forms."""
+"""The page for everyone: no findings of axe in any of its forms, keyboard, screen reader."""
 
 from typing import Any
 
@@ -6,13 +6,19 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.support.browser import needs_browser
+from tests.support.browser import needs_browser, wait_for
 from tests.support.page_server import board, now, score, status, story
 
 pytestmark = needs_browser
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+STOP_AT = """(moment) => document.getAnimations().forEach((animation) => {
+  animation.pause();
+  animation.currentTime = moment * animation.effect.getComputedTiming().endTime;
+})"""
+FOCUSED = "document.activeElement.tagName + document.activeElement.id.replace(/^(?=.)/, '#')"
 
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "light": ("/", {"color_scheme": "light"}),
@@ -43,7 +49,7 @@ def test_axe_finds_nothing(stage, open_page, form):
     page = open_page(path, reduced_motion="reduce", **how)
     expect(page.locator("#board tbody tr")).to_have_count(5)
     if "hall" not in path:
-        expect(page.locator("#story figcaption")).to_contain_text("lead")
+        expect(page.locator("#history figcaption")).to_contain_text("lead")
 
     assert findings(page) == []
 
@@ -54,5 +60,60 @@ def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme):
     page = open_page(said="Stale", color_scheme=scheme)
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#user-error")).to_have_text("Enter a user.")
+
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_paused_or_refused(stage, open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    page.get_by_role("button", name="Pause").click()
+    paused = findings(page)
+    stage.first = [("status", {**status(None, "too many streams"), "refused": "full"})]
+    refused = findings(open_page(said="The server is full", color_scheme=scheme))
+
+    assert (paused, refused) == ([], [])
+
+
+def test_every_column_has_its_header_for_a_screen_reader_on_a_phone_too(open_page):
+    page = open_page(**PHONE)
+
+    for table, count in (("#board", 4), ("#scores", 3)):
+        expect(page.locator(table).get_by_role("columnheader")).to_have_count(count)
+
+
+def test_the_focus_is_never_in_a_row_and_stays_while_rows_move(stage, open_page):
+    stage.first = [
+        ("board", board(("w" * 300, 2), ("bob", 1))),
+        *[("score", score("w" * 300, offset, offset)) for offset in range(10)],
+    ]
+    page = open_page(**PHONE)
+    expect(page.locator("#scores tbody tr")).to_have_count(10)
+    walk = []
+    while (focused := page.evaluate(FOCUSED)) not in walk:
+        walk.append(focused)
+        page.keyboard.press("Tab")
+    page.locator("#score").focus()
+    stage.send("board", board(("cid", 4), ("bob", 3)))
+    expect(page.locator("#board tr:not(.leaving) .name")).to_have_text(["cid", "bob"])
+
+    assert walk == ["BODY", "A", "BUTTON#pause", "INPUT#user", "INPUT#score", "BUTTON"]
+    expect(page.locator("#score")).to_be_focused()
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_while_rows_move(stage, open_page, scheme, moment):
+    stage.first = [("board", board(("ann", 2), ("bob", 1))), ("score", score("ann", 2, 1))]
+    page = open_page(color_scheme=scheme)
+    expect(page.locator("#scores tbody tr")).to_have_count(1)
+    session = page.context.new_cdp_session(page)
+    session.send("Animation.enable")
+    session.send("Animation.setPlaybackRate", {"playbackRate": 0.001})
+    stage.send("board", board(("bob", 4), ("cid", 3)))
+    stage.send("score", score("bob", 4, 2))
+    expect(page.locator("#scores tbody tr")).to_have_count(2)
+    wait_for(page, "document.getAnimations().length >= 4")
+    page.evaluate(STOP_AT, moment)
 
     assert findings(page) == []

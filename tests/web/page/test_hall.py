@@ -1,6 +1,4 @@
-"""The screen in a hall: the board alone, large, awake, and afresh every day."""
-
-import re
+"""The screen in a hall: the board alone, large, and awake."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +11,6 @@ pytestmark = needs_browser
 HALL = "/?display=hall"
 SCREEN = {"width": 1920, "height": 1080}
 LEGIBLE = 0.05  # of the height: 34 mm of a 55-inch screen, twice what ten metres ask for
-DAY = 24 * 3600
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def test_the_board_stands_alone_and_fills_the_screen(open_page):
         "cells => cells.map(cell => parseFloat(getComputedStyle(cell).fontSize) * 0.7)"
     )
 
-    assert page.locator("form, #scores, #story, #now").count() == 0
+    assert page.locator("button, form, #scores, #history, #now").count() == 0
     assert min(heights) >= LEGIBLE * SCREEN["height"]
     assert page.evaluate("document.documentElement.scrollHeight") <= SCREEN["height"]
     assert page.locator("#board tbody").bounding_box()["height"] > 0.85 * SCREEN["height"]
@@ -57,56 +54,3 @@ def test_the_screen_is_kept_awake_also_after_it_was_hidden(chrome, stage):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
         assert page.evaluate("locks") == 2
-
-
-@pytest.fixture
-def old_page(chrome, stage):
-    """Give a page of the hall that is almost a day old, and the count of its loads."""
-    with chrome.new_context() as context:
-        page = context.new_page()
-        page.clock.install()
-        loads = []
-
-        def note(page):
-            loads.append(page.url)
-
-        page.on("load", note)
-        page.goto(stage.address + HALL)
-        expect(page.locator("#connection")).to_have_text(re.compile("Live|Reconnecting"))
-        page.clock.fast_forward(1000 * (DAY - 5))
-        yield page, loads
-
-
-def test_it_starts_afresh_after_a_day_when_nothing_changes(old_page):
-    page, loads = old_page
-    with page.expect_navigation():
-        page.clock.fast_forward(20_000)
-    expect(page.locator("#connection")).to_contain_text("Live")
-
-    assert len(loads) == 2
-
-
-def test_it_does_not_start_afresh_while_the_server_is_away(old_page):
-    page, loads = old_page
-    asked = []
-    page.route("**/health", lambda route: asked.append(route.abort()))
-    page.clock.fast_forward(20_000)
-    page.clock.fast_forward(20_000)
-    wait_for(page, "true")
-
-    assert asked
-    assert len(loads) == 1
-
-
-def test_it_does_not_start_afresh_while_the_board_changes(stage, old_page):
-    page, loads = old_page
-    asked = []
-    page.route("**/health", lambda route: asked.append(route.continue_()))
-    for points in range(1, 4):
-        stage.send("board", board(("ann", points)))
-        page.clock.run_for(1_000)
-        expect(page.locator("#board td.score")).to_have_text(str(points))
-        page.clock.fast_forward(20_000)
-
-    assert not asked
-    assert len(loads) == 1

@@ -102,7 +102,7 @@ async def test_the_response_for_another_host_is_as_described(app):
 
 
 @pytest.mark.parametrize(
-    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live", 5)], ids=str
+    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live", 6)], ids=str
 )
 async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
     fill(app.extensions["leaderboard"].feeds)
@@ -116,6 +116,17 @@ async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
         assert ("id" in event) == ("id" in kind)
         if "id" in event:
             check(kind["id"], event["id"])
+
+
+async def test_a_refusal_is_a_status_as_described(app):
+    app.extensions["leaderboard"].stream_limiter.acquire = lambda _: False
+    (sent,) = await events(app, "/live", 1)
+    described = response("/live", 200)["content"]["text/event-stream"]["x-events"]["status"]
+    document = json.loads(sent["data"])
+
+    check(described["data"], document)
+    assert sent["event"] == "status"
+    assert document["refused"] == "full"
 
 
 @pytest.mark.parametrize("accepted", [{}, {"partition": 0, "offset": 7, "more": 1}])

@@ -10,9 +10,12 @@ from web.live.hub import Hub, Times
 from web.live.subscribers import frame
 from web.server.handover import connect
 
-HEARTBEAT = b":\n\n"
 LONG = Times(heartbeat=60, stall=60)
 BIG = b"x" * 1_000_000  # more than the kernel takes for a client that does not read
+
+
+def heartbeat():
+    return b":\n\n"
 
 
 class Client:
@@ -58,7 +61,7 @@ async def clients():
 
 
 async def test_chunks_are_framed_and_the_last_one_ends_the_connection(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     hub.publish({1: b"x" * 17})
     hub.end()
@@ -68,7 +71,7 @@ async def test_chunks_are_framed_and_the_last_one_ends_the_connection(clients):
 
 
 async def test_a_client_that_leaves_is_forgotten_at_once(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     client.end.close()
     await until(lambda: client.closed)
@@ -77,7 +80,7 @@ async def test_a_client_that_leaves_is_forgotten_at_once(clients):
 
 
 async def test_a_client_that_left_before_the_hand_over_is_not_added(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.end.close()
     await until(client.connection.reader.at_eof)
     client.hand_over(hub)
@@ -86,7 +89,7 @@ async def test_a_client_that_left_before_the_hand_over_is_not_added(clients):
 
 
 async def test_a_client_that_does_not_read_skips_to_the_newest_and_the_framing_has_no_hole(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     for number in range(100):
         hub.publish({number: BIG + b"%d" % number})
@@ -98,7 +101,7 @@ async def test_a_client_that_does_not_read_skips_to_the_newest_and_the_framing_h
 
 
 async def test_a_stalled_client_is_cut_and_the_others_are_not_disturbed(clients):
-    hub = Hub(HEARTBEAT, Times(heartbeat=60, stall=0.1))
+    hub = Hub(heartbeat, Times(heartbeat=60, stall=0.1))
     stalled, healthy = await clients(), await clients()
     stalled.hand_over(hub)
     healthy.hand_over(hub)
@@ -113,7 +116,7 @@ async def test_a_stalled_client_is_cut_and_the_others_are_not_disturbed(clients)
 
 
 async def test_what_a_client_sends_during_a_stream_is_ignored(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     client.end.send(b"GET / HTTP/1.1\r\n\r\n")
     hub.publish({1: b"a"})
@@ -122,7 +125,7 @@ async def test_what_a_client_sends_during_a_stream_is_ignored(clients):
 
 
 async def test_a_connection_that_was_handed_over_does_nothing_for_the_server(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     client.connection.write(b"0\r\n\r\n")
     await client.connection.drain()
@@ -136,7 +139,7 @@ async def test_a_connection_that_was_handed_over_does_nothing_for_the_server(cli
 
 
 async def test_a_client_that_leaves_during_a_write_is_forgotten(clients):
-    hub, client = Hub(HEARTBEAT, LONG), await clients()
+    hub, client = Hub(heartbeat, LONG), await clients()
     client.hand_over(hub)
     client.end.close()
     hub.publish({1: b"a"})

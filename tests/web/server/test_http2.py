@@ -96,6 +96,7 @@ async def test_ten_tabs_of_one_browser_are_all_live(secure, monkeypatch):
     ):
         put(served, 1)
         context = await browser.new_context(ignore_https_errors=True)
+        await context.add_init_script("delete window.BroadcastChannel")  # a stream for each tab
         pages = [await context.new_page() for _ in range(TABS)]
         for page in pages:
             await page.goto(f"https://localhost:{served.port}/")

@@ -1,0 +1,65 @@
+// The board: a row for each user, kept as long as the user is on it, so that every change is seen.
+
+import { formatNumber } from "../format.js";
+import { throttle } from "../live/throttle.js";
+import { showTime } from "../live/times.js";
+import { colorOf } from "./colors.js";
+import { enter, glide, GLIDE_MS, highlight, leave } from "./motion.js";
+import { arrange, createRow, setCell, setScore, setTime } from "./rows.js";
+
+/** @typedef {import("../types.js").Board} Board */
+/** @typedef {import("../types.js").Row} Row */
+
+export function start() {
+  const table = /** @type {HTMLElement} */ (document.querySelector("#board"));
+  const players = document.querySelector("#players");
+  const changed = /** @type {HTMLTimeElement | null} */ (document.querySelector("#changed time"));
+  const showRows = createRows(/** @type {HTMLElement} */ (table.querySelector("tbody")));
+  table.style.setProperty("--rows", table.dataset.size ?? "");
+  return {
+    board: throttle((/** @type {Board} */ board) => {
+      showRows(board.rows);
+      players?.replaceChildren(formatNumber(board.players));
+      if (changed && board.updated) {
+        showTime(changed, board.updated);
+      }
+    }, GLIDE_MS),
+  };
+}
+
+/** @param {HTMLElement} body of the table @returns {(rows: Row[]) => void} */
+function createRows(body) {
+  /** @type {Map<string, {element: HTMLElement, score: string}>} by user */
+  let shown = new Map();
+  return (rows) => {
+    const before = shown;
+    shown = new Map(rows.map((row) => [row.user, update(before.get(row.user)?.element, row)]));
+    before.forEach(({ element }, user) => shown.has(user) || leave(element));
+    const elements = [...shown.values()].map(({ element }) => element);
+    glide(body, () => arrange(body, elements));
+    for (const [user, { element, score }] of before.size ? shown : []) {
+      showChange(element, before.get(user)?.score, score);
+    }
+  };
+}
+
+/** @param {HTMLElement | undefined} known @param {Row} row */
+function update(known, row) {
+  const element = known ?? createRow(row, { rank: "" });
+  const score = formatNumber(row.score);
+  setCell(element, "rank", String(row.rank));
+  setScore(element, score);
+  setTime(element, row.time);
+  element.dataset.color = String(colorOf(row.user));
+  return { element, score };
+}
+
+/** @param {HTMLElement} element @param {string | undefined} before @param {string} now */
+function showChange(element, before, now) {
+  if (before === undefined) {
+    enter(element);
+  }
+  if (before !== now) {
+    highlight(element);
+  }
+}

@@ -1,0 +1,85 @@
+// Adds a score without a reload; without JavaScript the browser sends the form itself.
+
+import { outcomeText } from "../texts.js";
+import { Field } from "./field.js";
+import { submit } from "./submit.js";
+import { checkScore, checkToken, checkUser } from "./validation.js";
+
+export function start() {
+  const board = /** @type {HTMLElement} */ (document.querySelector("#board"));
+  const form = /** @type {HTMLFormElement} */ (document.querySelector("#form"));
+  new Form(form, Number(board.dataset.size));
+}
+
+class Form {
+  /** @param {HTMLFormElement} form @param {number} size rows of the board */
+  constructor(form, size) {
+    this._form = form;
+    this._size = size;
+    this._isSending = false;
+    this._answer = /** @type {HTMLElement} */ (form.querySelector("#answer"));
+    this._button = /** @type {HTMLElement} */ (form.querySelector("button"));
+    this._fields = fieldsOf(form);
+    form.noValidate = true; // errors stand beside the fields, not in the browser's bubbles
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._submit();
+    });
+  }
+
+  async _submit() {
+    const invalid = this._fields.filter((field) => !field.isValid());
+    if (invalid.length || this._isSending) {
+      invalid[0]?.input.focus();
+      return;
+    }
+    this._setSending(true);
+    this._show(await submit(this._form.action, new FormData(this._form)));
+    this._setSending(false);
+  }
+
+  /** @param {import("./submit.js").Answer} answer */
+  _show({ error, field: name, outcome, user, score }) {
+    const field = this._field(name);
+    field?.showError(error);
+    field?.input.focus();
+    this._answer.classList.toggle("bad", Boolean(error));
+    if (error) {
+      this._answer.textContent = field ? "" : error;
+      return;
+    }
+    this._answer.textContent = outcomeText(outcome, { user, score, size: this._size });
+    /** @type {Field} */ (this._field("score")).input.value = "";
+  }
+
+  /** @param {string} name */
+  _field(name) {
+    return this._fields.find(({ input }) => input.name === name);
+  }
+
+  /** @param {boolean} isSending */
+  _setSending(isSending) {
+    this._isSending = isSending;
+    this._button.setAttribute("aria-disabled", String(isSending));
+    if (isSending) {
+      this._answer.classList.remove("bad");
+      this._answer.textContent = "";
+    }
+  }
+}
+
+/** @param {HTMLFormElement} form */
+function fieldsOf(form) {
+  const limits = {
+    userMaxBytes: Number(form.dataset.userMaxBytes),
+    scoreBits: Number(form.dataset.scoreBits),
+  };
+  /** @type {Record<string, (value: string) => string>} */
+  const checks = {
+    user: (value) => checkUser(value, limits),
+    score: (value) => checkScore(value, limits),
+    token: checkToken,
+  };
+  const inputs = /** @type {NodeListOf<HTMLInputElement>} */ (form.querySelectorAll("input"));
+  return [...inputs].map((input) => new Field(input, checks[input.name]));
+}

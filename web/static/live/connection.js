@@ -1,0 +1,82 @@
+// The state of the connection in words, and the button that pauses the page.
+
+import { CONNECTION, PAUSE, RESUME } from "../texts.js";
+import { isPaused, setPaused } from "./throttle.js";
+
+/** @typedef {import("../types.js").Loss} Loss */
+/** @typedef {import("../types.js").Status} Status */
+
+/** @returns {import("../types.js").Part} */
+export function start() {
+  const element = /** @type {HTMLElement} */ (document.querySelector("#connection"));
+  const word = /** @type {HTMLElement} */ (element.querySelector("[role=status]"));
+  const detail = /** @type {HTMLElement} */ (element.querySelector(".detail"));
+  let isOpen = false;
+  let pausedAt = 0;
+  /** @type {Loss | undefined} */
+  let loss;
+  /** @type {Status} */
+  let status = { stale_since: null, problems: [] };
+
+  /** @returns {[name: keyof typeof CONNECTION, ...details: any[]]} */
+  function state() {
+    if (isPaused()) {
+      return ["paused", pausedAt];
+    }
+    if (loss) {
+      return [loss.refused ?? "lost", loss.asOf, loss.nextAt];
+    }
+    if (!isOpen) {
+      return ["connecting"];
+    }
+    const { stale_since: since, problems } = status;
+    return since === null ? ["live"] : ["stale", since, problems[0]];
+  }
+
+  function show() {
+    const [name, ...details] = state();
+    const [text, more] = /** @type {(...details: any[]) => string[]} */ (CONNECTION[name])(
+      ...details,
+    );
+    element.dataset.state = name;
+    detail.textContent = more;
+    if (word.textContent !== text) {
+      word.textContent = text; // a screen reader says it, so only when it changes
+    }
+  }
+
+  show();
+  watchButton(() => {
+    pausedAt = Date.now();
+    show();
+  });
+  return {
+    opened() {
+      isOpen = true;
+      loss = undefined;
+      show();
+    },
+    lost(newest) {
+      loss = newest;
+      show();
+    },
+    status(newest) {
+      status = newest;
+      show();
+    },
+  };
+}
+
+/** Let the button pause the page and end the pause. @param {() => void} changed */
+function watchButton(changed) {
+  const button = /** @type {HTMLButtonElement | null} */ (document.querySelector("#pause"));
+  if (!button) {
+    return; // in the hall
+  }
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    setPaused(!isPaused());
+    button.textContent = isPaused() ? RESUME : PAUSE;
+    changed();
+  });
+}

@@ -1,0 +1,156 @@
+// One stream for all tabs of a browser: HTTP/1.1 allows six connections to a server, and the
+// seventh tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event
+// to the others. They open a stream until they are up to date, and again when the leader is silent
+// or says goodbye. A browser without BroadcastChannel has a stream for each tab.
+
+import { Stream } from "./stream.js";
+
+/** @typedef {import("../types.js").Part} Part */
+/**
+ * @typedef {Object} Message from one tab to all others
+ * @property {number} tab the sender, by its age
+ * @property {string} name of an event; "hello": who leads?; "here": I do; "bye": I no longer do
+ * @property {string} [data]
+ * @property {string} [id]
+ */
+
+const ANSWER_MS = 2000; // for the leader, when a tab is shown again
+
+/** Delivers each event of the server, from this tab's stream or from the leader. */
+export class SharedStream {
+  /** @param {(name: keyof Part, document?: any) => void} deliver */
+  constructor(deliver) {
+    const url = new URL("live", document.baseURI).href;
+    const heartbeatMs = 1000 * Number(document.documentElement.dataset.heartbeatSeconds);
+    this._deliver = deliver;
+    this._silenceMs = 2 * heartbeatMs + 10_000;
+    this._tab = 0; // when it began; a tab that was stopped begins again
+    this._ledUntil = -Infinity; // by this time an older tab must be heard again
+    this._isUpToDate = false; // since the first `beat` of this tab's stream
+    this._isLive = false;
+    this._heardAt = Date.now();
+    this._stream = new Stream(url, this._silenceMs, {
+      receive: (name, data, id) => this._receive(name, data, id),
+      lose: (nextAt, refused) => this._lose(nextAt, refused),
+    });
+    this._channel = "BroadcastChannel" in window ? new BroadcastChannel(url) : null;
+    this._channel?.addEventListener("message", ({ data }) => this._hear(data));
+    this._listen();
+    this._begin();
+  }
+
+  _listen() {
+    addEventListener("online", () => this._stream.open());
+    addEventListener("offline", () => this._stream.fail());
+    addEventListener("pagehide", () => this._leave());
+    addEventListener("pageshow", (event) => event.persisted && this._begin());
+    document.addEventListener("freeze", () => this._leave()); // the browser stops a hidden tab
+    document.addEventListener("resume", () => this._begin());
+    document.addEventListener("visibilitychange", () => document.hidden || this._wake());
+  }
+
+  _begin() {
+    this._tab = Date.now() + Math.random();
+    this._isUpToDate = false;
+    this._send("hello");
+    this._stream.open();
+  }
+
+  _leave() {
+    this._stream.rest(Infinity);
+    if (!this._isLed()) {
+      this._send("bye");
+    }
+  }
+
+  /** Be up to date soon after this tab was hidden: it, or its leader, may have been stopped. */
+  _wake() {
+    if (this._isLed()) {
+      this._ledUntil = performance.now() + ANSWER_MS;
+      this._stream.rest(ANSWER_MS);
+      this._send("hello");
+    } else {
+      this._stream.hurry();
+    }
+  }
+
+  _isLed() {
+    return performance.now() < this._ledUntil;
+  }
+
+  /** @param {string} name @param {string} [data] @param {string} [id] */
+  _send(name, data, id) {
+    this._channel?.postMessage({ tab: this._tab, name, data, id });
+  }
+
+  /**
+   * Show an event of this tab's stream, and send it to the tabs that this one leads.
+   *
+   * @param {string} name
+   * @param {string} data
+   * @param {string} id
+   */
+  _receive(name, data, id) {
+    this._show(name, data);
+    if (!this._isLed()) {
+      this._send(name, data, id);
+    }
+    if (name === "beat") {
+      this._isUpToDate = true;
+      this._rest();
+    }
+  }
+
+  /** Follow an older tab, and answer a younger one. @param {Message} message */
+  _hear({ tab, name, data, id }) {
+    if (tab > this._tab) {
+      if (name === "hello" && this._isLive && !this._isLed()) {
+        this._send("here");
+      }
+    } else if (name === "bye" && this._isLed()) {
+      this._ledUntil = -Infinity;
+      this._stream.open();
+    } else if (name !== "hello" && name !== "bye") {
+      this._follow(name, data, id);
+    }
+  }
+
+  /** @param {string} name @param {string} [data] @param {string} [id] */
+  _follow(name, data, id) {
+    this._ledUntil = performance.now() + this._silenceMs;
+    this._stream.lastEventId = id || this._stream.lastEventId;
+    this._rest();
+    if (data) {
+      this._show(name, data);
+    }
+  }
+
+  /** Close this tab's stream while another tab leads and nothing was missed. */
+  _rest() {
+    if (this._isUpToDate && this._isLed()) {
+      this._stream.rest(this._silenceMs);
+    }
+  }
+
+  /** @param {string} name @param {string} data */
+  _show(name, data) {
+    this._heardAt = Date.now();
+    if (!this._isLive) {
+      this._isLive = true;
+      this._deliver("opened");
+    }
+    this._deliver(/** @type {keyof Part} */ (name), JSON.parse(data));
+  }
+
+  /** @param {number} nextAt @param {import("../types.js").Refusal} [refused] */
+  _lose(nextAt, refused) {
+    if (this._isLed()) {
+      this._isUpToDate = true; // as far as it can be: the leader's events have to do
+      this._rest();
+      return;
+    }
+    this._isLive = false;
+    this._send("bye");
+    this._deliver("lost", { asOf: this._heardAt, nextAt, refused });
+  }
+}
