@@ -10,9 +10,10 @@ set positional-arguments
 demo *arguments:
     @python -m local.demo "$@"
 
-# Forget what the demo has kept: Kafka's data.
+# Forget what the demo has kept: Kafka's data. It must have ended.
+[no-exit-message]
 reset:
-    rm -rf .local
+    @python -m local.reset
 
 # Run all tests, or with `quick` those that need neither Kafka nor a browser; arguments go to pytest.
 test *arguments:

@@ -20,7 +20,8 @@ from confluent_kafka import Producer
 from bench.latency import await_ready
 from bench.runs import Candidate, start, stop
 from conf import clients as kafka
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board

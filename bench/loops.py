@@ -18,7 +18,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from bench.runs import memory_mib
 from bench.topics import Ends, last_values, partitions_of, produce
 from conf import clients
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 
 BATCH = 10_000  # messages
 WAIT_SECONDS = 0.001

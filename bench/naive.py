@@ -6,7 +6,7 @@ import msgspec
 from bytewax.connectors.kafka import KafkaSinkMessage, KafkaSourceMessage
 from bytewax.dataflow import Dataflow
 
-from conf.settings import load
+from conf.loading import load
 
 Received = KafkaSourceMessage[bytes | None, bytes | None]
 Sent = KafkaSinkMessage[bytes, bytes]

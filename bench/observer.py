@@ -14,7 +14,8 @@ from confluent_kafka import OFFSET_END, Consumer, Message, TopicPartition
 
 from bench.topics import partitions_of
 from conf import clients
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 
 POLL_SECONDS = 0.2
 LEAST = 10**15  # a leading score is a time in microseconds, and so above it

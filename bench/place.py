@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
 
 

@@ -5,14 +5,18 @@ Our defaults come first, then those of the settings, then those that the guarant
 Source: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
 from conf.logs import LIBRDKAFKA
-from conf.settings import Settings
+from conf.settings import InvalidSettings, Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
 MESSAGE_BYTES = "message.max.bytes"
+BATCH_BYTES = 1_000_000  # librdkafka's default
 METADATA_MS = "topic.metadata.refresh.interval.ms"  # how often new partitions are looked for
 READ_AHEAD = {
     "queued.max.messages.kbytes": 2 * 1024,  # of all partitions together: two batches of 10,000
@@ -46,6 +50,11 @@ def message_bytes(settings: Settings) -> int:
     return int(producer(settings)[MESSAGE_BYTES])
 
 
+def batch_bytes(settings: Settings) -> int:
+    """Return the size of the largest batch that a producer sends, unless one message is larger."""
+    return min(int(producer(settings).get("batch.size", BATCH_BYTES)), message_bytes(settings))
+
+
 def consumer(settings: Settings) -> dict[str, Any]:
     """Return a consumer that commits on demand, reads committed, and fails at a lost position."""
     guarantees = {
@@ -56,6 +65,42 @@ def consumer(settings: Settings) -> dict[str, Any]:
     }
     ours = {**READ_AHEAD, METADATA_MS: 60_000}
     return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
+
+
+def check(settings: Settings) -> None:
+    """Let librdkafka judge the properties, as a client of each kind; none connects.
+
+    Raises:
+        InvalidSettings: With the property and what is wrong with it.
+    """
+    for kind, properties in (
+        (AdminClient, client(settings)),
+        (Producer, producer(settings)),
+        (Consumer, consumer(settings)),
+    ):
+        if reason := _refusal(kind, properties):
+            raise InvalidSettings(_name_property(settings.kafka, reason))
+
+
+def _name_property(properties: Mapping[str, object], reason: str) -> str:
+    """Add the name of the property: librdkafka may use an alias. Of values only paths are shown."""
+    for name, value in properties.items():
+        alone = {**_as_text({name: value}), "logger": LIBRDKAFKA}
+        if name in reason or reason == _refusal(AdminClient, alone):
+            shown = f" (it is {value!r})" if name.endswith(".location") else ""
+            return f"setting kafka.{name}: {reason}{shown}"
+    return f"settings of kafka: {reason}"
+
+
+def _refusal(kind: Callable[[dict[str, Any]], object], properties: dict[str, Any]) -> str:
+    properties.pop("bootstrap.servers", None)
+    try:
+        kind(properties)
+    except KafkaException as error:
+        return " ".join(error.args[0].str().split())
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def _as_text(properties: Mapping[str, object]) -> dict[str, Any]:

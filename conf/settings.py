@@ -1,41 +1,29 @@
-"""Settings: `settings.toml` says what there is to set, this reads it and refuses what is wrong."""
+"""What there is to set, and what each setting may be; `settings.toml` says what each one means."""
 
-import os
+import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
-
-DEFAULTS = Path(__file__).with_name("settings.toml")
-PREFIX = "LEADERBOARD_"
-FILE_VARIABLE = f"{PREFIX}SETTINGS"
 
 # What correctness rests on, with the aliases that librdkafka has for some of them.
 RESERVED = frozenset(
     {
         "acks",
+        "allow.auto.create.topics",
         "auto.offset.reset",
         "enable.auto.commit",
         "enable.gapless.guarantee",
         "enable.idempotence",
-        "group.id",
         "isolation.level",
         "message.send.max.retries",
         "message.timeout.ms",  # delivery.timeout.ms may be set
@@ -44,6 +32,17 @@ RESERVED = frozenset(
         "transactional.id",
     }
 )
+OUTSIDE = {  # properties that are settings of their own, outside `[kafka]`
+    "bootstrap.servers": "bootstrap_servers",
+    "group.id": "group",
+    "metadata.broker.list": "bootstrap_servers",
+}
+
+_DEFAULT_PORT = 9092
+_ADDRESS = re.compile(r"(?:\w+://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(?::([0-9]{1,5}))?")
+_MEASURED = re.compile(r"\.(ms|bytes|kbytes|messages)$")
+_FRACTIONS = {"linger.ms", "queue.buffering.max.ms"}
+_ABOVE_0 = {"delivery.timeout.ms", "topic.metadata.refresh.interval.ms"}  # we compute with them
 
 Format = Literal["json", "int32", "int64"]
 Property = bool | int | float | str
@@ -53,11 +52,72 @@ class InvalidSettings(ValueError):  # noqa: N818 - it reads as what it is
     """A setting is unknown or its value is bad; the text is one line that names it."""
 
 
-def _refuse_reserved(properties: dict[str, Property]) -> dict[str, Property]:
-    for name in sorted(RESERVED & properties.keys()):
-        msg = f"{name} may not be set: the guarantees rest on it"
+class Address(NamedTuple):
+    """Where a broker listens."""
+
+    host: str
+    port: int
+
+
+def _addresses(text: str) -> list[Address]:
+    """Parse addresses with commas between.
+
+    Raises:
+        ValueError: One is not host or host:port.
+    """
+    found = []
+    for each in text.split(","):
+        match = _ADDRESS.fullmatch(each.strip())
+        port = int(match[2] or _DEFAULT_PORT) if match else 0
+        if match is None or not 0 < port < 2**16:
+            msg = f"{each.strip()!r} is not host:port"
+            raise ValueError(msg)
+        found.append(Address(match[1].strip("[]"), port))
+    return found
+
+
+def _check_addresses(text: str) -> str:
+    _addresses(text)
+    return text
+
+
+def _check_topic(name: str) -> str:
+    if name in {".", ".."}:
+        msg = f"Kafka has no topic named {name}"
         raise ValueError(msg)
+    return name
+
+
+def _check_values(properties: object) -> object:
+    for name, value in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(value, dict):  # TOML reads `sasl.username = "ann"` as a table in a table
+            msg = f'put quotes around the name "{name}.{next(iter(value), "")}"'
+            raise ValueError(msg)  # noqa: TRY004 - what pydantic reports
+        if not isinstance(value, Property):
+            msg = f"{name} must be a text, a number, true or false"
+            raise ValueError(msg)  # noqa: TRY004
     return properties
+
+
+def _check_properties(properties: Mapping[str, Property]) -> Mapping[str, Property]:
+    for name, value in sorted(properties.items()):
+        if name in RESERVED:
+            msg = f"{name} may not be set: the guarantees rest on it"
+            raise ValueError(msg)
+        if name in OUTSIDE:
+            msg = f"{name} may not be set here: it is the setting {OUTSIDE[name]}"
+            raise ValueError(msg)
+        if _MEASURED.search(name) and not _is_number(name, value):
+            # librdkafka would read the digits of "1m" and drop the rest.
+            msg = f"{name} must be a number{' above 0' * (name in _ABOVE_0)}, without a unit"
+            raise ValueError(msg)
+    return properties
+
+
+def _is_number(name: str, value: Property) -> bool:
+    digits = r"[1-9][0-9]*" if name in _ABOVE_0 else r"-?[0-9]+"
+    fraction = r"(\.[0-9]+)?" if name in _FRACTIONS else ""
+    return re.fullmatch(digits + fraction, str(value)) is not None
 
 
 def _go_together(private_key: str, web: ValidationInfo) -> str:
@@ -67,14 +127,18 @@ def _go_together(private_key: str, web: ValidationInfo) -> str:
     return private_key
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$"), AfterValidator(_check_topic)
+]
 Replication = Annotated[int, Field(ge=-1, le=32767)]
 Retention = Annotated[int, Field(ge=-1)]
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Topic(_Frozen):
@@ -113,6 +177,17 @@ class Topics(_Frozen):
     rejected: Rejected
 
     @model_validator(mode="after")
+    def _differ(self) -> Self:
+        kinds: dict[str, str] = {}
+        for kind in type(self).model_fields:
+            name = getattr(self, kind).name
+            if other := kinds.get(name):
+                msg = f"{other}.name and {kind}.name are both {name!r}"
+                raise ValueError(msg)
+            kinds[name] = kind
+        return self
+
+    @model_validator(mode="after")
     def _holds_every_score(self) -> Self:
         if self.high_scores.format == "int32" and self.scores.format != "int32":
             msg = f"high_scores.format int32 cannot hold every score of {self.scores.format}"
@@ -146,7 +221,7 @@ class Web(_Frozen):
     posts_per_second: Annotated[float, Field(ge=0)]
     posts_burst: Annotated[int, Field(ge=1)]
     trusted_proxies: Annotated[int, Field(ge=0, le=10)]
-    token: str
+    token: Annotated[str, Field(repr=False)]
     hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
     certificate: str
@@ -154,14 +229,10 @@ class Web(_Frozen):
     workers: Annotated[int, Field(ge=1, le=64)]
 
 
-class Settings(BaseSettings):
-    """All settings, checked and frozen; `settings.toml` says what each one means."""
+class Settings(_Frozen):
+    """All settings, checked and frozen."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
-    )
-
-    bootstrap_servers: Annotated[str, Field(min_length=1)]
+    bootstrap_servers: Annotated[str, AfterValidator(_check_addresses)]
     group: Annotated[str, Field(min_length=1)]
     guarantee: Literal["at_least_once", "exactly_once"]
     create_topics: bool
@@ -171,57 +242,14 @@ class Settings(BaseSettings):
     flows: Flows
     top5: Top5
     web: Web
-    kafka: Annotated[dict[str, Property], AfterValidator(_refuse_reserved)]
+    kafka: Annotated[
+        Mapping[str, Property],
+        BeforeValidator(_check_values),
+        AfterValidator(_check_properties),
+        Field(repr=False),
+    ]
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Rank the sources: the environment, the file it names, `settings.toml`."""
-        files = [Path(os.environ[FILE_VARIABLE])] if FILE_VARIABLE in os.environ else []
-        return (
-            env_settings,
-            *(TomlConfigSettingsSource(settings_cls, path) for path in [*files, DEFAULTS]),
-        )
-
-
-def load() -> Settings:
-    """Read the settings.
-
-    Raises:
-        InvalidSettings: With one line that names the unknown name, the bad value or the file.
-    """
-    _refuse_unknown_variables(os.environ)
-    _refuse_missing_file(os.environ)
-    try:
-        return Settings()  # type: ignore[call-arg]  # its sources give the values
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        given = "" if isinstance(first["input"], dict) else f" (it is {first['input']!r})"
-        msg = f"setting {name}: {first['msg']}{given}"
-        raise InvalidSettings(msg) from error
-    except (SettingsError, ValueError) as error:
-        msg = f"settings: {error}"
-        raise InvalidSettings(" ".join(msg.split())) from error
-
-
-def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = {name.upper() for name in Settings.model_fields} | {"SETTINGS"}
-    for variable in sorted(environment):
-        name = variable.upper().removeprefix(PREFIX).partition("__")[0]
-        if variable.upper().startswith(PREFIX) and name not in known:
-            msg = f"unknown setting {variable} in the environment: see conf/settings.toml"
-            raise InvalidSettings(msg)
-
-
-def _refuse_missing_file(environment: Mapping[str, str]) -> None:
-    path = environment.get(FILE_VARIABLE)
-    if path is not None and not Path(path).is_file():
-        msg = f"{FILE_VARIABLE}: there is no file {path}"
-        raise InvalidSettings(msg)
+    @property
+    def brokers(self) -> list[Address]:
+        """The addresses of `bootstrap_servers`."""
+        return _addresses(self.bootstrap_servers)

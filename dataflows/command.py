@@ -2,18 +2,35 @@
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaException
 
+from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings, Settings, load
+from conf.settings import InvalidSettings, Settings
 from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
 from dataflows.wire import BadMessage
 
-ERRORS = (InvalidSettings, Unavailable, WrongTopic, FlowFailed, BadMessage, KafkaException)
+INTERRUPTED = 130  # what shells say of SIGINT
+
+
+class Refused(RuntimeError):  # noqa: N818 - what the command is
+    """The command does nothing; the text says why and what to do."""
+
+
+ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage, KafkaException)
+
+
+def parser(name: str, text: str | None) -> ArgumentParser:
+    """Return the parser of a command; `--help` shows the text as it is."""
+    return ArgumentParser(
+        prog=f"python -m dataflows.{name}",
+        description=text,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
 
 
 def run(
@@ -23,8 +40,8 @@ def run(
 ) -> int:
     """Run a command; returns status 1, after one line on stderr, where it fails.
 
-    Unknown arguments end it with status 2 before anything happens. A reader that closes the pipe,
-    such as `head`, is no failure.
+    Unknown arguments end it with status 2 before anything happens, Ctrl-C with 130. A reader that
+    closes the pipe, such as `head`, is no failure.
     """
     options = parser.parse_args(arguments)
     set_up_logging()
@@ -33,7 +50,17 @@ def run(
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except FlowFailed:  # the log has it
+        return 1
     except ERRORS as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def explain(flow: str) -> int:
+    """Say how to run a flow, for whoever runs its package; returns status 2."""
+    print(f"run it with: python -m bytewax.run dataflows.{flow} -s 1", file=sys.stderr)
+    return 2

@@ -4,15 +4,24 @@
     python -m dataflows.positions --forget   makes the flow read all of `scores` again
 
 Reading all again is always right: what has been counted is not written twice. The flow must have
-ended before its positions are forgotten.
+ended before its positions are forgotten, or it commits them again. A flow that commits within 5 s
+is seen, and nothing is forgotten. One that is paused, or for which no scores arrive, is not seen.
 """
 
+import logging
 import sys
-from argparse import ArgumentParser, Namespace
+import time
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from conf import clients
@@ -20,7 +29,11 @@ from conf.settings import Settings
 from dataflows import command
 from dataflows.kafka.topics import await_topics
 
+log = logging.getLogger(__name__)
+
 REQUEST_SECONDS = 30
+WATCH_SECONDS = 5  # for several epochs of the documented second
+POLL_SECONDS = 0.25
 
 
 class Position(NamedTuple):
@@ -56,17 +69,56 @@ def _position(consumer: Consumer, committed: TopicPartition) -> Position:
     return Position(committed.partition, offset, low, end)
 
 
-def forget(settings: Settings) -> None:
-    """Delete the group's positions; a group that has none is as good."""
+def forget(settings: Settings, *, watch_seconds: float = WATCH_SECONDS) -> None:
+    """Delete the group's positions; a group that has none is as good.
+
+    A flow assigns its partitions by itself and is no member of the group, so only its commits tell
+    that it runs.
+
+    Raises:
+        Refused: A flow commits, or another consumer is a member of the group.
+    """
     admin = AdminClient(clients.client(settings))
+    _refuse_beside_a_flow(admin, settings.group, watch_seconds)
     (future,) = admin.delete_consumer_groups(
         [settings.group], request_timeout=REQUEST_SECONDS
     ).values()
     try:
-        future.result(2 * REQUEST_SECONDS)
+        future.result()
     except KafkaException as error:
+        if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:
+            msg = f"group {settings.group} has members: {_members(admin, settings.group)}; end them"
+            raise command.Refused(msg) from error
         if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
             raise
+
+
+def _refuse_beside_a_flow(admin: AdminClient, group: str, seconds: float) -> None:
+    before = _committed(admin, group)
+    if not before:
+        return
+    log.info("watching for %g s whether a flow commits", seconds)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        news = _committed(admin, group).items() - before.items()
+        if news:
+            place, offset = min(news)
+            msg = f"a flow runs, it has just committed {place} at {offset}: end it first"
+            raise command.Refused(msg)
+
+
+def _committed(admin: AdminClient, group: str) -> dict[str, int]:
+    asked = [ConsumerGroupTopicPartitions(group)]
+    futures = admin.list_consumer_group_offsets(asked, request_timeout=REQUEST_SECONDS)
+    found = futures[group].result().topic_partitions
+    return {f"{each.topic}[{each.partition}]": each.offset for each in found}
+
+
+def _members(admin: AdminClient, group: str) -> str:
+    futures = admin.describe_consumer_groups([group], request_timeout=REQUEST_SECONDS)
+    members = futures[group].result().members
+    return ", ".join(sorted(f"{each.client_id} on {each.host}" for each in members))
 
 
 def show(settings: Settings, options: Namespace) -> None:
@@ -79,7 +131,7 @@ def show(settings: Settings, options: Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its status."""
-    parser = ArgumentParser(prog="python -m dataflows.positions")
+    parser = command.parser("positions", __doc__)
     parser.add_argument("--forget", action="store_true", help="let the flow read all again")
     return command.run(show, parser, arguments)
 

@@ -16,8 +16,9 @@ import time
 from types import TracebackType
 from typing import NoReturn
 
+from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings, Settings, load
+from conf.settings import InvalidSettings, Settings
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ where it belongs before it is removed elsewhere.
 """
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -128,8 +128,7 @@ def run(settings: Settings, _options: Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its status."""
-    parser = ArgumentParser(prog="python -m dataflows.rekey", description=__doc__)
-    return command.run(run, parser, arguments)
+    return command.run(run, command.parser("rekey", __doc__), arguments)
 
 
 if __name__ == "__main__":

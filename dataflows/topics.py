@@ -4,7 +4,7 @@ python -m dataflows.topics
 """
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 
 from conf.settings import Settings
@@ -21,8 +21,7 @@ def show(settings: Settings, _options: Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its status."""
-    parser = ArgumentParser(prog="python -m dataflows.topics", description=__doc__)
-    return command.run(show, parser, arguments)
+    return command.run(show, command.parser("topics", __doc__), arguments)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSerializer write.
 """
 
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Annotated, NamedTuple
@@ -15,7 +16,13 @@ from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
 POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-scores` it shows
 
+# Byte order mark, zero width space, word joiner: at an end of a user nobody sees them. The joiners
+# U+200C and U+200D are no part of these, since names in some scripts end with them.
+INVISIBLE = "\ufeff\u200b\u2060"
+
 _WIDTHS = {"int32": (4, "i"), "int64": (8, "q")}
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, delete, C1
+_INVISIBLE_ENDS = re.compile(rf"\A[{INVISIBLE}]|[{INVISIBLE}]\Z")
 _INTEGERS_AND_COMMAS = b"0123456789-,"
 
 
@@ -24,10 +31,14 @@ class BadMessage(ValueError):  # noqa: N818 - what it is, also as a reason in a 
 
 
 def check_user(key: bytes | None, max_bytes: int) -> bytes:
-    """Return the user that a key names, 1 to `max_bytes` bytes of UTF-8.
+    """Return the user that a key names.
+
+    A user has 1 to `max_bytes` bytes of UTF-8 without control characters: two users that look
+    alike, such as "ann" and "ann" with a newline, would be two rows. A key that another serializer
+    wrote has control characters too, most often.
 
     Raises:
-        BadMessage: No key, empty, too long, or not UTF-8.
+        BadMessage: The key is no user; docs/formats.md has the reasons.
     """
     if not key:
         msg = "no user"
@@ -36,11 +47,22 @@ def check_user(key: bytes | None, max_bytes: int) -> bytes:
         msg = "user too long"
         raise BadMessage(msg)
     try:
-        key.decode()
+        user = key.decode()
     except UnicodeDecodeError as error:
         msg = "user not UTF-8"
         raise BadMessage(msg) from error
+    if not user.isprintable():  # much faster than to search each user
+        _refuse_unseen(user)
     return key
+
+
+def _refuse_unseen(user: str) -> None:
+    if _CONTROL.search(user):
+        msg = "user with a control character"
+        raise BadMessage(msg)
+    if _INVISIBLE_ENDS.search(user):
+        msg = "user with an invisible character at an end"
+        raise BadMessage(msg)
 
 
 def encode_score(score: int, form: Format) -> bytes:

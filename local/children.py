@@ -3,7 +3,6 @@
 import ctypes
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ _asked_to_exit = threading.Event()  # set once, by a signal
 _starting = threading.Event()  # while a child is made: an exception would be dropped, or lose it
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # only Linux has it
 
 
 def start(  # noqa: PLR0913 - Popen's own words
@@ -90,5 +89,5 @@ def die_with_parent() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

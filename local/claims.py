@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from conf.settings import InvalidSettings, Settings
 from local import children
 
 HOST = "127.0.0.1"
@@ -46,6 +47,22 @@ def ports(*wanted: int) -> Sequence[int]:
         msg = f"port {found[-1]} is taken: stop what listens there, or choose another --port"
         raise Taken(msg)
     return found
+
+
+def port_of(settings: Settings) -> int:
+    """Return the port of `bootstrap_servers`, where the broker of this machine listens.
+
+    Raises:
+        InvalidSettings: They name another machine, or several brokers.
+    """
+    (host, port), *others = settings.brokers
+    if others or host not in {HOST, "localhost"}:
+        msg = (
+            f"setting bootstrap_servers: Kafka runs on {HOST} here, such as {HOST}:9092 "
+            f"(it is {settings.bootstrap_servers!r})"
+        )
+        raise InvalidSettings(msg)
+    return port
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:

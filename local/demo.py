@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import socket
+import ssl
 import sys
 import time
 import urllib.request
@@ -19,8 +20,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from conf.settings import InvalidSettings, load
-from local import children
+from conf.loading import check_web, load
+from conf.settings import InvalidSettings, Settings
+from local import children, claims
 
 ROOT = Path(__file__).parent.parent
 PROCFILE = ROOT / "conf" / "Procfile"
@@ -33,9 +35,10 @@ READY = {  # what a part logs when it is ready
     "kafka": "ready ",
     "highscores": "restored ",
     "top5": "caught up ",
-    "web": "up to date",
-    "players": "playing ",
+    "web": "listening on ",
+    "players": "playing",
 }
+ADDRESS = re.compile(r"listening on (http\S+)")
 
 
 class Part(NamedTuple):
@@ -63,6 +66,7 @@ class Supervisor:
     """Runs parts, prints what they log, and starts again what ends."""
 
     def __init__(self, environment: Mapping[str, str], *, verbose: bool) -> None:
+        self.address: str | None = None  # of the page
         self._environment = dict(environment)
         self._is_verbose = verbose
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -128,6 +132,8 @@ class Supervisor:
         return await process.wait()
 
     def _take_line(self, name: str, line: str) -> None:
+        if found := ADDRESS.search(line):
+            self.address = found[1]
         if self._is_verbose or not UNREMARKABLE.match(line):
             self.print(name, line)
         if name not in self._ready and name in READY and READY[name] in line:
@@ -135,40 +141,56 @@ class Supervisor:
             self.print(name, f"ready after {time.monotonic() - self._started[name]:.1f} s")
 
 
-async def announce(supervisor: Supervisor, found: Sequence[Part], address: str) -> None:
+async def announce(supervisor: Supervisor, found: Sequence[Part]) -> None:
     """Print the address once all parts are ready and the page answers."""
     names = {part.name for part in found}
-    while not supervisor.are_ready(names) or not await asyncio.to_thread(_answers, address):  # noqa: ASYNC110 - it asks
+    while not await _is_live(supervisor, names):  # noqa: ASYNC110 - it asks
         await asyncio.sleep(0.2)
-    print(f"\nthe board is live at {address} (Ctrl-C ends it)\n", flush=True)
+    print(f"\nthe board is live at {supervisor.address} (Ctrl-C ends it)\n", flush=True)
 
 
-def _answers(address: str) -> bool:
+async def _is_live(supervisor: Supervisor, names: set[str]) -> bool:
+    return supervisor.are_ready(names) and await asyncio.to_thread(_answers, supervisor.address)
+
+
+def _answers(address: str | None) -> bool:
+    trusting = ssl._create_unverified_context()  # noqa: S323, SLF001 - our own page, on this machine
     try:
-        urllib.request.urlopen(f"{address}/ready", timeout=2).close()  # noqa: S310 - our own page
-    except OSError:  # URLError and HTTPError among them
+        urllib.request.urlopen(f"{address}/ready", timeout=2, context=trusting).close()  # noqa: S310
+    except (OSError, ValueError):  # URLError and HTTPError are OSErrors
         return False
     return True
+
+
+def taken(settings: Settings) -> str:
+    """Return what is in the way of the demo, "" where nothing is.
+
+    Raises:
+        InvalidSettings: Kafka cannot run here where the settings say.
+    """
+    web = settings.web
+    kafka = claims.HOST, claims.port_of(settings)
+    for name, address in (("Kafka", kafka), ("the page", (web.host, web.port))):
+        if is_taken(*address):
+            place = f"{address[0]}:{address[1]}"
+            return f"{place} is taken, {name} cannot run there: is a demo running?"
+    return ""
 
 
 async def run(*, verbose: bool) -> int:
     """Run the demo until SIGINT or SIGTERM; status 1 if an address is taken."""
     settings = load()
-    host, _, port = settings.bootstrap_servers.rpartition(":")
-    web = settings.web
-    for name, address in (("Kafka", (host, int(port))), ("the page", (web.host, web.port))):
-        if is_taken(*address):
-            print(
-                f"{address[0]}:{address[1]} is taken, {name} cannot run there: is a demo running?"
-            )
-            return 1
+    check_web(settings.web)
+    if reason := taken(settings):
+        print(reason, file=sys.stderr)
+        return 1
     stopped = asyncio.Event()
     for number in children.STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     supervisor = Supervisor({**os.environ, "PYTHONUNBUFFERED": "1"}, verbose=verbose)
     found = parts(PROCFILE.read_text())
     tasks = [asyncio.create_task(supervisor.keep(part)) for part in found]
-    tasks.append(asyncio.create_task(announce(supervisor, found, f"http://{web.host}:{web.port}")))
+    tasks.append(asyncio.create_task(announce(supervisor, found)))
     await stopped.wait()
     await supervisor.stop({part.name for part in found} - {"kafka"})
     await supervisor.stop({"kafka"})

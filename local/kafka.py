@@ -1,7 +1,8 @@
 """A real Apache Kafka in the foreground: KRaft, one node, on 127.0.0.1 only.
 
-`python -m local.kafka --port 9092 --data DIR` prints `ready 127.0.0.1:9092` once it can be used.
-Its data stay in DIR between starts, beside Kafka's own log, `kafka.log`.
+`python -m local.kafka --data DIR` listens where the setting `bootstrap_servers` says, and prints
+`ready 127.0.0.1:9092` once it can be used. Its data stay in DIR between starts, beside Kafka's own
+log, `kafka.log`.
 """
 
 import argparse
@@ -10,8 +11,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from conf.loading import load
 from conf.logs import set_up_logging
+from conf.settings import InvalidSettings
 from local import broker, children, claims, jars
+
+DATA = Path(".local/kafka")
 
 
 @contextlib.contextmanager
@@ -32,20 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging()
     children.exit_on_signals()
     try:
-        with broker.started(options.data, options.port, dict(options.set)) as started:
+        port = claims.port_of(load()) if options.port is None else options.port
+        with broker.started(options.data, port, dict(options.set)) as started:
             print(f"ready {started.address}", flush=True)
             raise started.wait()
-    except (broker.Failed, claims.Taken, jars.Unavailable) as error:
+    except (InvalidSettings, broker.Failed, claims.Taken, jars.Unavailable) as error:
         print(error, file=sys.stderr)
         return 1
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=9092, help="0: any free one (default: 9092)")
-    parser.add_argument(
-        "--data", type=Path, default=Path(".local/kafka"), help="kept (default: .local/kafka)"
-    )
+    parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
+    parser.add_argument("--data", type=Path, default=DATA, help=f"kept (default: {DATA})")
     parser.add_argument(
         "--set",
         type=_property,

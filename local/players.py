@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from conf import clients
+from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings, Settings, load
+from conf.settings import InvalidSettings, Settings
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
 from local import children

@@ -37,10 +37,12 @@ QUICK = {
 # Tests that start brokers, browsers or many processes of their own.
 SLOW = (
     "bench/",
+    "local/test_demo",
     "local/test_kafka",
     "pipeline/test_broker",
     "pipeline/test_chaos",
     "pipeline/test_kafka",
+    "pipeline/test_slow",
     "web/page/",
     "web/server/test_http2",
     "web/server/test_load",

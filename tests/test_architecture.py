@@ -16,8 +16,11 @@ MODULES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 PURE = (
+    "conf.environment",
+    "conf.settings",
     "dataflows.highscores.fold",
     "dataflows.kafka.partitioner",
+    "dataflows.kafka.topic_config",
     "dataflows.leaderboard",
     "dataflows.top5.board",
     "dataflows.top5.ranking",

@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from conf.settings import DEFAULTS, PREFIX
+from conf.environment import PREFIX
+from conf.loading import DEFAULTS
 from dataflows import process
 from tests import ROOT
 

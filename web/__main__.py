@@ -13,8 +13,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from conf.loading import check_web, load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings, Settings, load
+from conf.settings import InvalidSettings, Settings
 from web.app import create_app
 from web.server.server import Server, listen, listen_shared, url
 from web.server.workers import UNAVAILABLE, Workers
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging()
     try:
         settings = load()
+        check_web(settings.web)
         if options.worker is not None:
             sock = socket.socket(fileno=options.socket)
             return asyncio.run(serve_as_worker(settings, options.worker, sock))

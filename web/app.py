@@ -6,7 +6,8 @@ from functools import partial
 from quart import Quart, Response, has_request_context, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts

@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not in __all__
     AdminClient,
     ConfigResource,
@@ -14,6 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka.topic_config import corrections, creation, doubts
 
 log = logging.getLogger(__name__)
 
@@ -21,19 +23,6 @@ KINDS = ("scores", "high_scores", "top_5", "rejected")
 REQUEST_SECONDS = 10
 LOG_SECONDS = 5
 PAUSE_SECONDS = 0.2
-
-_DAY_MS = 24 * 3600 * 1000
-_ANY_TIME = {  # the other topics must accept every time that `scores` accepted
-    "message.timestamp.type": "CreateTime",
-    "message.timestamp.after.max.ms": str(2**63 - 1),
-}
-_TABLE = {  # stays close to the number of its keys: a restart reads it whole
-    "cleanup.policy": "compact",
-    "min.cleanable.dirty.ratio": "0.1",
-    "segment.ms": str(7 * _DAY_MS),
-    "max.compaction.lag.ms": str(7 * _DAY_MS),
-    **_ANY_TIME,
-}
 
 
 class Topic(NamedTuple):
@@ -43,6 +32,7 @@ class Topic(NamedTuple):
     id: str
     partitions: int
     config: Mapping[str, str]
+    replicas: int = 1  # of each partition, at least
 
 
 class Unavailable(ConnectionError):  # noqa: N818 - what the broker or a topic is
@@ -53,29 +43,12 @@ class WrongTopic(ValueError):  # noqa: N818 - what the topic is
     """The configuration of a topic would make results wrong; the message has the remedy."""
 
 
+class _NotYet(Exception):  # noqa: N818 - it says what is to be waited for
+    """A topic is not there, or not described."""
+
+
 class Stopped(Exception):  # noqa: N818 - no error
     """The wait ended because the program stops."""
-
-
-def creation(settings: Settings, kind: str) -> dict[str, str]:
-    """Return the configuration that a topic of this kind is created with."""
-    topics = settings.topics
-    return {
-        "scores": {
-            "cleanup.policy": "delete",
-            "retention.ms": str(topics.scores.retention_ms),
-            "retention.bytes": "-1",
-            "message.timestamp.type": "CreateTime",
-        },
-        "high_scores": {**_TABLE, "segment.bytes": str(64 * 2**20)},
-        "top_5": {**_TABLE, "segment.bytes": str(4 * 2**20)},
-        "rejected": {
-            "cleanup.policy": "delete",
-            "retention.ms": str(topics.rejected.retention_ms),
-            "max.message.bytes": str(2 * 2**20),
-            **_ANY_TIME,
-        },
-    }[kind]
 
 
 def await_topics(
@@ -83,92 +56,160 @@ def await_topics(
 ) -> dict[str, Topic]:
     """Wait until the broker has these topics, create what is missing, and check them.
 
-    The log says every 5 s what is waited for. `stopping` ends the wait within 0.2 s, or after the
-    pending request (10 s at most).
+    The log says every 5 s what is waited for. `stopping` ends the wait within 0.2 s.
 
     Raises:
         Unavailable: They are not there after `startup_timeout_seconds`.
         WrongTopic: The configuration of a topic would make results wrong.
         Stopped: `stopping` became true.
     """
-    kinds = tuple(kinds)
-    admin = AdminClient({**clients.client(settings), "log_level": "2"})
-    deadline = time.monotonic() + settings.startup_timeout_seconds
-    log_at = time.monotonic() + LOG_SECONDS
-    while isinstance(found := _find(admin, settings, kinds), str):
-        if stopping is not None and stopping():
-            raise Stopped
-        now = time.monotonic()
-        if now >= deadline:
-            msg = f"{found}: gave up after {settings.startup_timeout_seconds:g} s"
-            raise Unavailable(msg)
-        if now >= log_at:
-            log.info("waiting for %s", found)
-            log_at = now + LOG_SECONDS
-        time.sleep(PAUSE_SECONDS)
+    names = {kind: getattr(settings.topics, kind).name for kind in kinds}
+    broker = _Broker(settings, stopping or (lambda: False))
+    while True:
+        try:
+            topics = _ensure(broker, settings, names)
+            found, brokers = _describe(broker, names, topics)
+            break
+        except _NotYet as missing:
+            reason = str(missing)
+        except KafkaException as error:
+            reason = broker.reason(error)
+        broker.pause(reason)
     for kind, topic in found.items():
-        _check(settings, kind, topic)
+        _check(settings, kind, topic, brokers)
     return found
 
 
-def _find(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> dict[str, Topic] | str:
-    """Return the topics, or what is to be waited for: a busy broker does not describe them."""
-    missing = _missing(admin, settings, kinds)
+class _Broker:
+    """Asks the broker; all waits together are bounded by `startup_timeout_seconds`."""
+
+    def __init__(self, settings: Settings, stopping: Callable[[], bool]) -> None:
+        quiet: dict[str, Any] = {"log_level": "2", "error_cb": self._note_error}
+        self.admin = AdminClient({**clients.client(settings), **quiet})
+        self._name = f"the broker at {settings.bootstrap_servers}"
+        self._stopping = stopping
+        self._seconds = settings.startup_timeout_seconds
+        self._deadline = time.monotonic() + self._seconds
+        self._log_at = time.monotonic() + LOG_SECONDS
+        self._error = ""
+
+    def ask(self, asked: Mapping[Any, "Future[Any]"]) -> dict[Any, Any]:
+        """Return each answer; that of a topic may be a KafkaException of the broker.
+
+        Raises:
+            KafkaException: There was no answer within 10 s.
+        """
+        while wait(asked.values(), PAUSE_SECONDS).not_done:
+            self._check(self.reason())
+        found = {key: future.exception() or future.result() for key, future in asked.items()}
+        for answer in found.values():
+            if isinstance(answer, KafkaException) and answer.args[0].code() < 0:  # librdkafka's own
+                raise answer
+        self._error = ""
+        return found
+
+    def pause(self, reason: str) -> None:
+        """Wait a moment; `reason` is what the log and an error say.
+
+        Raises:
+            Stopped: The program stops.
+            Unavailable: The time is up.
+        """
+        time.sleep(PAUSE_SECONDS)
+        self._check(reason)
+
+    def reason(self, error: KafkaException | None = None) -> str:
+        """Name the broker, and what is known of why it does not answer."""
+        return f"{self._name} ({self._error or (error and _text(error)) or 'no answer yet'})"
+
+    def _check(self, reason: str) -> None:
+        self.admin.poll(0)
+        now = time.monotonic()
+        if self._stopping():
+            raise Stopped
+        if now >= self._deadline:
+            msg = f"{reason}: gave up after {self._seconds:g} s"
+            raise Unavailable(msg)
+        if now >= self._log_at:
+            log.info("waiting for %s", reason)
+            self._log_at = now + LOG_SECONDS
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name
+            self._error = error.str()
+
+
+def _ensure(broker: _Broker, settings: Settings, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return a description of each topic by name, or create what is missing.
+
+    Only these topics are asked for: a cluster may have thousands. The question creates none.
+
+    Raises:
+        _NotYet: Something was missing.
+    """
+    wanted = TopicCollection(list(names.values()))
+    found = broker.ask(broker.admin.describe_topics(wanted, request_timeout=REQUEST_SECONDS))
+    refusals = {name: _refusal(answer) for name, answer in found.items()}
+    absent = [kind for kind, name in names.items() if refusals[name] == ""]
+    if absent and settings.create_topics:
+        new = [_new_topic(settings, kind) for kind in absent]
+        created = broker.ask(broker.admin.create_topics(new, request_timeout=REQUEST_SECONDS))
+        for name, answer in created.items():
+            refusals[name] = _refusal(answer) or ""
+            if answer is None:
+                log.info("created topic %s", name)
+    missing = [f"topic {name}{each}" for name, each in refusals.items() if each is not None]
     if missing:
-        return missing
-    try:
-        return _describe(admin, settings, kinds)
-    except KafkaException as error:
-        return f"a description of the topics ({error.args[0].str()})"
+        raise _NotYet(", ".join(missing))
+    return found
 
 
-def _missing(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> str:
-    """Return what is missing, after an attempt to create it; "" when nothing is."""
-    try:
-        there = admin.list_topics(timeout=1).topics
-    except KafkaException as error:
-        return f"the broker at {settings.bootstrap_servers} ({error.args[0].str()})"
-    names = {getattr(settings.topics, kind).name: kind for kind in kinds}
-    absent = [name for name in names if name not in there or not there[name].partitions]
-    refused = _create(admin, settings, [names[name] for name in absent])
-    return ", ".join(f"topic {name}{refused.get(name, '')}" for name in absent)
-
-
-def _create(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> dict[str, str]:
-    if not kinds or not settings.create_topics:
-        return {}
-    new = [_new_topic(settings, kind) for kind in kinds]
-    created = admin.create_topics(new, request_timeout=REQUEST_SECONDS)
-    reasons = {name: future.exception(2 * REQUEST_SECONDS) for name, future in created.items()}
-    for name in (name for name, reason in reasons.items() if reason is None):
-        log.info("created topic %s", name)
-    return {name: f" ({_text(reason)})" for name, reason in reasons.items() if reason is not None}
+def _refusal(answer: object) -> str | None:
+    """Return why there is no topic: "" where it is unknown or new, None where there is one."""
+    if not isinstance(answer, KafkaException):
+        return None if getattr(answer, "partitions", ()) else ""
+    is_unknown = answer.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    return "" if is_unknown else f" ({_text(answer)})"
 
 
 def _new_topic(settings: Settings, kind: str) -> NewTopic:
     wanted = getattr(settings.topics, kind)
-    return NewTopic(
-        wanted.name, wanted.partitions, wanted.replication, config=creation(settings, kind)
-    )
+    config = creation(settings, kind, clients.batch_bytes(settings))
+    return NewTopic(wanted.name, wanted.partitions, wanted.replication, config=config)
 
 
-def _text(reason: BaseException) -> str:
-    return str(reason.args[0].str() if isinstance(reason, KafkaException) else reason)
+def _text(error: KafkaException) -> str:
+    return str(error.args[0].str())
 
 
-def _describe(admin: AdminClient, settings: Settings, kinds: Collection[str]) -> dict[str, Topic]:
-    names = {kind: getattr(settings.topics, kind).name for kind in kinds}
-    wanted = TopicCollection(list(names.values()))
-    described = admin.describe_topics(wanted, request_timeout=REQUEST_SECONDS)
+def _describe(
+    broker: _Broker, names: Mapping[str, str], topics: Mapping[str, Any]
+) -> tuple[dict[str, Topic], int]:
+    """Return the topics by kind, and how many brokers there are (0: it does not say).
+
+    Raises:
+        KafkaException: There was no answer.
+        _NotYet: The broker refuses to describe a topic.
+    """
+    admin = broker.admin
     resources = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in names.values()}
-    configs = admin.describe_configs(list(resources.values()), request_timeout=REQUEST_SECONDS)
-    found = {}
-    for kind, name in names.items():
-        topic = described[name].result(2 * REQUEST_SECONDS)
-        config = configs[resources[name]].result(2 * REQUEST_SECONDS)
-        values = {key: entry.value for key, entry in config.items()}
-        found[kind] = Topic(name, short_id(topic.topic_id), len(topic.partitions), values)
-    return found
+    asked = admin.describe_configs(list(resources.values()), request_timeout=REQUEST_SECONDS)
+    cluster = admin.describe_cluster(request_timeout=REQUEST_SECONDS)
+    answers = broker.ask({**asked, "cluster": cluster})
+    brokers = len(getattr(answers["cluster"], "nodes", ()))
+    found = {
+        kind: _topic(name, topics[name], answers[resources[name]]) for kind, name in names.items()
+    }
+    return found, brokers
+
+
+def _topic(name: str, topic: Any, config: Any) -> Topic:  # noqa: ANN401 - not typed
+    if isinstance(config, KafkaException):
+        msg = f"the configuration of topic {name} ({_text(config)})"
+        raise _NotYet(msg)
+    values = {key: entry.value for key, entry in config.items()}
+    replicas = min(len(partition.replicas) for partition in topic.partitions)
+    return Topic(name, short_id(topic.topic_id), len(topic.partitions), values, replicas)
 
 
 def short_id(topic_id: object) -> str:
@@ -176,7 +217,7 @@ def short_id(topic_id: object) -> str:
     return str(topic_id)[:8].replace("/", "_").replace("+", "-")
 
 
-def _check(settings: Settings, kind: str, topic: Topic) -> None:
+def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
     wanted = getattr(settings.topics, kind)
     if topic.partitions != wanted.partitions:
         log.warning(
@@ -185,28 +226,24 @@ def _check(settings: Settings, kind: str, topic: Topic) -> None:
             topic.partitions,
             wanted.partitions,
         )
-    policy = topic.config.get("cleanup.policy", "")
-    if kind in {"high_scores", "top_5"} and policy != "compact":
-        msg = (
-            f"topic {topic.name} has cleanup.policy={policy} and would lose users: set it to "
-            f"compact (kafka-configs.sh --bootstrap-server {settings.bootstrap_servers} --alter "
-            f"--entity-type topics --entity-name {topic.name} "
-            "--add-config cleanup.policy=compact)"
-        )
+    for doubt, remedy in doubts(kind, topic.config, topic.replicas, brokers):
+        log.warning("topic %s %s%s", topic.name, doubt, _command(settings, topic, remedy))
+    batch_bytes = clients.batch_bytes(settings)
+    wrong = corrections(
+        settings, kind, topic.config, replicas=topic.replicas, batch_bytes=batch_bytes
+    )
+    if wrong:
+        now = ", ".join(f"{name}={topic.config.get(name)}" for name in wrong)
+        command = _command(settings, topic, wrong)
+        msg = f"topic {topic.name} has {now}, with which results would be wrong or lost{command}"
         raise WrongTopic(msg)
-    if kind == "scores":
-        _warn_of_loss(topic, policy)
 
 
-def _warn_of_loss(topic: Topic, policy: str) -> None:
-    kept = topic.config.get("retention.ms") == topic.config.get("retention.bytes") == "-1"
-    if policy != "delete" or not kept:
-        log.warning(
-            "topic %s FORGETS SCORES (cleanup.policy=%s, retention.ms=%s, retention.bytes=%s): it "
-            "is the source of truth, keep it for ever with cleanup.policy=delete, "
-            "retention.ms=-1 and retention.bytes=-1",
-            topic.name,
-            policy,
-            topic.config.get("retention.ms"),
-            topic.config.get("retention.bytes"),
-        )
+def _command(settings: Settings, topic: Topic, remedy: Mapping[str, str]) -> str:
+    if not remedy:
+        return ""
+    added = ",".join(f"{name}={value}" for name, value in remedy.items())
+    return (
+        f": kafka-configs.sh --bootstrap-server {settings.bootstrap_servers} --alter "
+        f"--entity-type topics --entity-name {topic.name} --add-config {added}"
+    )

@@ -1,11 +1,24 @@
 """Settings: the file says its defaults, the environment wins, and what is wrong is named."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
+import traceback
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 
-from conf.settings import DEFAULTS, RESERVED, InvalidSettings, load
+from conf import clients
+from conf.loading import DEFAULTS, check_web, load
+from conf.settings import RESERVED, InvalidSettings
 
 
 def lines():
@@ -31,28 +44,68 @@ def test_the_environment_goes_before_a_file_and_a_file_before_the_defaults(monke
     assert (settings.group, settings.web.port, settings.web.host) == ("mine", 2, "127.0.0.1")
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "named"),
-    [
-        ("LEADERBOARD_WEB__PORT", "99999", "web.port"),
-        ("LEADERBOARD_GUARANTEE", "maybe", "guarantee"),
-        ("LEADERBOARD_TOPICS__SCORES__FORMAT", "xml", "topics.scores.format"),
-        ("LEADERBOARD_TOPICS__SCORES__NAME", "no spaces", "topics.scores.name"),
-        ("LEADERBOARD_TOPICS__HIGH_SCORES__FORMAT", "int32", "high_scores.format int32"),
-        ("LEADERBOARD_KAFKA", "{", "kafka"),
-        ("LEADERBOARD_GROPU", "x", "LEADERBOARD_GROPU"),
-        ("LEADERBOARD_WEB__PROT", "1", "web.prot"),
-        ("LEADERBOARD_WEB__CERTIFICATE", "a.pem", "web.private_key"),
-        ("LEADERBOARD_SETTINGS", "/nowhere.toml", "/nowhere.toml"),
-    ],
-)
-def test_what_is_wrong_is_named_in_one_line(monkeypatch, variable, value, named):
-    monkeypatch.setenv(variable, value)
+BAD = [
+    ("BOOTSTRAP_SERVERS", "127.0.0.1:abc", "bootstrap_servers"),
+    ("BOOTSTRAP_SERVERS", "a:1,,b:2", "bootstrap_servers"),
+    ("BOOTSTRAP_SERVERS", "a:70000", "bootstrap_servers"),
+    ("GROPU", "x", "LEADERBOARD_GROPU"),
+    ("GUARANTEE", "maybe", "guarantee"),
+    ("KAFKA", "[1]", "kafka"),
+    ("KAFKA", "{", "LEADERBOARD_KAFKA"),
+    ("KAFKA", '{"bootstrap.servers": "a:1"}', "bootstrap_servers"),
+    ("KAFKA", '{"client.id": null}', "client.id"),
+    ("KAFKA", '{"error_cb": "print"}', "error_cb"),
+    ("KAFKA", '{"linger": {"ms": 5}}', '"linger.ms"'),
+    ("KAFKA", '{"max.in.flight": 7}', "max.in.flight"),
+    ("KAFKA", '{"no.such.property": 1}', "no.such.property"),
+    ("KAFKA", '{"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}', "sasl.username"),
+    ("KAFKA", '{"security.protocol": "SSL", "ssl.ca.location": "/nowhere"}', "/nowhere"),
+    ("KAFKA__DELIVERY_TIMEOUT_MS", "0", "delivery.timeout.ms"),
+    ("KAFKA__DELIVERY_TIMEOUT_MS", "1m", "delivery.timeout.ms"),
+    ("KAFKA__LINGER_MS", "99999999", "kafka.linger.ms"),
+    ("KAFKA__LINGER_MS", "soon", "linger.ms"),
+    ("KAFKA__LOG_LEVEL", "99", "kafka.log_level"),
+    ("SETTINGS", "/nowhere.toml", "/nowhere.toml"),
+    ("STARTUP_TIMEOUT_SECONDS", "inf", "startup_timeout_seconds"),
+    ("TOP5__SIZES", "3", "top5.sizes"),
+    ("TOPICS__HIGH_SCORES__FORMAT", "int32", "high_scores.format int32"),
+    ("TOPICS__HIGH_SCORES__NAME", "scores", "scores.name and high_scores.name"),
+    ("TOPICS__SCORES__FORMAT", "xml", "topics.scores.format"),
+    ("TOPICS__SCORES__NAME", "..", "topics.scores.name"),
+    ("TOPICS__SCORES__NAME", "no spaces", "topics.scores.name"),
+    ("WEB__CERTIFICATE", "a.pem", "web.private_key"),
+    ("WEB__CORS_ORIGINS", '"*"', "web.cors_origins"),
+    ("WEB__HOSTS", "[1]", "web.hosts"),
+    ("WEB__HOSTS", "scores.example", "web.hosts"),
+    ("WEB__PORT", "99999", "web.port"),
+    ("WEB__PORT", "tcp://10.0.0.1:80", "web.port"),
+    ("WEB__POSTS_PER_SECOND", "nan", "web.posts_per_second"),
+    ("WEB__PROT", "1", "web.prot"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "named"), BAD)
+def test_what_is_wrong_is_named_in_one_line(monkeypatch, name, value, named):
+    monkeypatch.setenv(f"LEADERBOARD_{name}", value)
 
     with pytest.raises(InvalidSettings) as raised:
         load()
 
     assert named in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[web\nport = 1\n", b"\xff", b"[web]\nprot = 1\n", b"web = 1\n"]
+)
+def test_a_bad_file_is_named_or_what_is_bad_in_it(monkeypatch, tmp_path, content):
+    mine = tmp_path / "mine.toml"
+    mine.write_bytes(content)
+    monkeypatch.setenv("LEADERBOARD_SETTINGS", str(mine))
+
+    with pytest.raises(InvalidSettings, match=r"mine\.toml|web") as raised:
+        load()
+
     assert "\n" not in str(raised.value)
 
 
@@ -62,3 +115,163 @@ def test_what_correctness_rests_on_may_not_be_set(monkeypatch, name):
 
     with pytest.raises(InvalidSettings, match=re.escape(name)):
         load()
+
+
+@pytest.mark.parametrize("password", ["12345", "true", '{"a": 1}', "a__b", " ", "1e3", "päss"])
+def test_a_password_of_the_environment_reaches_the_clients_as_it_is(monkeypatch, password):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", password)
+
+    for properties in (clients.client, clients.consumer, clients.producer):
+        assert properties(load())["sasl.password"] == password
+
+
+def test_a_property_of_the_environment_goes_before_the_same_of_a_file(monkeypatch, tmp_path):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[kafka]\n"sasl.password" = "file"\n"linger.ms" = 0.5\n')
+    monkeypatch.setenv("LEADERBOARD_SETTINGS", str(mine))
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", "environment")
+
+    assert load().kafka == {"sasl.password": "environment", "linger.ms": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LEADERBOARD_KAFKA", '{"sasl.password": ["geheim"]}'),
+        ("LEADERBOARD_KAFKA", '{"sasl.password": "geheim", "no.such": 1}'),
+        ("LEADERBOARD_KAFKA", '{"sasl.password": "geheim"'),
+        ("LEADERBOARD_KAFKA__NO_SUCH", "geheim"),
+        ("LEADERBOARD_KAFKA__SSL_KEYSTORE_PASSWORD", "geheim"),
+        ("LEADERBOARD_KAFKA__SSL_KEY_PEM", "geheim"),
+        ("LEADERBOARD_WEB", '{"token": ["geheim"]}'),
+        ("LEADERBOARD_WEB__TOKEN__X", "geheim"),
+    ],
+)
+def test_no_secret_is_shown(monkeypatch, variable, value):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SSL_KEYSTORE_LOCATION", "/nowhere.p12")
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(InvalidSettings) as raised:
+        load()
+
+    assert "geheim" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_settings_that_are_printed_show_no_secret(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", "geheim")
+    monkeypatch.setenv("LEADERBOARD_WEB__TOKEN", "geheim")
+
+    assert "geheim" not in repr(load())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LEADERBOARD_PORT", "tcp://10.0.0.1:80"),
+        ("LEADERBOARD_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("LEADERBOARD_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("LEADERBOARD_PORT_80_TCP_PROTO", "tcp"),
+        ("LEADERBOARD_SERVICE_HOST", "10.0.0.1"),
+        ("LEADERBOARD_SERVICE_PORT", "80"),
+        ("LEADERBOARD_WEB_PORT", "udp://10.0.0.1:80"),
+        ("LEADERBOARD_WEB_SERVICE_PORT_HTTP_2", "80"),
+    ],
+)
+def test_what_kubernetes_sets_for_a_service_is_passed_over(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+
+    assert load().web.port == 8000
+
+
+@pytest.mark.parametrize("variable", ["LEADERBOARD_PORT", "LEADERBOARD_WEB_PORT"])
+def test_a_misspelt_port_is_not_taken_for_one_of_kubernetes(monkeypatch, variable):
+    monkeypatch.setenv(variable, "80")
+
+    with pytest.raises(InvalidSettings, match=variable):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("text", "brokers"),
+    [
+        ("a", [("a", 9092)]),
+        ("a:1, b:2", [("a", 1), ("b", 2)]),
+        ("SSL://a.b-c_d:65535,[::1]:9092", [("a.b-c_d", 65535), ("::1", 9092)]),
+    ],
+)
+def test_brokers_are_hosts_with_or_without_a_port(monkeypatch, text, brokers):
+    monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", text)
+
+    assert load().brokers == brokers
+
+
+PROGRAMS = [
+    "bytewax.run dataflows.highscores",
+    "bytewax.run dataflows.top5",
+    "dataflows.positions",
+    "dataflows.rekey",
+    "dataflows.topics",
+    "local.demo",
+    "local.kafka",
+    "local.players",
+    "web",
+    "web --workers 2",
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_ends_with_one_line_where_a_setting_is_bad(program):
+    process = subprocess.run(
+        [sys.executable, "-m", *program.split()],
+        env={**os.environ, "LEADERBOARD_KAFKA__NO_SUCH": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert process.returncode == 1
+    assert process.stdout + process.stderr == (
+        'setting kafka.no.such: No such configuration property: "no.such"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("host", "no.such.host.invalid", "web.host"),
+        ("host", "a" * 70, "web.host"),
+        ("certificate", "/nowhere.pem", "web.certificate"),
+        ("private_key", "/nowhere.pem", "web.private_key"),
+        ("private_key", str(DEFAULTS), "web.private_key"),
+    ],
+)
+def test_a_bad_host_or_certificate_of_the_web_app_is_named(name, value, named):
+    web = load().web.model_copy(update={"certificate": DEFAULTS, "private_key": DEFAULTS})
+
+    with pytest.raises(InvalidSettings, match=named) as raised:
+        check_web(web.model_copy(update={name: value}))
+
+    assert "\n" not in str(raised.value)
+
+
+def test_a_key_with_a_password_is_refused_and_the_password_not_asked_for(tmp_path):
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    locked = BestAvailableEncryption(b"geheim")
+    path = tmp_path / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    trustme.CA().cert_pem.write_to_path(certificate := str(tmp_path / "certificate.pem"))
+    given = {"certificate": certificate, "private_key": str(path)}
+
+    with pytest.raises(InvalidSettings, match=r"web\.certificate and web\.private_key"):
+        check_web(load().web.model_copy(update=given))
+
+
+def test_a_certificate_and_a_host_that_are_right_pass(tmp_path):
+    own = trustme.CA().issue_cert("localhost")
+    own.private_key_and_cert_chain_pem.write_to_path(path := str(tmp_path / "own.pem"))
+    web = load().web.model_copy(update={"certificate": path, "private_key": path})
+
+    check_web(web)
+    check_web(web.model_copy(update={"host": "::"}))

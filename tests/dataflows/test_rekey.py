@@ -106,7 +106,7 @@ def test_positions_show_the_lag_and_can_be_forgotten(game):
     consumer.close()
 
     shown = [str(position) for position in positions(settings)]
-    forget(settings)
+    forget(settings, watch_seconds=0)
     forgotten = [str(position) for position in positions(settings)]
 
     assert shown == ["0: not counted yet, 0 to 0 there", "1: 2 of 3, lag 1"]

@@ -2,9 +2,11 @@
 
 import contextlib
 import re
+from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka.serialization import DoubleSerializer, IntegerSerializer, StringSerializer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -30,7 +32,7 @@ from tests.support.near import near
 
 FORMATS = ["json", "int32", "int64"]
 DOCUMENT = ROOT / "docs" / "formats.md"
-TABLE = re.findall(r"^\| `(.*?)` \| (.*?) \|$", DOCUMENT.read_text(), re.MULTILINE)
+TABLE = re.findall(r"^\| `([^`]*)` \| ([^|]*) \|$", DOCUMENT.read_text(), re.MULTILINE)
 
 int64s = st.integers(LOWEST, HIGHEST)
 values = st.one_of(
@@ -52,6 +54,41 @@ def test_every_kind_of_value_gives_what_the_documentation_says(value, gives):
         actual = f"refused: {reason}"
 
     assert actual == gives
+
+
+SERIALIZED = re.findall(
+    r"^\| ([^|]+) \| `([0-9a-f]+)` \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$",
+    DOCUMENT.read_text(),
+    re.MULTILINE,
+)
+SERIALIZERS: dict[str, Any] = {
+    "`StringSerializer`": StringSerializer(),
+    "`IntegerSerializer`": lambda text: IntegerSerializer()(int(text)),
+    "`DoubleSerializer`": lambda text: DoubleSerializer()(float(text)),
+}
+
+
+def given_by(read):
+    """Return what the documentation would say of bytes."""
+    try:
+        return str(read())
+    except BadMessage:
+        return "refused"
+
+
+@pytest.mark.parametrize("row", SERIALIZED, ids=[row[0] for row in SERIALIZED])
+def test_what_each_serializer_gives_is_what_the_documentation_says(row):
+    name, number, user, *scores = (text.replace("**", "") for text in row)
+    value = bytes.fromhex(number)
+    serializer, _, written = name.partition(", ")
+
+    assert SERIALIZERS.get(serializer, lambda _: value)(written) == value
+    assert user.partition(", ")[0] == given_by(lambda: f"user {check_user(value, 99).decode()}")
+    assert scores == [given_by(lambda f=form: decode_score(value, f)) for form in FORMATS]
+
+
+def test_the_table_of_serializers_is_there():
+    assert len(SERIALIZED) > 12
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -101,7 +138,14 @@ def test_plain_scores_are_read_at_once(form, scores):
     assert decode_scores([encode_score(score, form) for score in scores], form) == scores
 
 
-@given(st.one_of(st.none(), st.binary(max_size=20), st.text(max_size=20).map(str.encode)))
+unseen = st.sampled_from("\t\n\r\x7f\x85\xa0\u200b\u200d\u2028\u2060\ufeff")
+users = st.lists(st.one_of(unseen, st.characters(exclude_categories=["Cs"])), max_size=6)
+keys = st.one_of(
+    st.none(), st.binary(max_size=20), users.map(lambda found: "".join(found).encode())
+)
+
+
+@given(keys)
 def test_a_key_is_a_user_or_refused(key):
     try:
         user = check_user(key, 16)
@@ -109,6 +153,32 @@ def test_a_key_is_a_user_or_refused(key):
         user = None
 
     assert user == (key if key and len(key) <= 16 and oracle.is_user(key) else None)
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        ("ann\n", "user with a control character"),
+        ("a\tnn", "user with a control character"),
+        ("ann\x7f", "user with a control character"),
+        ("an\x85n", "user with a control character"),
+        ("\ufeffann", "user with an invisible character at an end"),
+        ("ann\u200b", "user with an invisible character at an end"),
+        ("\u2060", "user with an invisible character at an end"),
+        ("", "no user"),
+        ("a" * 100, "user too long"),
+    ],
+)
+def test_a_user_that_looks_like_another_is_refused_for_the_documented_reason(user, reason):
+    with pytest.raises(BadMessage, match=f"^{reason}$"):
+        check_user(user.encode(), 99)
+
+    assert f"`{reason}` |" in DOCUMENT.read_text()
+
+
+@pytest.mark.parametrize("user", ["a b", " ann", "a\u200bnn", "ന്\u200d", "👨\u200d👩", "a\xa0b"])
+def test_a_user_that_is_seen_in_full_is_taken_as_it_is(user):
+    assert check_user(user.encode(), 99) == user.encode()
 
 
 @given(st.text("ab/_-", min_size=1), st.integers(0, 10_000), st.integers(0, HIGHEST))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.settings import load
+from conf.loading import load
 from dataflows.kafka.topics import await_topics
 from local.broker import started
 from tests.support import oracle

@@ -65,7 +65,7 @@ def test_everything_is_counted_once_over_stops_and_replays(
     with running(many, *arguments, processes=processes):
         game.drain()
     messages = len(game.read("high_scores"))
-    forget(game.settings)
+    forget(game.settings, watch_seconds=0)
     with running(many, *arguments, processes=processes) as (highscores, _):
         game.drain()
         said = highscores.said()

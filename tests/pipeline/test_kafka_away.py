@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
-from conf.settings import load
+from conf.loading import load
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -116,9 +117,13 @@ def is_user(key: bytes | None) -> bool:
     if not key or len(key) > 4096:
         return False
     try:
-        return bool(key.decode())
+        characters = list(key.decode())
     except UnicodeDecodeError:
         return False
+    if any(unicodedata.category(each) == "Cc" for each in characters):
+        return False
+    ends = {unicodedata.name(each, "") for each in (characters[0], characters[-1])}
+    return not ends & {"ZERO WIDTH NO-BREAK SPACE", "ZERO WIDTH SPACE", "WORD JOINER"}
 
 
 def improvements(scores: Iterable[Seen], form: str = "json") -> dict[bytes, list[Improvement]]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import expect
 
-from conf.settings import load
+from conf.loading import load
 from tests.support.browser import running
 from tests.support.page_server import board, now, playing
 

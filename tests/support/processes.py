@@ -15,7 +15,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
 
 from conf import clients
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 from dataflows.kafka.consumer import retry
 from dataflows.kafka.topics import await_topics
 from local.claims import ports

@@ -103,12 +103,11 @@ def written(settings):
 HOSTILE = [
     'Robert"); DROP TABLE',
     "<script>alert(1)</script>",
-    "two\nlines\r\nthree",
     "👩‍🚀🏆",
-    "a\u2028b\u2029c\x85d",
+    "a\u2028b\u2029c",
     "x" * 1000,
     "\u202eevil",
-    " ",
+    "\u3164",  # looks blank
 ]
 
 

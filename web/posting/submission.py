@@ -1,6 +1,7 @@
 """Parse a posted score from a form or JSON, or refuse it; pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -9,13 +10,14 @@ from urllib.request import parse_http_list
 import msgspec
 
 from conf.settings import Format
-from dataflows.wire import BadMessage, check_user, encode_score
+from dataflows.wire import INVISIBLE, BadMessage, check_user, encode_score
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 _FIELDS = 10  # of a form, at most
 _SECONDS_DIGITS = 9  # at most
+_AROUND = INVISIBLE + "".join(filter(str.isspace, map(chr, range(0x3001))))  # white space
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 
 
@@ -122,13 +124,15 @@ def _json(body: bytes) -> Mapping[str, object]:
 
 
 def _user(user: object, rules: Rules) -> bytes:
+    """Return the user, normalized to NFC, without the white space that surrounds it."""
     if not isinstance(user, str):
         text = "user is missing" if user is None else "user must be a string"
         raise Refused(422, "user", text)
     try:
-        return check_user(user.encode(), rules.user_max_bytes)
+        normal = unicodedata.normalize("NFC", user).strip(_AROUND)
+        return check_user(normal.encode(), rules.user_max_bytes)
     except BadMessage as error:
-        text = f"user must have 1 to {rules.user_max_bytes} bytes of UTF-8"
+        text = f"user must have 1 to {rules.user_max_bytes} bytes of UTF-8 and no control character"
         raise Refused(422, "user", text) from error
 
 

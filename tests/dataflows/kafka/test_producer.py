@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
-from conf.settings import load
+from conf.loading import load
 from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.producer import (
     IdempotentWriter,

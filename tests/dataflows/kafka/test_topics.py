@@ -1,34 +1,50 @@
-"""The topics as they are found: what is missing is made or waited for, what forgets is told."""
+"""The topics as they are found: what is missing is created or waited for, what is wrong is told."""
+
+import re
+import threading
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+)
 
 from conf import clients
+from conf.clients import BATCH_BYTES
+from conf.loading import load
 from dataflows.kafka import topics
-from dataflows.kafka.topics import Topic, Unavailable, await_topics
+from dataflows.kafka.topic_config import corrections, creation
+from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from tests.support.processes import load_with
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+TABLE = {"cleanup.policy": "compact"}
+DAY_MS = "86400000"
 
 
 def there(settings):
     return set(AdminClient(clients.client(settings)).list_topics(timeout=10).topics)
 
 
-def check(settings, *, partitions=8, **config):
-    """Check a `scores` that was found so; none has to be made for it."""
-    topics._check(settings, "scores", Topic("scores", "id", partitions, KEPT | config))  # noqa: SLF001
+def check(kind="scores", *, partitions=8, replicas=1, brokers=1, **config):
+    """Check a topic that was found so; none has to be created for it."""
+    found = (KEPT if kind in {"scores", "rejected"} else TABLE) | config
+    topic = Topic(kind, "id", partitions, found, replicas)
+    topics._check(load(), kind, topic, brokers)  # noqa: SLF001
 
 
 def test_what_is_missing_is_created_where_that_is_allowed(settings):
     found = await_topics(settings)
 
     assert {topic.name for topic in found.values()} <= there(settings)
-    assert {kind: topic.partitions for kind, topic in found.items()} == {
-        "scores": 8,
-        "high_scores": 8,
-        "top_5": 1,
-        "rejected": 1,
+    assert {kind: (topic.partitions, topic.replicas) for kind, topic in found.items()} == {
+        "scores": (8, 1),
+        "high_scores": (8, 1),
+        "top_5": (1, 1),
+        "rejected": (1, 1),
     }
 
 
@@ -48,26 +64,166 @@ def test_what_is_missing_is_waited_for_and_named_where_it_may_not_be_created(nam
 
 
 @pytest.mark.parametrize(
-    "forgetful",
-    [{"cleanup.policy": "compact"}, {"retention.ms": "604800000"}, {"retention.bytes": "1000"}],
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("no.such.host.invalid:9092", "Failed to resolve 'no.such.host.invalid:9092'"),
+    ],
 )
-def test_scores_that_are_forgotten_are_told_of(settings, caplog, forgetful):
-    check(settings, **forgetful)
+def test_a_broker_that_does_not_answer_is_named_and_why(monkeypatch, address, reason):
+    nowhere = {
+        "LEADERBOARD_BOOTSTRAP_SERVERS": address,
+        "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "2",
+    }
+    with pytest.raises(Unavailable, match=f"the broker at {address} .*{reason}.*: gave up after 2"):
+        await_topics(load_with(nowhere, monkeypatch))
+
+
+def test_a_wait_for_an_answer_ends_when_the_program_stops(monkeypatch):
+    stopping = threading.Event()
+    threading.Timer(0.3, stopping.set).start()
+    settings = load_with({"LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, monkeypatch)
+
+    with pytest.raises(Stopped):
+        await_topics(settings, stopping=stopping.is_set)
+
+
+@pytest.mark.parametrize("forgetful", [{"retention.ms": "604800000"}, {"retention.bytes": "1000"}])
+def test_scores_that_are_forgotten_are_told_of(caplog, forgetful):
+    check(**forgetful)
 
     ((key, value),) = forgetful.items()
     assert "scores FORGETS SCORES" in caplog.text
     assert f"{key}={value}" in caplog.text
+    assert "--add-config retention.ms=-1,retention.bytes=-1" in caplog.text
 
 
-def test_scores_that_are_kept_are_not_told_of(settings, caplog):
-    check(settings)
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"brokers": 3}, "has one replica on 3 brokers: messages are lost with their broker"),
+        ({"replicas": 3, "min.insync.replicas": "1"}, "--add-config min.insync.replicas=2"),
+        (
+            {"replicas": 3, "unclean.leader.election.enable": "true"},
+            "--add-config unclean.leader.election.enable=false",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", topics.KINDS)
+def test_a_topic_that_may_lose_messages_is_told_of(caplog, kind, found, told):
+    check(kind, **found, partitions=getattr(load().topics, kind).partitions)
+
+    (record,) = caplog.records
+    assert (record.levelname, told in record.message) == ("WARNING", True)
+
+
+@pytest.mark.parametrize(
+    "found", [{}, {"replicas": 3, "brokers": 3, "min.insync.replicas": "2"}, {"replicas": 3}]
+)
+def test_topics_that_lose_nothing_are_not_told_of(caplog, found):
+    check(**found)
 
     assert caplog.text == ""
 
 
-def test_the_partitions_that_are_there_count_and_a_difference_is_told(settings, caplog):
-    check(settings, partitions=3)
+def test_the_partitions_that_are_there_count_and_a_difference_is_told(caplog):
+    check(partitions=3)
 
     assert "scores has 3 partitions, the settings say 8: the topic is used as it is" in (
         caplog.text
     )
+
+
+WRONG = [
+    ("scores", "cleanup.policy", "compact"),
+    ("rejected", "cleanup.policy", "compact,delete"),
+    ("high_scores", "cleanup.policy", "delete"),
+    ("high_scores", "message.timestamp.type", "LogAppendTime"),
+    ("high_scores", "message.timestamp.before.max.ms", DAY_MS),
+    ("high_scores", "message.timestamp.after.max.ms", DAY_MS),
+    ("high_scores", "max.message.bytes", "5000"),
+    ("top_5", "cleanup.policy", "compact,delete"),
+    ("top_5", "message.timestamp.type", "LogAppendTime"),
+    ("top_5", "message.timestamp.before.max.ms", DAY_MS),
+    ("top_5", "max.message.bytes", "900000"),
+    ("rejected", "max.message.bytes", "9000"),
+    ("high_scores", "min.insync.replicas", "2"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), WRONG)
+def test_a_topic_that_would_make_results_wrong_is_refused_with_the_command_that_mends_it(
+    settings, kind, name, value
+):
+    admin, topic = AdminClient(clients.client(settings)), getattr(settings.topics, kind).name
+    wrong = NewTopic(topic, 1, 1, config=creation(settings, kind, BATCH_BYTES) | {name: value})
+    admin.create_topics([wrong])[topic].result(10)
+    with pytest.raises(WrongTopic) as raised:
+        await_topics(settings, [kind])
+    text = str(raised.value)
+    mend(admin, text)
+
+    assert f"topic {topic} has {name}={value}, " in text
+    assert f"--bootstrap-server {settings.bootstrap_servers} --alter" in text
+    assert await_topics(settings, [kind])[kind].config[name] != value
+
+
+def mend(admin, text):
+    """Do what the command would do."""
+    (topic, added), *_ = re.findall(r"--entity-name (\S+) --add-config (\S+)$", text)
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in (each.split("=") for each in added.split(","))
+    ]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    admin.incremental_alter_configs([resource])[resource].result(10)
+
+
+def test_all_that_is_wrong_with_a_topic_is_mended_by_one_command():
+    with pytest.raises(WrongTopic) as raised:
+        check("top_5", partitions=1, **{"cleanup.policy": "delete", "max.message.bytes": "1"})
+
+    assert "--add-config cleanup.policy=compact,max.message.bytes=1048588" in str(raised.value)
+
+
+def test_a_bound_on_the_difference_of_times_of_older_brokers_is_refused():
+    with pytest.raises(WrongTopic, match=r"message\.timestamp\.difference\.max\.ms=9223372036854"):
+        check("high_scores", **{"message.timestamp.difference.max.ms": DAY_MS})
+
+
+@pytest.mark.parametrize("setting", [("top5", "size", 1000), ("user_max_bytes", 65536)])
+def test_a_board_of_the_longest_users_fits_the_topic_that_is_created(setting):
+    *section, name, value = setting
+    settings = load()
+    if section:
+        changed = getattr(settings, section[0]).model_copy(update={name: value})
+        settings = settings.model_copy(update={section[0]: changed})
+    else:
+        settings = settings.model_copy(update={name: value})
+    longest = settings.user_max_bytes * 2 * settings.top5.size
+    created = creation(settings, "top_5", BATCH_BYTES)
+
+    assert int(created["max.message.bytes"]) >= max(longest, 1_048_588)
+    assert int(created["segment.bytes"]) >= int(created["max.message.bytes"])
+
+
+def test_batches_that_the_settings_keep_small_fit_a_small_topic(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__BATCH_SIZE", "4000")
+    monkeypatch.setenv("LEADERBOARD_USER_MAX_BYTES", "100")
+
+    check("high_scores", **{"max.message.bytes": "5000"})
+
+
+@pytest.mark.parametrize("batch_bytes", [BATCH_BYTES, 5_000_000])
+@pytest.mark.parametrize("kind", topics.KINDS)
+def test_what_is_created_is_right_whatever_the_defaults_of_the_broker(kind, batch_bytes):
+    bounds = {
+        "cleanup.policy": "delete",
+        "max.message.bytes": "1000",
+        "message.timestamp.after.max.ms": "60000",
+        "message.timestamp.before.max.ms": "60000",
+        "message.timestamp.type": "LogAppendTime",
+    }
+    found = bounds | creation(load(), kind, batch_bytes)
+
+    assert corrections(load(), kind, found, replicas=1, batch_bytes=batch_bytes) == {}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from conf.settings import load
+from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from web.kafka.records import Best, Receipt

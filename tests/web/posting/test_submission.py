@@ -1,5 +1,6 @@
 """Which posts are accepted: the parser refuses bad ones and never crashes."""
 
+import unicodedata
 from json import dumps
 from urllib.parse import quote_plus, urlencode
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import oracle
 from tests.support.near import near, near_text
 from web.posting.submission import (
     FORM,
@@ -20,7 +22,13 @@ from web.posting.submission import (
 
 RULES = Rules(20, "json")
 SCORES = st.integers(-(2**63), 2**63 - 1)
-USERS = st.text(min_size=1).filter(lambda user: len(user.encode("utf-8")) <= 20)
+USERS = st.text(min_size=1).filter(
+    lambda user: is_taken_as_it_is(user) and len(user.encode()) <= 20
+)
+
+
+def is_taken_as_it_is(user):
+    return oracle.is_user(user.encode()) and user == unicodedata.normalize("NFC", user).strip()
 
 
 def json(**fields):
@@ -61,6 +69,8 @@ BAD = [
     ("too long", FORM, b"user=" + b"a" * 2000, 413, "body"),
     ("no user", FORM, b"score=1", 422, "user"),
     ("an empty user", FORM, b"user=&score=1", 422, "user"),
+    ("a user of white space", FORM, b"user=+%09%EF%BB%BF&score=1", 422, "user"),
+    ("a user with a control character", JSON, b'{"user":"a\\u0000b","score":1}', 422, "user"),
     ("a long user", FORM, b"user=" + b"a" * 21 + b"&score=1", 422, "user"),
     (
         "a user of long characters",
@@ -108,6 +118,20 @@ def test_int32_has_limits_of_its_own():
 
 def test_a_form_may_have_spaces_and_a_sign_around_its_score():
     assert parse(FORM, b"user=ann&score=+%2B007+", RULES).value == b"7"
+
+
+@pytest.mark.parametrize(
+    "user", [" ann ", "ann\n", "\ufeffann", "\u2003ann\u200b\x85", "\t\u2060 ann", "\u3000ann"]
+)
+def test_white_space_and_invisible_characters_around_a_user_are_removed(user):
+    assert parse(JSON, json(user=user, score=1), RULES).key == b"ann"
+    assert parse(FORM, urlencode({"user": user, "score": 1}).encode(), RULES).key == b"ann"
+
+
+def test_a_user_is_one_however_it_was_typed():
+    composed, decomposed = "José", "Jose\u0301"
+
+    assert parse(JSON, json(user=decomposed, score=1), RULES).key == composed.encode()
 
 
 def test_the_longest_user_fits_the_longest_body_however_it_is_written():

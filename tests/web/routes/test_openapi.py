@@ -8,7 +8,7 @@ import pytest
 from jsonschema import ValidationError
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from conf.settings import load
+from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from tests import ROOT

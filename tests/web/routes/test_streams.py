@@ -2,7 +2,7 @@
 
 import pytest
 
-from conf.settings import load
+from conf.loading import load
 from web.routes import streams
 from web.services import make_services
 

@@ -1,0 +1,69 @@
+"""The settings in the environment: LEADERBOARD_, then the name, with __ between the levels."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conf.settings import InvalidSettings
+
+PREFIX = "LEADERBOARD_"
+FILE_VARIABLE = f"{PREFIX}SETTINGS"
+
+# What Kubernetes sets in every pod for a Service whose name begins with "leaderboard". Source:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_OF_A_SERVICE = re.compile(
+    r"\w+_SERVICE_(HOST|PORT|PORT_\w+)="
+    r"|\w*[A-Z0-9]_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://"
+    r"|\w*[A-Z0-9]_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)="
+)
+
+
+def values(
+    environment: Mapping[str, str], defaults: Mapping[str, Any]
+) -> Iterator[tuple[list[str], object]]:
+    """Yield the path of each setting, such as `["web", "port"]`, and its value.
+
+    `defaults` say which settings there are. Variables that Kubernetes sets are passed over.
+
+    Raises:
+        InvalidSettings: A variable names no setting, or its value is not JSON where it must be.
+    """
+    for variable, text in sorted(environment.items()):
+        name = variable.upper()
+        if not name.startswith(PREFIX) or name == FILE_VARIABLE:
+            continue
+        if not _OF_A_SERVICE.match(f"{name}={text}"):
+            path = _path(name)
+            yield path, _parse(f"{'.'.join(path)} ({variable})", text, _default(path, defaults))
+
+
+def _path(name: str) -> list[str]:
+    section, _, rest = name.removeprefix(PREFIX).lower().partition("__")
+    if section == "kafka" and rest:
+        return [section, re.sub("_+", ".", rest).replace("log.level", "log_level")]
+    return [section, *(rest.split("__") if rest else ())]
+
+
+def _default(path: list[str], defaults: Mapping[str, Any]) -> object:
+    if path[0] == "kafka" and path[1:]:
+        return ""  # any property
+    found: Any = defaults
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _parse(setting: str, text: str, default: object) -> object:
+    """Parse a list or a section; all other texts stay as they are, for pydantic to convert."""
+    if default is None:
+        msg = f"unknown setting {setting}: see conf/settings.toml"
+        raise InvalidSettings(msg)
+    if not isinstance(default, dict | list):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        example = '["a.org"]' if isinstance(default, list) else '{"name": "value"}'
+        msg = f"setting {setting} must be JSON such as {example}"
+        raise InvalidSettings(msg) from error

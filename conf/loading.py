@@ -1,0 +1,110 @@
+"""Load the settings: `settings.toml`, over it the file that the environment names, then that.
+
+Whatever is wrong becomes one line that names the setting, and shows no secret.
+"""
+
+import os
+import re
+import socket
+import ssl
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from conf import clients, environment
+from conf.settings import InvalidSettings, Settings, Web
+
+DEFAULTS = Path(__file__).with_name("settings.toml")
+
+_SECRET = re.compile(r"kafka|web\.token")
+
+
+def load() -> Settings:
+    """Load the settings and check them, properties of librdkafka too.
+
+    Raises:
+        InvalidSettings: With one line that names the unknown name, the bad value or the file.
+    """
+    defaults = _read(DEFAULTS)
+    values: dict[str, Any] = defaults
+    if file := os.environ.get(environment.FILE_VARIABLE):
+        values = _merge(values, _read(file))
+    for path, value in environment.values(os.environ, defaults):
+        values = _merge(values, _nest(path, value))
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise InvalidSettings(_line(error)) from error
+    clients.check(settings)
+    return settings
+
+
+def check_web(web: Web) -> None:
+    """Check what only the machine of the web app has: its host, the files of its certificate.
+
+    Raises:
+        InvalidSettings: With one line that names the setting.
+    """
+    try:
+        socket.getaddrinfo(web.host or None, web.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        msg = f"setting web.host: {error} (it is {web.host!r})"
+        raise InvalidSettings(msg) from error
+    if web.certificate:
+        _check_file("web.certificate", web.certificate)
+        _check_file("web.private_key", web.private_key)
+        _check_certificate(web)
+
+
+def _check_file(name: str, path: str) -> None:
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        msg = f"setting {name}: {error.strerror} (it is {path!r})"
+        raise InvalidSettings(msg) from error
+
+
+def _check_certificate(web: Web) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without this answer OpenSSL would ask the terminal for the password of a key.
+        context.load_cert_chain(web.certificate, web.private_key, password=lambda: "")
+    except OSError as error:
+        msg = f"settings web.certificate and web.private_key: {error}"
+        raise InvalidSettings(msg) from error
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        msg = f"settings file {str(path)!r}: {reason}"
+        raise InvalidSettings(msg) from error
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with the values of `above`, section by section."""
+    return {**below, **above} | {
+        name: _merge(below[name], above[name])
+        for name in below.keys() & above.keys()
+        if isinstance(below[name], dict) and isinstance(above[name], dict)
+    }
+
+
+def _nest(path: list[str], value: object) -> dict[str, Any]:
+    first, *rest = path
+    return {first: _nest(rest, value) if rest else value}
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {name}: see conf/settings.toml"
+    is_shown = not isinstance(first["input"], dict) and not _SECRET.match(name)
+    value = f" (it is {first['input']!r})" if is_shown else ""
+    return f"setting {name}: {first['msg'].removeprefix('Value error, ')}{value}"

@@ -1,0 +1,8 @@
+"""`python -m dataflows.highscores`: say how to run the flow."""
+
+import sys
+
+from dataflows.command import explain
+
+if __name__ == "__main__":
+    sys.exit(explain("highscores"))

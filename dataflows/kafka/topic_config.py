@@ -1,0 +1,125 @@
+"""The configuration of each topic: what it is created with, and what an existing one needs; pure.
+
+Source: https://kafka.apache.org/documentation/#topicconfigs
+"""
+
+from collections.abc import Iterator, Mapping
+
+from conf.settings import Settings
+
+UNLIMITED = 2**63 - 1
+
+_DAY_MS = 24 * 3600 * 1000
+_MESSAGE_BYTES = 1_048_588  # Kafka's default of max.message.bytes
+_RECORD_BYTES = 1024  # value, headers and framing of a best
+_REJECTED_BYTES = 16 * 1024  # 8 kB of headers, and as much of what is cut to fit
+_ROW_BYTES = 128  # a row of a board without its user
+_POSITION_BYTES = 21  # a position in the header of a board
+_BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
+_DIFFERENCE = "message.timestamp.difference.max.ms"  # of Kafka before 4.0: counts for both
+_KEPT = {"retention.ms": "-1", "retention.bytes": "-1"}  # for ever
+_ANY_TIME = {  # the other topics must accept every time that `scores` accepted, however late
+    "message.timestamp.type": "CreateTime",
+    _BEFORE: str(UNLIMITED),
+    _AFTER: str(UNLIMITED),
+}
+_TABLE = {  # stays close to the number of its keys: a restart reads it whole
+    "cleanup.policy": "compact",
+    "min.cleanable.dirty.ratio": "0.1",
+    "segment.ms": str(7 * _DAY_MS),
+    "max.compaction.lag.ms": str(7 * _DAY_MS),
+    **_ANY_TIME,
+}
+
+
+def creation(settings: Settings, kind: str, batch_bytes: int) -> dict[str, str]:
+    """Return the configuration that a topic of this kind is created with.
+
+    `batch_bytes` is the largest batch that a producer sends.
+    """
+    topics = settings.topics
+    size = max(_MESSAGE_BYTES, batch_bytes, _largest_message(settings, kind))
+    table = {**_TABLE, "max.message.bytes": str(size)}
+    return {
+        "scores": {
+            "cleanup.policy": "delete",
+            "retention.ms": str(topics.scores.retention_ms),
+            "retention.bytes": "-1",
+            "message.timestamp.type": "CreateTime",
+        },
+        "high_scores": {**table, "segment.bytes": str(max(64 * 2**20, size))},
+        "top_5": {**table, "segment.bytes": str(max(4 * 2**20, size))},
+        "rejected": {
+            "cleanup.policy": "delete",
+            "retention.ms": str(topics.rejected.retention_ms),
+            "max.message.bytes": str(2 * size),  # a rejected message has headers
+            **_ANY_TIME,
+        },
+    }[kind]
+
+
+def corrections(
+    settings: Settings, kind: str, config: Mapping[str, str], *, replicas: int, batch_bytes: int
+) -> dict[str, str]:
+    """Return what must be set: without it results are wrong, or nothing can be written.
+
+    Args:
+        settings: What the topics have to hold.
+        kind: One of `KINDS`.
+        config: Of the topic as it is.
+        replicas: Of each partition.
+        batch_bytes: The largest batch that a producer sends.
+    """
+    wanted: dict[str, str] = {}
+    is_table = kind in {"high_scores", "top_5"}
+    policy = config.get("cleanup.policy", "")
+    if is_table and policy != "compact":  # it would lose users
+        wanted["cleanup.policy"] = "compact"
+    if not is_table and "compact" in policy:  # it would lose all but the last message of a user
+        wanted["cleanup.policy"] = "delete"
+    if is_table:
+        wanted |= _time_corrections(config)
+    size = max(batch_bytes, _largest_message(settings, kind))
+    if kind != "scores" and int(config.get("max.message.bytes", size)) < size:
+        wanted["max.message.bytes"] = str(max(size, _MESSAGE_BYTES))
+    if int(config.get("min.insync.replicas", 1)) > replicas:  # every write would be refused
+        wanted["min.insync.replicas"] = str(replicas)
+    return wanted
+
+
+def _time_corrections(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what lets a table accept, at any later time, every time that `scores` accepted."""
+    if config.get("message.timestamp.type", "CreateTime") != "CreateTime":  # ties would be wrong
+        yield "message.timestamp.type", "CreateTime"
+    for name in (_BEFORE, _AFTER, _DIFFERENCE):
+        if int(config.get(name, UNLIMITED)) < UNLIMITED:
+            yield name, str(UNLIMITED)
+
+
+def _largest_message(settings: Settings, kind: str) -> int:
+    """Return the size of the largest message that is written to a topic, in bytes."""
+    if kind == "top_5":
+        row = 2 * settings.user_max_bytes + _ROW_BYTES  # JSON escapes a quote with a second byte
+        positions = settings.topics.high_scores.partitions * _POSITION_BYTES
+        return settings.top5.size * row + positions + _RECORD_BYTES
+    if kind == "rejected":
+        return _REJECTED_BYTES
+    return settings.user_max_bytes + _RECORD_BYTES
+
+
+def doubts(
+    kind: str, config: Mapping[str, str], replicas: int, brokers: int
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each reason why acknowledged messages may be lost, and what to set against it."""
+    limits = {name: config.get(name) for name in _KEPT}
+    if kind == "scores" and limits != _KEPT:
+        now = ", ".join(f"{name}={value}" for name, value in limits.items())
+        yield f"FORGETS SCORES, and is the source of truth ({now})", _KEPT
+    if replicas == 1 < brokers:
+        yield f"has one replica on {brokers} brokers: messages are lost with their broker", {}
+    if replicas > 1 and config.get("min.insync.replicas") == "1":
+        safe = {"min.insync.replicas": "2"}
+        yield "acknowledges a message when one broker has it, and may lose it", safe
+    if replicas > 1 and config.get("unclean.leader.election.enable") == "true":
+        safe = {"unclean.leader.election.enable": "false"}
+        yield "may get a leader that lacks acknowledged messages", safe

@@ -1,0 +1,92 @@
+"""The demo: it runs where the settings say, and its data are safe while it does."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from local.claims import ports
+from tests import ROOT
+from tests.support.until import until_true
+
+LIVE = re.compile(r"the board is live at (http\S+)")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Give a checkout of its own: the demo keeps its data in there."""
+    for name in ("conf", "dataflows", "local", "web"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@contextlib.contextmanager
+def demo(checkout, **settings):
+    """Run the demo; give its process and what returns all that it has printed."""
+    path = checkout / "demo.log"
+    with path.open("wb") as log:
+        process = subprocess.Popen(
+            **called("local.demo", checkout, settings), stdout=log, stderr=log
+        )
+    try:
+        yield process, path.read_text
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def called(module, checkout, settings):
+    variables = {f"LEADERBOARD_{name}": value for name, value in settings.items()}
+    return {
+        "args": [sys.executable, "-m", module],
+        "cwd": checkout,
+        "env": {**os.environ, **variables},
+    }
+
+
+def ended(module, checkout, **settings):
+    """Run a program; give its status and what it has printed."""
+    process = subprocess.run(
+        **called(module, checkout, settings),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return process.returncode, process.stderr
+
+
+def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_ends(checkout):
+    (port,) = ports(0)
+    settings = {"BOOTSTRAP_SERVERS": f"localhost:{port}", "WEB__PORT": "0"}
+    with demo(checkout, **settings) as (process, printed):
+        until_true(lambda: LIVE.search(printed()) or process.poll() is not None, 90)
+        (address,) = LIVE.findall(printed())
+
+        assert httpx.get(f"{address}/ready").status_code == 200
+        assert ended("local.reset", checkout) == (
+            1,
+            "nothing is deleted: a Kafka uses .local/kafka, end the demo first\n",
+        )
+        assert f"127.0.0.1:{port} is taken" in ended("local.demo", checkout, **settings)[1]
+        assert process.poll() is None
+
+    assert process.returncode == 0
+    assert (checkout / ".local" / "kafka").exists()
+    assert ended("local.reset", checkout) == (0, "")
+    assert not (checkout / ".local").exists()
+
+
+@pytest.mark.parametrize("program", ["local.demo", "local.kafka"])
+@pytest.mark.parametrize("brokers", ["kafka.example.org:9092", "127.0.0.1:9092,127.0.0.1:9093"])
+def test_no_local_kafka_stands_in_for_another(checkout, program, brokers):
+    status, printed = ended(program, checkout, BOOTSTRAP_SERVERS=brokers)
+
+    assert status == 1
+    assert printed.startswith("setting bootstrap_servers: Kafka runs on 127.0.0.1 here")
+    assert printed.count("\n") == 1
