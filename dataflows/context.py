@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
 AT_ONCE = datetime.fromtimestamp(0, UTC)  # as `next_awake` of a source
-RESTORERS = 2  # shards that are restored at a time: it takes this process's time, and memory
+RESTORERS = 4  # shards that are restored at a time: it takes this process's time, and memory
 
 
 class Restore(NamedTuple):

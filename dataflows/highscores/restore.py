@@ -139,6 +139,8 @@ def _still_there(context: FlowContext, last: dict[int, LastOrigin]) -> dict[int,
     A log may become shorter: a disk is lost, or a replica that lagged behind leads. New scores then
     take the offsets of the lost ones, and must not pass for counted.
     """
+    if not last:
+        return {}
     topic = context.topic("scores").name
     consumer = Consumer({**clients.consumer(context.settings), **ONE_MESSAGE})
     try:

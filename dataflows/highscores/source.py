@@ -115,7 +115,8 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
                 topic.partitions,
                 topic.name,
             )
-        return list(map(self._start, found, reasons))
+        firsts = self._consumer.first_offsets(asked) if any(reasons) else [0] * len(asked)
+        return list(map(self._start, found, reasons, firsts))
 
     def _distrust(self, committed: TopicPartition) -> str:
         """Return why a committed position is not the one to begin with, "" where it is."""
@@ -131,10 +132,9 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
                 return f"{topic.name} was recreated"
         return ""
 
-    def _start(self, committed: TopicPartition, distrust: str) -> Start:
+    def _start(self, committed: TopicPartition, distrust: str, first: int) -> Start:
         position, offset = committed, committed.offset
         if distrust:
-            first = self._consumer.first_offset(committed.partition)
             position = TopicPartition(committed.topic, committed.partition, first)
             offset = OFFSET_BEGINNING
         before = decode_mark(committed.metadata)

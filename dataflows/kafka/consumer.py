@@ -25,6 +25,7 @@ RETRY_PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 10
 COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
 CLOSE_SECONDS = 0.2
+EARLIEST = -2  # as a time: where a partition begins, in one request for all (ListOffsets)
 WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
 CLUSTER_WAIT_SECONDS = 0.005
 STEP_TURNS = 3  # polls until Bytewax has run every step: one was seen to do
@@ -97,13 +98,16 @@ class SharedConsumer:
         name = f"committed positions of {self._topic}"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
-    def first_offset(self, partition: int) -> int:
-        """Return the offset of the first message of a partition, or of its end where it is empty.
+    def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
+        """Return the offset of the first message of each partition, or its end where it is empty.
 
         Raises:
             FlowFailed: The broker does not answer.
         """
-        return bounds(self._consumer, self._topic, partition)[0]
+        asked = [TopicPartition(each.topic, each.partition, EARLIEST) for each in partitions]
+        ask = self._consumer.offsets_for_times
+        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"beginning of {self._topic}")
+        return [position.offset for position in found]
 
     def add(
         self,

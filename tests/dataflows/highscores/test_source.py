@@ -28,8 +28,8 @@ class FakeConsumer:
             TopicPartition(each.topic, each.partition, 5, metadata=self._metadata) for each in asked
         ]
 
-    def first_offset(self, _partition):
-        return 2
+    def first_offsets(self, partitions):
+        return [2 for _ in partitions]
 
     def add(self, position, note):
         self.start, self.note = position.offset, note
