@@ -26,7 +26,11 @@ READ_AHEAD = {
 
 def client(settings: Settings) -> dict[str, Any]:
     """Return what every client needs: the brokers, `[kafka]`, and a logger of Python."""
-    ours = {"bootstrap.servers": settings.bootstrap_servers, **settings.kafka}
+    ours = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "socket.nagle.disable": True,  # a transaction is many small requests, one after the other
+        **settings.kafka,
+    }
     return {**_as_text(ours), "logger": LIBRDKAFKA}
 
 

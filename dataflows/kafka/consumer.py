@@ -56,6 +56,23 @@ class Deadlines:
         return is_due
 
 
+class Pace:
+    """At most one event in `pause` seconds, the first after a pause at once.
+
+    Due times follow each other at that distance, whenever the events really come: so events that
+    come at the same pace, a little early or late, need not wait.
+    """
+
+    def __init__(self, pause_seconds: float) -> None:
+        self._pause = pause_seconds
+        self.due_at = float("-inf")  # monotonic seconds
+
+    def note(self, now: float) -> None:
+        """Note an event; it sets when the next is due."""
+        is_first = now >= self.due_at + self._pause
+        self.due_at = (now if is_first else self.due_at) + self._pause
+
+
 class SharedConsumer:
     """One consumer for all partitions of a topic that a process reads; for one thread.
 

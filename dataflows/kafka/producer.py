@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
-from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.consumer import Deadlines, Pace
 from dataflows.process import FENCED, exit_now, fail
 
 log = logging.getLogger(__name__)
@@ -308,9 +308,8 @@ class TransactionPace:
     """
 
     def __init__(self, per_second: float, deadlines: Deadlines) -> None:
-        self._pause_seconds = 1 / per_second if per_second else 0.0
+        self._pace = Pace(1 / per_second if per_second else 0.0)
         self._deadlines = deadlines
-        self._next_at = float("-inf")  # monotonic seconds
         self._writers: dict[TransactionalWriter, None] = {}
 
     def note_written(self, writer: TransactionalWriter) -> None:
@@ -326,9 +325,9 @@ class TransactionPace:
         if not self._writers:
             return
         now = time.monotonic()
-        if now >= self._next_at:
-            self._next_at = now + self._pause_seconds
+        if now >= self._pace.due_at:
+            self._pace.note(now)
             waiting = [writer for writer in self._writers if not writer.commit()]
             self._writers = dict.fromkeys(waiting)
-        next_at = max(self._next_at, now + UNDER_WAY_SECONDS) if self._writers else None
+        next_at = max(self._pace.due_at, now + UNDER_WAY_SECONDS) if self._writers else None
         self._deadlines.set("transactions", next_at)

@@ -9,7 +9,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from conf.settings import Top5
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import Deadlines
+from dataflows.kafka.consumer import Deadlines, Pace
 from dataflows.kafka.table import TableDecoder
 from dataflows.leaderboard import Board, rank_keys
 from dataflows.process import return_freed_memory
@@ -85,12 +85,13 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         self._size = settings.size
         rate = settings.updates_per_second
         self._pause = 1 / rate if rate else 0.0  # seconds
+        self._changes = Pace(self._pause)
         self._deadlines = deadlines
         self._tops: dict[int, ShardTop] = {}
         self._removals: list[Removal] = []
         self._waiting: Board | None = None
         self._published: Board | None = None
-        self._changed_at = self._published_at = float("-inf")  # monotonic seconds
+        self._published_at = float("-inf")  # monotonic seconds
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[BoardUpdate], bool]:
         """Take the newest of each shard."""
@@ -124,7 +125,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
 
     def _due_at(self, board: Board) -> float:
         if self._published is None or board.rows != self._published.rows:
-            return self._changed_at + self._pause
+            return self._changes.due_at
         return self._published_at + max(self._pause, PLAYERS_PAUSE_SECONDS)
 
     def _publish_if_due(self) -> list[BoardUpdate]:
@@ -144,6 +145,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         removals, self._removals = self._removals, []
         self._published_at = time.monotonic()
         if board != self._published:
-            self._published, self._changed_at = board, self._published_at
+            self._published = board
+            self._changes.note(self._published_at)
         positions = tuple(self._tops[shard].position for shard in sorted(self._tops))
         return [BoardUpdate(board, removals, positions)]
