@@ -35,7 +35,6 @@ SLOW = (
     "pipeline/test_chaos",
     "pipeline/test_kafka",
     "web/page/",
-    "web/server/test_http2",
     "web/server/test_load",
     "web/server/test_workers",
 )

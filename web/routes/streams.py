@@ -30,7 +30,7 @@ class _Client(NamedTuple):
 
     address: str
     resume: str  # the id of the last event that it received, or ""
-    connection: Connection | None  # to hand over; None for HTTP/2, and on another server
+    connection: Connection | None  # to hand over; None for HTTP/1.0, and on another server
     cut: Callable[[], object]  # drops it
 
 
