@@ -25,3 +25,13 @@ def judge(board_problem: str, answered_ms: int, other_problems: Iterable[str]) -
 def encode(status: Status) -> bytes:
     """Encode a status as the data of an event."""
     return msgspec.json.encode(status._asdict())
+
+
+def encode_refusal(reason: str, problem: str) -> bytes:
+    """Write the data of the only `status` of a stream that ends at once.
+
+    Args:
+        reason: `full` or `behind`, for programs.
+        problem: The same in words.
+    """
+    return msgspec.json.encode({"stale_since": None, "problems": [problem], "refused": reason})

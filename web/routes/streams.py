@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from quart import Blueprint, Response, request
 
-from web.live import sse
+from web.live import freshness, sse
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
 from web.server.handover import Connection
@@ -19,8 +19,10 @@ REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
 BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
 # An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
-REFUSED = "too many streams are open; try again later"
-BEHIND = "this server is behind; another one may not be"
+REFUSALS = {
+    "full": "too many streams are open; try again later",
+    "behind": "this server is behind; another one may not be",
+}
 
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
@@ -55,7 +57,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _respond(services: Services, hub: Hub) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
     if request.method == "HEAD":  # a body without an end must not be started
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
     client = _client(services)
@@ -90,24 +92,22 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
     """
     feeds, loop = services.feeds, asyncio.get_running_loop()
     if not services.stream_limiter.acquire(client.address):
-        yield sse.retry(*REFUSED_RETRY_MS, _random) + sse.comment(REFUSED)
+        yield _refusal("full", REFUSED_RETRY_MS)
         return
     release = partial(services.stream_limiter.release, client.address)
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
     is_handed_over = False
     try:
-        chunk = sse.retry(*RETRY_MS, _random)
         deadline = loop.time() + BEHIND_SECONDS
         while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
-            yield chunk
-            chunk = sse.HEARTBEAT
+            yield sse.HEARTBEAT
             await feeds.next_board(min(left, services.settings.web.heartbeat_seconds))
         if feeds.is_behind(client.resume) and feeds.is_stale():
-            yield sse.comment(BEHIND)
+            yield _refusal("behind", RETRY_MS)
             return
         state, version = hub.snapshot(client.resume)
-        history = feeds.history(client.resume) if hub is feeds.live else b""
-        yield sse.retry(*RETRY_MS, _random) + history + state
+        events = (feeds.history(client.resume) if hub is feeds.live else b"") + state
+        yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:
             is_handed_over = True
             client.connection.hand_over(hub, version, on_closed=release)
@@ -119,3 +119,9 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
         hub.remove(subscriber)
         if not is_handed_over:
             release()
+
+
+def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:
+    """Return the only event of a stream that is refused; its name hides it from `onmessage`."""
+    data = freshness.encode_refusal(reason, REFUSALS[reason])
+    return sse.retry(*retry_ms, _random) + sse.event(data, name="status")

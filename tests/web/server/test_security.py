@@ -388,6 +388,7 @@ async def test_the_streams_of_a_client_are_limited_by_a_stream_that_says_so(monk
 
     assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert b"retry: " in body
+    assert b"event: status\n" in body
     assert b"too many streams" in body
     assert reader
 

@@ -96,7 +96,7 @@ def client_of(address, number):
 def board_events(client, resume=""):
     headers = {"Last-Event-ID": resume} if resume else {}
     with connect_sse(client, "GET", "/highScores", headers=headers) as source:
-        yield (event for event in source.iter_sse() if event.data)
+        yield source.iter_sse()
 
 
 @pytest.fixture
