@@ -9,7 +9,10 @@ from typing import TypeVar
 from quart import Request
 
 from conf.settings import Settings
-from web.access.limits import ConcurrencyLimiter, RateLimiter, client_address
+from web import files
+from web.access import origin
+from web.access.forwarded import asked_host, client_address
+from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.kafka import boards, scores
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
@@ -58,6 +61,7 @@ class Services:
     post_limiter: RateLimiter
     stream_limiter: ConcurrencyLimiter
     metrics: Metrics
+    files: files.Files
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -89,6 +93,30 @@ class Services:
         peer = request.remote_addr or ""
         forwarded = request.headers.getlist("X-Forwarded-For")
         return client_address(peer, forwarded, self.settings.web.trusted_proxies)
+
+    def asked_host(self, request: Request) -> str:
+        """Return the host that the client asked for."""
+        forwarded = request.headers.getlist("X-Forwarded-Host")
+        host = request.headers.get("Host", "")
+        return asked_host(host, forwarded, self.settings.web.trusted_proxies)
+
+    def hides_host(self, request: Request) -> bool:
+        """Return whether a proxy may have replaced the name that the client asked for."""
+        web = self.settings.web
+        named = web.hosts or "X-Forwarded-Host" in request.headers
+        return web.trusted_proxies > 0 and not named
+
+    def is_from_another_origin(self, request: Request) -> bool:
+        """Return whether a page of another origin made a browser send a request."""
+        web = self.settings.web
+        is_proxied = web.trusted_proxies > 0
+        target = origin.Target(
+            (self.asked_host(request), *(web.hosts if is_proxied else ())),
+            is_proxied=is_proxied,
+            has_cookie=self.hides_host(request) and origin.COOKIE in request.cookies,
+        )
+        site, sender = map(request.headers.get, ("Sec-Fetch-Site", "Origin"))
+        return origin.is_from_another_origin(site, sender, target)
 
     def problems(self) -> list[str]:
         """Return why the app may show something outdated; empty when it is ready."""
@@ -134,4 +162,5 @@ def make_services(
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
         Metrics(feeds, readers, worker),
+        files.Files(files.STATIC),
     )

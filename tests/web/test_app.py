@@ -128,7 +128,7 @@ async def test_a_posted_score_is_written_and_streamed_with_its_offset(app, setti
 async def test_a_form_is_redirected_to_the_page(app, settings):
     answer = await app.test_client().post("/newScore", form={"user": "zoë", "score": "-7"})
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "./")
     assert written(settings) == [("zoë", b"-7")]
 
 

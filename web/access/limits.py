@@ -1,31 +1,11 @@
 """Limits for each client: a rate for its posts, a number for its streams and connections; pure.
 
-A client is known by its address. Behind proxies that is the address which the outermost trusted
-proxy saw.
+A client is known by its address (forwarded.py).
 """
 
 from collections import Counter, OrderedDict
-from ipaddress import IPv6Address, ip_address
 
 CLIENTS = 10_000  # remembered by a rate limiter; the least recently seen is dropped first
-
-
-def client_address(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
-    """Return the address by which a client is limited.
-
-    Each proxy appends the address it saw to X-Forwarded-For, so with n trusted proxies the client
-    is the n-th from the end; whatever is before it may be forged. An IPv6 client counts by its /64,
-    which is what one customer gets.
-    """
-    hops = [hop.strip() for line in forwarded_for for hop in line.split(",")]
-    seen = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer
-    try:
-        address = ip_address(seen)
-    except ValueError:
-        return peer
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
-    return str(address)
 
 
 class RateLimiter:

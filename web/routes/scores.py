@@ -61,7 +61,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
         Refused: By its origin, the client's rate, its body or its token; or it was not written.
     """
     headers = posted.headers
-    if origin.is_from_another_origin(*map(headers.get, ("Sec-Fetch-Site", "Origin", "Host"))):
+    if services.is_from_another_origin(posted):
         raise Refused(403, "body", CROSS_ORIGIN)
     _check_rate(services, posted)
     score = submission.parse(posted.content_type or "", await _body(posted), services.rules)
@@ -106,7 +106,7 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
 def _acceptance(accepted: _Accepted) -> Response:
     if _is_form():
         query = f"?outcome={accepted.outcome}" if accepted.outcome else ""
-        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": f"/{query}"})
+        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": f"./{query}"})
     result = {"outcome": accepted.outcome} if accepted.outcome else {}
     response = jsonify(accepted.receipt._asdict() | result)
     response.status_code = HTTPStatus.ACCEPTED

@@ -18,6 +18,13 @@ RETRY_MS = (1_000, 6_000)  # before a client reconnects after its stream has end
 REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
 BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
+HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    # Caddy 2.6 compresses in spite of no-transform, and then holds events back.
+    "Content-Encoding": "identity",
+    "X-Accel-Buffering": "no",  # nginx would buffer
+}
+
 # An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
 REFUSALS = {
     "full": "too many streams are open; try again later",
@@ -57,7 +64,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _respond(services: Services, hub: Hub) -> Response:
-    headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+    headers = dict(HEADERS)
     if request.method == "HEAD":  # a body without an end must not be started
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
     client = _client(services)

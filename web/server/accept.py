@@ -12,7 +12,8 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from web.access.limits import ConcurrencyLimiter, client_address
+from web.access.forwarded import client_address
+from web.access.limits import ConcurrencyLimiter
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ export function keepHall() {
 
 /** Reload, but only if the server is there: an error page would stay for ever. */
 async function startAfresh() {
-  const answer = await fetch("/health", { cache: "no-store" }).catch(() => null);
+  const answer = await fetch("health", { cache: "no-store" }).catch(() => null);
   if (answer?.ok) {
     location.reload();
   }

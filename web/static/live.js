@@ -44,7 +44,7 @@ export class Live {
     this._source?.close();
     this._openedAt = NaN;
     const resume = this._boardId ? `?lastEventId=${encodeURIComponent(this._boardId)}` : "";
-    const source = (this._source = new EventSource(`/live${resume}`));
+    const source = (this._source = new EventSource(`live${resume}`));
     source.addEventListener("error", () => this._failed(source));
     for (const name of Object.keys(this._parts)) {
       source.addEventListener(name, (event) => this._take(name, event));
@@ -93,7 +93,7 @@ export class Live {
   async _hasMissed() {
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
-      const answer = await fetch("/top5", { method: "HEAD", cache: "no-store", signal });
+      const answer = await fetch("top5", { method: "HEAD", cache: "no-store", signal });
       const newest = answer.headers.get("ETag")?.replace(/^W\/|"/g, "") ?? "";
       return answer.ok && newest !== this._boardId;
     } catch {
