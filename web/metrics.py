@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from web.access.refusals import Refusals
 from web.kafka.reader import TopicReader
 from web.live.feeds import Feeds
 
@@ -22,10 +23,15 @@ class Metrics(Collector):
     """
 
     def __init__(
-        self, feeds: Feeds, readers: Sequence[TopicReader], worker: int | None = None
+        self,
+        feeds: Feeds,
+        readers: Sequence[TopicReader],
+        refusals: Refusals,
+        worker: int | None = None,
     ) -> None:
         self._feeds = feeds
         self._readers = readers
+        self._refusals = refusals
         self._labels = {} if worker is None else {"worker": str(worker)}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -52,6 +58,12 @@ class Metrics(Collector):
             "leaderboard_web_relay_errors",
             "Failures of a topic reader.",
             [({"topic": reader.name}, reader.errors) for reader in self._readers],
+        )
+        yield self._metric(
+            "counter",
+            "leaderboard_web_refused",
+            "Connections, streams and posts beyond the limit of all clients or of one.",
+            [(each._asdict(), count) for each, count in self._refusals.counts.items()],
         )
         bad_boards = self._feeds.bad_boards
         yield self._metric(

@@ -1,6 +1,7 @@
 """What the routes of one app share, and how its parts are connected."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from web import files
 from web.access import origin
 from web.access.forwarded import asked_host, client_address
 from web.access.limits import ConcurrencyLimiter, RateLimiter
+from web.access.refusals import Refusals
 from web.kafka import boards, scores
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
@@ -60,6 +62,7 @@ class Services:
     rules: Rules
     post_limiter: RateLimiter
     stream_limiter: ConcurrencyLimiter
+    refusals: Refusals
     metrics: Metrics
     files: files.Files
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
@@ -127,6 +130,7 @@ class Services:
         while True:
             status = judge(boards.problem(), boards.answered_ms, [scores.problem()])
             self.feeds.put_status(status)
+            self.refusals.report(time.monotonic())
             await asyncio.sleep(STATUS_SECONDS)
 
 
@@ -150,7 +154,7 @@ def make_services(
             on_loop.wrap(on_unavailable),
         ),
     )
-    web = settings.web
+    web, refusals = settings.web, Refusals()
     return Services(
         settings,
         feeds,
@@ -161,6 +165,7 @@ def make_services(
         Rules(settings.user_max_bytes, settings.topics.scores.format),
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
-        Metrics(feeds, readers, worker),
+        refusals,
+        Metrics(feeds, readers, refusals, worker),
         files.Files(files.STATIC),
     )

@@ -5,6 +5,8 @@ A client is known by its address (forwarded.py).
 
 from collections import Counter, OrderedDict
 
+from web.access.refusals import Limit
+
 CLIENTS = 10_000  # remembered by a rate limiter; the least recently seen is dropped first
 
 
@@ -45,14 +47,15 @@ class ConcurrencyLimiter:
     def __len__(self) -> int:
         return self._count
 
-    def acquire(self, client: str) -> bool:
-        """Count one more of a client, unless a limit is reached; `release` undoes it."""
-        full = self._total and self._count >= self._total
-        if full or (self._each and self._counts[client] >= self._each):
-            return False
+    def acquire(self, client: str) -> Limit | None:
+        """Count one more of a client, or return the limit that is reached; `release` undoes it."""
+        if self._total and self._count >= self._total:
+            return "server"
+        if self._each and self._counts[client] >= self._each:
+            return "client"
         self._counts[client] += 1
         self._count += 1
-        return True
+        return None
 
     def release(self, client: str) -> None:
         """Count one less of a client."""

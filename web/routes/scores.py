@@ -78,6 +78,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
 def _check_rate(services: Services, posted: Request) -> None:
     client = services.client_address(posted)
     if seconds := services.post_limiter.acquire(client, time.monotonic()):
+        services.refusals.add("post", "client", client)
         raise Refused(429, "body", TOO_MANY, retry_after=math.ceil(seconds))
 
 

@@ -98,7 +98,8 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
     starts the generator, and must leak nothing.
     """
     feeds, loop = services.feeds, asyncio.get_running_loop()
-    if not services.stream_limiter.acquire(client.address):
+    if limit := services.stream_limiter.acquire(client.address):
+        services.refusals.add("stream", limit, client.address)
         yield _refusal("full", REFUSED_RETRY_MS)
         return
     release = partial(services.stream_limiter.release, client.address)

@@ -19,6 +19,7 @@ from quart import Quart
 
 from conf.settings import Web
 from web.access.limits import ConcurrencyLimiter
+from web.access.refusals import Refusals
 from web.server.accept import Acceptor, connections_max
 from web.server.handover import Connection, connect
 from web.server.hypercorn import HypercornConnection
@@ -35,7 +36,7 @@ KERNEL_EXTRA_SECONDS = (
     5  # that the kernel waits longer than the app for a client that takes nothing
 )
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what it is sending
-PAGES_PER_CLIENT = 50  # connections of one address beside its streams
+CONNECTIONS_PER_STREAM = 6  # of one address: so many has a browser while it loads the page
 GRACE_SECONDS = 0.7  # for clients to receive the end of their streams
 REQUEST_SECONDS = 2.5  # after that for requests under way, such as a post that Kafka has not taken
 
@@ -81,16 +82,25 @@ class Server:
         app: The app, which finds its `Connection` in the state of each request.
         web: The settings.
         end_streams: Called first when the server ends.
+        refusals: Counts the connections that are refused.
     """
 
-    def __init__(self, app: Quart, web: Web, end_streams: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Quart,
+        web: Web,
+        end_streams: Callable[[], None],
+        refusals: Refusals | None = None,
+    ) -> None:
         self._app = app
         self._asgi = ASGIWrapper(app)
         self._config = _config(web)
         self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
         self._tls = self._config.create_ssl_context()
-        self._limiter = ConcurrencyLimiter(connections_max(), _connections_each(web))
+        total = connections_max()
+        self._limiter = ConcurrencyLimiter(total, _connections_each(web, total))
+        self._refusals = refusals or Refusals()
         self._context = WorkerContext(None)
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: set[asyncio.WriteTransport] = set()  # of all open connections
@@ -108,7 +118,7 @@ class Server:
         """Serve until `stopping` is set, then end within four seconds, then end the app."""
         await self._app.startup()
         _bound_clients(sock, self._stall_seconds)
-        acceptor = Acceptor(sock, self._limiter, self._start)
+        acceptor = Acceptor(sock, self._limiter, self._start, self._refusals)
         acceptor.open()
         await stopping.wait()
         acceptor.close()
@@ -181,16 +191,19 @@ class Server:
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
     """Let the kernel drop clients that vanish or take nothing, and hold little for each."""
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
+    for name, value in {
+        "TCP_USER_TIMEOUT": milliseconds,
+        "TCP_NOTSENT_LOWAT": UNSENT_BYTES,
+    }.items():
+        if option := getattr(socket, name, None):  # macOS lacks the first
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _connections_each(web: Web) -> int:
+def _connections_each(web: Web, total: int) -> int:
     """Return how many connections an address may have, 0 for any: a proxy has all of them."""
-    streams = web.streams_per_client
-    return streams + PAGES_PER_CLIENT if streams and not web.trusted_proxies else 0
+    wanted = web.streams_per_client * CONNECTIONS_PER_STREAM
+    return 0 if web.trusted_proxies else min(wanted, max(1, total // 2))
 
 
 def _config(web: Web) -> Config:

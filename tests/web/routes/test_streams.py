@@ -55,7 +55,7 @@ async def test_a_refused_stream_is_one_event_that_says_why(monkeypatch, path):
         serving(monkeypatch, streams=1) as served,
         httpx.AsyncClient(base_url=f"http://localhost:{served.port}") as client,
     ):
-        assert served.services.stream_limiter.acquire("another")
+        assert not served.services.stream_limiter.acquire("another")
         async with aconnect_sse(client, "GET", path) as source:
             events = [event async for event in source.aiter_sse()]
 

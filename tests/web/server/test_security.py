@@ -394,9 +394,8 @@ async def test_the_streams_of_a_client_are_limited_by_a_stream_that_says_so(monk
 
 
 async def test_the_connections_of_a_client_are_limited(monkeypatch):
-    monkeypatch.setattr("web.server.server.PAGES_PER_CLIENT", 3)
     async with serving(monkeypatch, streams_per_client=1) as served:
-        idle = [await served.connect() for _ in range(4)]
+        idle = [await served.connect() for _ in range(6)]
         refused = await served.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for _, writer in idle:
             writer.close()
