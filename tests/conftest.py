@@ -34,9 +34,11 @@ SLOW = (
     "pipeline/test_broker",
     "pipeline/test_chaos",
     "pipeline/test_kafka",
+    "web/kafka/test_producer",
     "web/page/",
     "web/server/test_load",
     "web/server/test_workers",
+    "web/test_proxies",
 )
 
 _numbers = itertools.count(1)

@@ -67,9 +67,18 @@ async def _add_headers(cors_origins: tuple[str, ...], response: Response) -> Res
     return response
 
 
+def _is_page() -> bool:
+    """Return whether somebody reads the answer in a browser."""
+    return has_request_context() and "text/html" in request.headers.get("Accept", "")
+
+
 async def _explain(error: HTTPException) -> Response:
-    """Answer with the error as JSON. A websocket is refused here too, and is no request."""
-    response = jsonify({"error": error.description or error.name})
+    """Answer with the error, a browser as text and a program as JSON.
+
+    A websocket is refused here too, and is no request.
+    """
+    text = error.description or error.name
+    response = Response(text, mimetype="text/plain") if _is_page() else jsonify({"error": text})
     response.status_code = error.code or 500
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(error.valid_methods or ())

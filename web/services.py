@@ -1,6 +1,7 @@
 """What the routes of one app share, and how its parts are connected."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from web.live.freshness import judge
 from web.metrics import Metrics
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -73,7 +76,7 @@ class Services:
         self.producer.start()
         for reader in self.readers:
             reader.start()
-        self._status_task = asyncio.create_task(self._publish_status())
+        self._status_task = asyncio.create_task(self._keep_publishing_status())
 
     async def stop(self) -> None:
         """End everything; takes at most about 3 s."""
@@ -122,16 +125,23 @@ class Services:
         return origin.is_from_another_origin(site, sender, target)
 
     def problems(self) -> list[str]:
-        """Return why the app may show something outdated; empty when it is ready."""
-        return [problem for reader in self.readers if (problem := reader.problem())]
+        """Return why the app may show something outdated, or take no score; empty when ready."""
+        sources = (*self.readers, self.producer)
+        return [problem for source in sources if (problem := source.problem())]
 
-    async def _publish_status(self) -> None:
-        boards, scores = self.readers
+    async def _keep_publishing_status(self) -> None:
         while True:
-            status = judge(boards.problem(), boards.answered_ms, [scores.problem()])
-            self.feeds.put_status(status)
-            self.refusals.report(time.monotonic())
+            try:
+                self._publish_status()
+            except Exception:
+                log.exception("the status could not be published")
             await asyncio.sleep(STATUS_SECONDS)
+
+    def _publish_status(self) -> None:
+        boards, scores = self.readers
+        others = [scores.problem(), self.producer.problem()]
+        self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
+        self.refusals.report(time.monotonic())
 
 
 def make_services(
@@ -154,18 +164,23 @@ def make_services(
             on_loop.wrap(on_unavailable),
         ),
     )
-    web, refusals = settings.web, Refusals()
+    web, topics, refusals = settings.web, settings.topics, Refusals()
+    producer, watcher = ScoreProducer(settings), ScoreWatcher(settings)
+    unreadable = {
+        topics.top_5.name: readers[0].unreadable,
+        topics.high_scores.name: watcher.unreadable,
+    }
     return Services(
         settings,
         feeds,
         readers,
         on_loop,
-        ScoreProducer(settings),
-        ScoreWatcher(settings),
+        producer,
+        watcher,
         Rules(settings.user_max_bytes, settings.topics.scores.format),
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
         refusals,
-        Metrics(feeds, readers, refusals, worker),
+        Metrics(feeds, (*readers, watcher, producer), unreadable, refusals, worker),
         files.Files(files.STATIC),
     )

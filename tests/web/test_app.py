@@ -186,6 +186,15 @@ async def test_a_refused_form_of_a_browser_comes_back_with_what_was_typed(app):
     assert "score must be a whole number" in page
 
 
+@pytest.mark.parametrize("length", [100_000, 1_000_000])
+async def test_a_form_of_a_browser_that_is_too_long_comes_back_as_the_page(app, length):
+    answer = await app.test_client().post(
+        "/newScore", form={"user": "a" * length, "score": "1"}, headers={"Accept": "text/html"}
+    )
+
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+
+
 async def test_another_site_cannot_post(app, settings):
     answer = await app.test_client().post(
         "/newScore",
@@ -373,6 +382,27 @@ async def test_the_board_can_be_polled_and_is_sent_only_when_it_has_changed(app,
     assert tag == f'"{feeds(app).newest_id}"'
     assert [(each.status_code, await each.get_data()) for each in same] == [(304, b"")] * 3
     assert other.status_code == 200
+
+
+async def test_a_poll_never_steps_back_to_a_board_before_that_of_another_process(
+    app, settings, monkeypatch
+):
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await until(lambda: feeds(app).newest_id)
+    topic = feeds(app).newest_id.rpartition(":")[0]
+    known = {"If-None-Match": f'W/"{topic}:1"'}
+    polled = asyncio.create_task(app.test_client().get("/top5", headers=known))
+    publish(settings, board(2, Row(1, "bob", 2, 2)))
+    same = await polled
+    known = {"If-None-Match": f'"{topic}:7"'}
+    monkeypatch.setattr("web.routes.board.BEHIND_SECONDS", 0.1)
+    lost = await app.test_client().get("/top5", headers=known)
+    monkeypatch.setattr(feeds(app), "is_stale", lambda: True)
+    behind = await app.test_client().get("/top5", headers=known)
+
+    assert same.status_code == 304
+    assert (lost.status_code, lost.headers["ETag"]) == (200, f'"{topic}:1"')
+    assert behind.status_code == 503
 
 
 @pytest.mark.parametrize("path", ["/highScores", "/events", "/live"])

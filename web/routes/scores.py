@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -118,7 +120,7 @@ def _acceptance(accepted: _Accepted) -> Response:
 
 async def _refusal(services: Services, error: Refused) -> Response:
     if _is_form() and "text/html" in request.headers.get("Accept", ""):
-        response = Response(await page.render(services, error=error, posted=await request.form))
+        response = Response(await page.render(services, error=error, posted=await _form()))
     else:
         response = jsonify({"error": str(error), "field": error.field})
     response.status_code = error.status
@@ -127,6 +129,13 @@ async def _refusal(services: Services, error: Refused) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+async def _form() -> Mapping[str, str]:
+    """Return the fields as they were posted, nothing of a body that is too large or too slow."""
+    with suppress(HTTPException):
+        return await request.form
+    return {}
 
 
 def _is_form() -> bool:
