@@ -150,19 +150,23 @@ def make_services(
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
-    put_boards = on_loop.wrap(feeds.put_boards)
-    put_scores, put_ends = on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends)
+    wrap = on_loop.wrap
+    read_boards = partial(
+        boards.read,
+        settings=settings,
+        begin=wrap(feeds.begin_boards),
+        put=wrap(feeds.put_boards),
+    )
+    read_scores = partial(
+        scores.read,
+        settings=settings,
+        begin=wrap(feeds.begin_scores),
+        put=wrap(feeds.put_scores),
+        put_ends=wrap(feeds.put_ends),
+    )
     readers = (
-        TopicReader(
-            settings.topics.top_5.name,
-            partial(boards.read, settings=settings, put=put_boards),
-            on_loop.wrap(on_unavailable),
-        ),
-        TopicReader(
-            settings.topics.scores.name,
-            partial(scores.read, settings=settings, put=put_scores, put_ends=put_ends),
-            on_loop.wrap(on_unavailable),
-        ),
+        TopicReader(settings.topics.top_5.name, read_boards, wrap(on_unavailable)),
+        TopicReader(settings.topics.scores.name, read_scores, wrap(on_unavailable)),
     )
     web, topics, refusals = settings.web, settings.topics, Refusals()
     producer, watcher = ScoreProducer(settings), ScoreWatcher(settings)

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
-from tests.support.until import until
+from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka import client
 from web.live.freshness import Status
@@ -403,6 +404,37 @@ async def test_a_poll_never_steps_back_to_a_board_before_that_of_another_process
     assert same.status_code == 304
     assert (lost.status_code, lost.headers["ETag"]) == (200, f'"{topic}:1"')
     assert behind.status_code == 503
+
+
+async def test_recreated_topics_leave_nothing_of_the_deleted_ones(app, settings):
+    client = app.test_client()
+    publish(settings, board(1, Row(1, "ann", 1, 1)))
+    await client.post("/newScore", json={"user": "ann", "score": 1})
+    await until(lambda: feeds(app).newest_id and feeds(app).newest_scores())
+    recreate(settings, "top_5", "scores")
+    await until(lambda: not feeds(app).newest_id and not feeds(app).newest_scores(), 30)
+    await until(lambda: not app.extensions["leaderboard"].problems(), 30)
+    none = await client.get("/top5")
+    page = await (await client.get("/")).get_data(as_text=True)
+    history = feeds(app).history("")
+    answer = await client.post("/newScore", json={"user": "ann", "score": 2})
+    await until(lambda: feeds(app).newest_scores(), 10)
+
+    assert none.status_code == 503
+    assert "ann" not in page
+    assert b'{"boards":[]}' in history
+    assert (await answer.get_json())["offset"] == 0  # where an earlier score of the user was
+    assert [score.score for score in feeds(app).newest_scores()] == [2]
+
+
+def recreate(settings, *kinds):
+    """Delete topics, and create them again."""
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    names = [getattr(settings.topics, kind).name for kind in kinds]
+    for deleted in admin.delete_topics(names, request_timeout=10).values():
+        deleted.result(10)
+    until_true(lambda: not set(names) & admin.list_topics(timeout=5).topics.keys())
+    await_topics(settings)
 
 
 @pytest.mark.parametrize("path", ["/highScores", "/events", "/live"])

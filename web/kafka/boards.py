@@ -20,12 +20,14 @@ LAST_MESSAGES = 100  # that are searched for a board when none was written for t
 KEPT = SPAN_MS // APART_MS  # boards of the past
 BATCH = 1000  # messages at once, at most
 
+Begin = Callable[[str], object]  # of the topic's id
 Put = Callable[[list[tuple[str, bytes]]], object]  # of event ids and documents, oldest first
 
 
-def read(reader: TopicReader, settings: Settings, put: Put) -> None:
-    """Pass on boards until the reader stops."""
+def read(reader: TopicReader, settings: Settings, begin: Begin, put: Put) -> None:
+    """Pass on the id of the topic, then boards until the reader stops."""
     topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
+    begin(topic.id)
     monitor = client.TopicMonitor(reader, settings, topic)
     at = TopicPartition(topic.name, partition_of(BOARD, topic.partitions))
     progress = Progress({})

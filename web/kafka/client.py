@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets
-IDENTITY_ROUNDS = 10  # of these questions between two looks at the topic's identity
+IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
 QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
     "log_level": "2",

@@ -27,7 +27,9 @@ def found():
 @pytest.fixture
 def reader(settings, found):
     """Return the reader of `top-5`."""
-    return TopicReader("it", partial(boards.read, settings=settings, put=found.extend), print)
+    return TopicReader(
+        "it", partial(boards.read, settings=settings, begin=print, put=found.extend), print
+    )
 
 
 @pytest.fixture
