@@ -179,6 +179,15 @@ async def test_a_connection_that_was_handed_over_does_nothing_for_the_server(cli
     assert await client.read(6) == b"1\r\na\r\n"
 
 
+async def test_writing_to_a_client_that_has_left_is_not_logged(clients, caplog):
+    client = await clients()
+    client.connection.abort()
+    for _ in range(20):
+        client.connection.write(b"x")
+
+    assert caplog.messages == []
+
+
 async def test_a_client_that_leaves_during_a_write_is_forgotten(clients):
     hub, client = Hub(HEARTBEAT, LONG), await clients()
     client.hand_over(hub)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import socket
@@ -19,6 +20,8 @@ from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from tests.support.served import parse, read, serving
 from tests.support.until import until
+from web.live.hub import Hub, Times
+from web.server.handover import connect
 
 ID = re.compile(rb"id: t:(\d+)\n")
 ASK = b"GET /highScores HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -109,6 +112,32 @@ async def test_a_tls_client_that_does_not_read_skips_to_the_newest(secure, trust
 
     assert boards == sorted(boards)
     assert len(boards) < 30
+
+
+async def test_a_tls_client_that_does_not_read_is_noticed_within_two_chunks(authority, trusting):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    connecting = asyncio.create_task(connect(ours, context))
+    _, client = await asyncio.open_connection(
+        sock=theirs, ssl=trusting, server_hostname="localhost", limit=1
+    )
+    connection = await connecting
+    connection.on_closed = asyncio.Event().set
+    hub = Hub(b":\n", Times(60, 60))
+    connection.hand_over(hub, 0, lambda: None)
+    chunks = itertools.count()
+    while not hub._lagging:  # noqa: SLF001 - what a client cannot see
+        hub.publish({next(chunks): b"x" * 1_000})
+        await asyncio.sleep(0)
+    transport = connection.transport
+    plain = transport._ssl_protocol._transport  # type: ignore[attr-defined]  # noqa: SLF001
+    held = transport.get_write_buffer_size() + plain.get_write_buffer_size()
+    client.transport.abort()
+    await until(lambda: not len(hub))
+
+    assert 0 < held < 2 * 1_100
 
 
 async def test_a_tls_client_that_stops_reading_is_cut_in_time(secure, trusting, monkeypatch):
