@@ -126,7 +126,7 @@ class TableReader:
 
     def _best(self, message: Message, value: bytes) -> Best | None:
         """Return a best; None if it comes from an earlier `scores`, or says not where from."""
-        found = dict(message.headers() or ()).get(ORIGIN)
+        found = dict(client.headers(message) or ()).get(ORIGIN)
         if not isinstance(found, bytes):
             return None
         origin = decode_origin(found)

@@ -24,6 +24,15 @@ from tests.support.until import until_true
 from web.server.workers import UNAVAILABLE
 
 WORKERS = 2
+UNFINISHED = b"\r\n".join(
+    [
+        b"POST /newScore HTTP/1.1",
+        b"Host: localhost",
+        b"Content-Length: 9",
+        b"Expect: 100-continue",
+        b"\r\n",
+    ]
+)
 
 
 class Parent:
@@ -242,12 +251,14 @@ def test_while_workers_end_newcomers_are_refused_at_once(parent):
     parent.await_all()
     host, _, port = parent.address.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as client:
-        client.send(b"POST /newScore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+        client.send(UNFINISHED)
+        answer = client.recv(100)
         parent.process.terminate()
         until_true(lambda: is_refused(host, int(port)), 2)
         is_ending = parent.process.poll() is None
     status = parent.process.wait(10)
 
+    assert answer.startswith(b"HTTP/1.1 100")
     assert is_ending
     assert status == 0
 
