@@ -43,10 +43,11 @@ SLOW = (
     "pipeline/test_chaos",
     "pipeline/test_kafka",
     "pipeline/test_slow",
+    "web/kafka/test_producer",
     "web/page/",
-    "web/server/test_http2",
     "web/server/test_load",
     "web/server/test_workers",
+    "web/test_proxies",
 )
 
 _numbers = itertools.count(1)

@@ -26,6 +26,7 @@ PURE = (
     "dataflows.top5.ranking",
     "dataflows.wire",
     "web.access.cors",
+    "web.access.forwarded",
     "web.access.limits",
     "web.access.origin",
     "web.kafka.progress",

@@ -4,6 +4,7 @@ A client of a stream, from the connection to the first event:
 
     server/accept.py       accepts the connection, or closes it beyond the limits (access/limits.py)
     server/server.py       lets Hypercorn (server/hypercorn.py) serve its requests
+    access/forwarded.py    finds the client's address and the host it asked for behind proxies
     access/requests.py     refuses a request that is too large or for another host
     routes/streams.py      refuses a stream too many, sends the state, adds the client to the hub
 
@@ -34,5 +35,6 @@ A posted score, from the request to its outcome:
 
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects routes and
 services, metrics.py counts. kafka/progress.py and live/freshness.py tell when the board is stale;
-live/history.py keeps the last ten minutes for a client that connects.
+live/history.py keeps the last ten minutes for a client that connects. files.py has the files of the
+page, access/refusals.py and kafka/unreadable.py count and log what is refused or cannot be read.
 """

@@ -78,7 +78,8 @@ async def _serve(
 
     app = create_app(settings, on_unavailable=on_unavailable, worker=worker)
     _relax_garbage_collector()
-    await Server(app, settings.web, app.extensions["leaderboard"].end).serve(sock, stopping)
+    services = app.extensions["leaderboard"]
+    await Server(app, settings.web, services.end, services.refusals).serve(sock, stopping)
     return not failures
 
 

@@ -14,7 +14,7 @@ from web.access.origin import served_hosts
 from web.services import make_services
 
 BODY_SECONDS = 10  # for the body of a request to arrive
-BROKEN = {400, 408, 413, 414, 431}  # statuses after which the next request cannot be located
+BROKEN = {400, 408, 413, 414, 431, 505}  # statuses after which the next request cannot be located
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -44,7 +44,8 @@ def create_app(
         worker: The number that the metrics carry, where several processes share a port.
     """
     settings = settings or load()
-    app = Quart(__name__)
+    app = Quart(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # by a redirect, to the host of the request
     services = make_services(settings, on_unavailable, worker)
     web = settings.web
     app.config.update(MAX_CONTENT_LENGTH=services.rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
@@ -52,7 +53,7 @@ def create_app(
     for blueprint in routes.blueprints(services):
         app.register_blueprint(blueprint)
     hosts = served_hosts(web.host, web.hosts, web.trusted_proxies)
-    app.before_request(partial(requests.check, hosts))
+    app.before_request(partial(requests.check, hosts, services.asked_host))
     app.before_serving(services.start)
     app.after_serving(services.stop)
     app.after_request(partial(_add_headers, web.cors_origins))
@@ -67,9 +68,18 @@ async def _add_headers(cors_origins: tuple[str, ...], response: Response) -> Res
     return response
 
 
+def _is_page() -> bool:
+    """Return whether somebody reads the answer in a browser."""
+    return has_request_context() and "text/html" in request.headers.get("Accept", "")
+
+
 async def _explain(error: HTTPException) -> Response:
-    """Answer with the error as JSON. A websocket is refused here too, and is no request."""
-    response = jsonify({"error": error.description or error.name})
+    """Answer with the error, a browser as text and a program as JSON.
+
+    A websocket is refused here too, and is no request.
+    """
+    text = error.description or error.name
+    response = Response(text, mimetype="text/plain") if _is_page() else jsonify({"error": text})
     response.status_code = error.code or 500
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(error.valid_methods or ())

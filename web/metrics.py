@@ -1,13 +1,15 @@
 """The metrics of one app for Prometheus."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from web.kafka.reader import TopicReader
+from web.access.refusals import Refusals
+from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -15,17 +17,31 @@ MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Samples = Sequence[tuple[dict[str, str], float]]  # labels and values
 
 
+class Source(Protocol):
+    """What reads or writes a topic in the background, and begins again after a failure."""
+
+    title: str
+    errors: int  # ever
+
+
 class Metrics(Collector):
-    """A counter of posts, and the state of the streams and the topic readers at each scrape.
+    """A counter of posts, and the state of the streams, the readers and the producer.
 
     With `worker`, every sample has it as a label: a scrape reaches one worker of several.
     """
 
     def __init__(
-        self, feeds: Feeds, readers: Sequence[TopicReader], worker: int | None = None
+        self,
+        feeds: Feeds,
+        sources: Sequence[Source],
+        unreadable: Mapping[str, Unreadable],
+        refusals: Refusals,
+        worker: int | None = None,
     ) -> None:
         self._feeds = feeds
-        self._readers = readers
+        self._sources = sources
+        self._unreadable = unreadable  # by topic
+        self._refusals = refusals
         self._labels = {} if worker is None else {"worker": str(worker)}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -49,13 +65,21 @@ class Metrics(Collector):
         yield from self._of_streams()
         yield self._metric(
             "counter",
-            "leaderboard_web_relay_errors",
-            "Failures of a topic reader.",
-            [({"topic": reader.name}, reader.errors) for reader in self._readers],
+            "leaderboard_web_failures",
+            "Failures of what reads or writes a topic; each begins again by itself.",
+            [({"of": each.title}, each.errors) for each in self._sources],
         )
-        bad_boards = self._feeds.bad_boards
         yield self._metric(
-            "counter", "leaderboard_web_bad_boards", "Unreadable boards.", [({}, bad_boards)]
+            "counter",
+            "leaderboard_web_refused",
+            "Connections, streams and posts beyond the limit of all clients or of one.",
+            [(each._asdict(), count) for each, count in self._refusals.counts.items()],
+        )
+        yield self._metric(
+            "counter",
+            "leaderboard_web_unreadable",
+            "Messages of the flows' topics that cannot be read.",
+            [({"topic": topic}, each.count) for topic, each in self._unreadable.items()],
         )
         updated = self._feeds.newest_board.updated
         yield self._metric(

@@ -1,6 +1,8 @@
 """What the routes of one app share, and how its parts are connected."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +11,11 @@ from typing import TypeVar
 from quart import Request
 
 from conf.settings import Settings
-from web.access.limits import ConcurrencyLimiter, RateLimiter, client_address
+from web import files
+from web.access import origin
+from web.access.forwarded import asked_host, client_address
+from web.access.limits import ConcurrencyLimiter, RateLimiter
+from web.access.refusals import Refusals
 from web.kafka import boards, scores
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
@@ -18,6 +24,8 @@ from web.live.freshness import judge
 from web.metrics import Metrics
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -57,7 +65,9 @@ class Services:
     rules: Rules
     post_limiter: RateLimiter
     stream_limiter: ConcurrencyLimiter
+    refusals: Refusals
     metrics: Metrics
+    files: files.Files
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -66,7 +76,7 @@ class Services:
         self.producer.start()
         for reader in self.readers:
             reader.start()
-        self._status_task = asyncio.create_task(self._publish_status())
+        self._status_task = asyncio.create_task(self._keep_publishing_status())
 
     async def stop(self) -> None:
         """End everything; takes at most about 3 s."""
@@ -90,16 +100,48 @@ class Services:
         forwarded = request.headers.getlist("X-Forwarded-For")
         return client_address(peer, forwarded, self.settings.web.trusted_proxies)
 
-    def problems(self) -> list[str]:
-        """Return why the app may show something outdated; empty when it is ready."""
-        return [problem for reader in self.readers if (problem := reader.problem())]
+    def asked_host(self, request: Request) -> str:
+        """Return the host that the client asked for."""
+        forwarded = request.headers.getlist("X-Forwarded-Host")
+        host = request.headers.get("Host", "")
+        return asked_host(host, forwarded, self.settings.web.trusted_proxies)
 
-    async def _publish_status(self) -> None:
-        boards, scores = self.readers
+    def hides_host(self, request: Request) -> bool:
+        """Return whether a proxy may have replaced the name that the client asked for."""
+        web = self.settings.web
+        named = web.hosts or "X-Forwarded-Host" in request.headers
+        return web.trusted_proxies > 0 and not named
+
+    def is_from_another_origin(self, request: Request) -> bool:
+        """Return whether a page of another origin made a browser send a request."""
+        web = self.settings.web
+        is_proxied = web.trusted_proxies > 0
+        target = origin.Target(
+            (self.asked_host(request), *(web.hosts if is_proxied else ())),
+            is_proxied=is_proxied,
+            has_cookie=self.hides_host(request) and origin.COOKIE in request.cookies,
+        )
+        site, sender = map(request.headers.get, ("Sec-Fetch-Site", "Origin"))
+        return origin.is_from_another_origin(site, sender, target)
+
+    def problems(self) -> list[str]:
+        """Return why the app may show something outdated, or take no score; empty when ready."""
+        sources = (*self.readers, self.producer)
+        return [problem for source in sources if (problem := source.problem())]
+
+    async def _keep_publishing_status(self) -> None:
         while True:
-            status = judge(boards.problem(), boards.answered_ms, [scores.problem()])
-            self.feeds.put_status(status)
+            try:
+                self._publish_status()
+            except Exception:
+                log.exception("the status could not be published")
             await asyncio.sleep(STATUS_SECONDS)
+
+    def _publish_status(self) -> None:
+        boards, scores = self.readers
+        others = [scores.problem(), self.producer.problem()]
+        self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
+        self.refusals.report(time.monotonic())
 
 
 def make_services(
@@ -108,30 +150,41 @@ def make_services(
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
-    put_boards = on_loop.wrap(feeds.put_boards)
-    put_scores, put_ends = on_loop.wrap(feeds.put_scores), on_loop.wrap(feeds.put_ends)
-    readers = (
-        TopicReader(
-            settings.topics.top_5.name,
-            partial(boards.read, settings=settings, put=put_boards),
-            on_loop.wrap(on_unavailable),
-        ),
-        TopicReader(
-            settings.topics.scores.name,
-            partial(scores.read, settings=settings, put=put_scores, put_ends=put_ends),
-            on_loop.wrap(on_unavailable),
-        ),
+    wrap = on_loop.wrap
+    read_boards = partial(
+        boards.read,
+        settings=settings,
+        begin=wrap(feeds.begin_boards),
+        put=wrap(feeds.put_boards),
     )
-    web = settings.web
+    read_scores = partial(
+        scores.read,
+        settings=settings,
+        begin=wrap(feeds.begin_scores),
+        put=wrap(feeds.put_scores),
+        put_ends=wrap(feeds.put_ends),
+    )
+    readers = (
+        TopicReader(settings.topics.top_5.name, read_boards, wrap(on_unavailable)),
+        TopicReader(settings.topics.scores.name, read_scores, wrap(on_unavailable)),
+    )
+    web, topics, refusals = settings.web, settings.topics, Refusals()
+    producer, watcher = ScoreProducer(settings), ScoreWatcher(settings)
+    unreadable = {
+        topics.top_5.name: readers[0].unreadable,
+        topics.high_scores.name: watcher.unreadable,
+    }
     return Services(
         settings,
         feeds,
         readers,
         on_loop,
-        ScoreProducer(settings),
-        ScoreWatcher(settings),
+        producer,
+        watcher,
         Rules(settings.user_max_bytes, settings.topics.scores.format),
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
-        Metrics(feeds, readers, worker),
+        refusals,
+        Metrics(feeds, (*readers, watcher, producer), unreadable, refusals, worker),
+        files.Files(files.STATIC),
     )

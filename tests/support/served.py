@@ -17,6 +17,7 @@ class Served:
     def __init__(self, app, server, sock):
         self.app = app
         self.server = server
+        self.sock = sock
         self.port = sock.getsockname()[1]
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(server.serve(sock, self._stopping))
@@ -74,8 +75,9 @@ async def serving(monkeypatch, **web):
     settings = load_with(NOWHERE, monkeypatch)
     settings = settings.model_copy(update={"web": settings.web.model_copy(update=web)})
     app = create_app(settings)
-    server = Server(app, settings.web, app.extensions["leaderboard"].end)
-    served = Served(app, server, listen("127.0.0.1", 0))
+    services = app.extensions["leaderboard"]
+    server = Server(app, settings.web, services.end, services.refusals)
+    served = Served(app, server, listen(settings.web.host, 0))
     try:
         await until(lambda: served.services.on_loop._loop)  # noqa: SLF001 - it has started
         yield served

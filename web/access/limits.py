@@ -1,31 +1,13 @@
 """Limits for each client: a rate for its posts, a number for its streams and connections; pure.
 
-A client is known by its address. Behind proxies that is the address which the outermost trusted
-proxy saw.
+A client is known by its address (forwarded.py).
 """
 
 from collections import Counter, OrderedDict
-from ipaddress import IPv6Address, ip_address
+
+from web.access.refusals import Limit
 
 CLIENTS = 10_000  # remembered by a rate limiter; the least recently seen is dropped first
-
-
-def client_address(peer: str, forwarded_for: list[str], trusted_proxies: int) -> str:
-    """Return the address by which a client is limited.
-
-    Each proxy appends the address it saw to X-Forwarded-For, so with n trusted proxies the client
-    is the n-th from the end; whatever is before it may be forged. An IPv6 client counts by its /64,
-    which is what one customer gets.
-    """
-    hops = [hop.strip() for line in forwarded_for for hop in line.split(",")]
-    seen = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer
-    try:
-        address = ip_address(seen)
-    except ValueError:
-        return peer
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
-    return str(address)
 
 
 class RateLimiter:
@@ -52,9 +34,8 @@ class RateLimiter:
 class ConcurrencyLimiter:
     """At most `total` at the same time, and at most `each` for one client; 0 is no limit.
 
-    The app has one for streams, the server one for connections. One cannot do for both: HTTP/2 has
-    many streams on a connection, a stream counts by the address that a trusted proxy reports, and a
-    connection counts before its first byte.
+    The app has one for streams, the server one for connections. One cannot do for both: a stream
+    counts by the address that a trusted proxy reports, a connection before its first byte.
     """
 
     def __init__(self, total: int, each: int) -> None:
@@ -66,14 +47,15 @@ class ConcurrencyLimiter:
     def __len__(self) -> int:
         return self._count
 
-    def acquire(self, client: str) -> bool:
-        """Count one more of a client, unless a limit is reached; `release` undoes it."""
-        full = self._total and self._count >= self._total
-        if full or (self._each and self._counts[client] >= self._each):
-            return False
+    def acquire(self, client: str) -> Limit | None:
+        """Count one more of a client, or return the limit that is reached; `release` undoes it."""
+        if self._total and self._count >= self._total:
+            return "server"
+        if self._each and self._counts[client] >= self._each:
+            return "client"
         self._counts[client] += 1
         self._count += 1
-        return True
+        return None
 
     def release(self, client: str) -> None:
         """Count one less of a client."""

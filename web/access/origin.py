@@ -8,7 +8,13 @@ then sees one origin, and only the name of the host shows the difference.
 import hmac
 from collections.abc import Collection
 from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {80, 443}
+# A proxy that replaces the header Host, as nginx does by default, hides which name a browser asked
+# for. Then the page has this cookie, which browsers send from this site alone: SameSite=Strict.
+COOKIE = "own_page"
 
 
 def served_hosts(
@@ -38,35 +44,54 @@ def is_served(host: str, names: Collection[str] | None) -> bool:
     return name in names or _is_address(name) or name.endswith(".localhost")
 
 
-def is_from_another_origin(site: str | None, origin: str | None, host: str | None) -> bool:
+def is_from_another_origin(site: str | None, origin: str | None, target: "Target") -> bool:
     """Return whether a page of another origin made a browser send a request.
 
-    Browsers say so in Sec-Fetch-Site; older ones name it in Origin. A program sends neither,
-    and has no cookies or network of a victim to abuse. Source: https://words.filippo.io/csrf
+    Browsers say so in Sec-Fetch-Site over HTTPS; else they name that origin. A program sends
+    neither, and has no cookies or network of a victim to abuse. Source: https://words.filippo.io/csrf
 
     Args:
         site: The header Sec-Fetch-Site.
         origin: The header Origin.
-        host: The header Host.
+        target: What the request is sent to.
     """
     if site is not None:
         return site not in {"same-origin", "none"}
-    return origin is not None and _authority(origin) != host
+    if origin is None:
+        return False
+    own = {_place(f"//{host}", is_proxied=target.is_proxied) for host in target.hosts} - {None}
+    sender = _place(origin, is_proxied=target.is_proxied)
+    return sender not in own and not target.has_cookie
+
+
+class Target(NamedTuple):
+    """What a post is sent to, as far as that is known."""
+
+    hosts: Collection[str]  # with their ports
+    is_proxied: bool = False  # proxies add ports to hosts, and drop them: ports count for nothing
+    has_cookie: bool = False  # the cookie of the page, which browsers send from this site alone
 
 
 def has_token(wanted: str, authorization: str | None, posted: str | None) -> bool:
-    """Return whether a post has the wanted token, in the header Authorization or in the body."""
+    """Return whether a post has the wanted token, in the header Authorization or in the body.
+
+    A header arrives decoded as Latin-1, whatever its client encoded it as: here UTF-8 or Latin-1.
+    """
     scheme, _, bearer = (authorization or "").partition(" ")
-    token = bearer.strip() if scheme.lower() == "bearer" else posted or ""
-    return not wanted or hmac.compare_digest(token.encode(), wanted.encode())
+    in_header = scheme.lower() == "bearer"
+    token = bearer.strip().encode("latin-1", "replace") if in_header else (posted or "").encode()
+    accepted = [wanted.encode(), wanted.encode("latin-1", "replace")]
+    return not wanted or any(hmac.compare_digest(token, each) for each in accepted)
 
 
-def _authority(origin: str) -> str:
-    """Return the host and the port of an origin, "" if it is not a URL."""
+def _place(url: str, *, is_proxied: bool) -> tuple[str, int | None] | None:
+    """Return the name and the port that count of a URL; None if it has no name."""
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(url)
+        port = None if is_proxied or parts.port in DEFAULT_PORTS else parts.port
     except ValueError:
-        return ""
+        return None
+    return ((parts.hostname or "").removesuffix("."), port) if parts.hostname else None
 
 
 def _is_address(name: str) -> bool:

@@ -1,17 +1,19 @@
 """Checks of every request before its route runs; Hypercorn and Quart bound the rest."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from quart import request
+from quart import Request, request
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
+    HTTPVersionNotSupported,
     RequestHeaderFieldsTooLarge,
     RequestURITooLarge,
 )
 
 from web.access.origin import is_served
 
+VERSIONS = {"1.0", "1.1", "2", "3"}  # of HTTP; another server may serve the latter two
 TARGET_MAX = 8_000  # bytes of a path with its query; RFC 9110 wants at least this many supported
 FIELDS_MAX = 100  # headers
 
@@ -23,15 +25,17 @@ class Misdirected(HTTPException):
     description = "this server does not answer for that host: see its setting web.hosts"
 
 
-async def check(hosts: Collection[str] | None) -> None:
+async def check(hosts: Collection[str] | None, asked_host: Callable[[Request], str]) -> None:
     """Refuse a request that is too large, ambiguous, or not for these hosts.
 
     Raises:
-        HTTPException: With status 400, 414, 421 or 431.
+        HTTPException: With status 400, 414, 421, 431 or 505.
     """
+    if request.http_version not in VERSIONS:
+        raise HTTPVersionNotSupported
     _check_size()
     _check_framing()
-    if not is_served(request.headers.get("Host", ""), hosts):
+    if not is_served(asked_host(request), hosts):
         raise Misdirected
 
 

@@ -1,13 +1,14 @@
 """Read `top-5`: at first the boards of the last ten minutes, then each new one."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import await_topics
+from dataflows.wire import BadMessage, decode_board
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
@@ -19,12 +20,14 @@ LAST_MESSAGES = 100  # that are searched for a board when none was written for t
 KEPT = SPAN_MS // APART_MS  # boards of the past
 BATCH = 1000  # messages at once, at most
 
+Begin = Callable[[str], object]  # of the topic's id
 Put = Callable[[list[tuple[str, bytes]]], object]  # of event ids and documents, oldest first
 
 
-def read(reader: TopicReader, settings: Settings, put: Put) -> None:
-    """Pass on boards until the reader stops."""
+def read(reader: TopicReader, settings: Settings, begin: Begin, put: Put) -> None:
+    """Pass on the id of the topic, then boards until the reader stops."""
     topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
+    begin(topic.id)
     monitor = client.TopicMonitor(reader, settings, topic)
     at = TopicPartition(topic.name, partition_of(BOARD, topic.partitions))
     progress = Progress({})
@@ -32,23 +35,29 @@ def read(reader: TopicReader, settings: Settings, put: Put) -> None:
         _put(put, topic.id, _read_past(consumer, at, reader, progress))
         reader.note_caught_up()
         while not reader.stopping():
-            _put(put, topic.id, client.poll(consumer, progress, BATCH))
+            messages = client.poll(consumer, progress, BATCH)
+            _put(put, topic.id, _boards(messages, reader))
             if (ends := monitor.poll()) is not None:
                 progress.check({at.partition: ends[at.partition]}, time.monotonic())
 
 
-def _put(put: Put, topic_id: str, messages: Iterable[Message]) -> None:
-    boards = [
-        (board_id(topic_id, message.offset() or 0), value)
-        for message in messages
-        if _is_board(message) and (value := message.value())
-    ]
-    if boards:
-        put(boards)
+def _put(put: Put, topic_id: str, boards: Iterable[Message]) -> None:
+    found = [(board_id(topic_id, it.offset() or 0), it.value() or b"") for it in boards]
+    if found:
+        put(found)
 
 
-def _is_board(message: Message) -> bool:
-    return message.error() is None and message.key() == BOARD
+def _boards(messages: Iterable[Message], reader: TopicReader) -> Iterator[Message]:
+    """Yield the messages that are boards; one that cannot be read is counted."""
+    for message in messages:
+        value = message.value()
+        if message.error() is None and message.key() == BOARD and value is not None:
+            try:
+                decode_board(value)
+            except BadMessage as error:
+                reader.unreadable.add(message, error)
+            else:
+                yield message
 
 
 def _read_past(
@@ -75,7 +84,7 @@ def _read_to(
     boards: dict[int, Message] = {}
     while not reader.stopping() and not progress.has_reached({partition: end}):
         messages = client.poll(consumer, progress, BATCH)
-        for message in filter(_is_board, messages):
+        for message in _boards(messages, reader):
             moment = message.timestamp()[1] // APART_MS
             boards.pop(moment, None)
             boards[moment] = message

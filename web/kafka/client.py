@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from operator import methodcaller
 
 from confluent_kafka import (
     Consumer,
@@ -23,9 +24,14 @@ from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
 
+# For a header whose name is not UTF-8, confluent-kafka sets an exception and returns a list whose
+# use may end the process. Called in this way, CPython checks for that and raises SystemError; it
+# no longer checks `message.headers()` once it has specialised the call.
+headers = methodcaller("headers")
+
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets
-IDENTITY_ROUNDS = 10  # of these questions between two looks at the topic's identity
+IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
 QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
     "log_level": "2",

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import threading
+import time
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -16,6 +18,13 @@ log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5  # for the broker to acknowledge a score
 FLUSH_SECONDS = 2
 POLL_SECONDS = 0.2
+RETRY_SECONDS = 2  # after a failure
+QUIET_SECONDS = 10  # without a failure after which the producer counts as well: it retries sooner
+
+UNAUTHORIZED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
 
 
 class Unacknowledged(ConnectionError):  # noqa: N818 - what the score is
@@ -26,16 +35,21 @@ class ScoreProducer:
     """Writes the scores of each user in the order of the calls.
 
     After 5 s it no longer tries to deliver a score, so one that was reported as unacknowledged is
-    seldom counted later.
+    seldom counted later. A producer that has failed, for want of a right for example, is replaced
+    after two seconds.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores.name
+        self.title = f"producer of {self._topic}"
+        self.errors = 0  # ever
         limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
-        properties = {**clients.producer(settings), **QUIET, **limit}
-        self._producer = Producer(properties)
+        self._properties = {**clients.producer(settings), **QUIET, **limit}
+        self._failure = ""
+        self._failed = -float(QUIET_SECONDS)
+        self._producer = self._make()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="score producer", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="score producer", daemon=True)
 
     def start(self) -> None:
         """Start the thread that receives acknowledgements."""
@@ -51,6 +65,8 @@ class ScoreProducer:
         receipt: asyncio.Future[Receipt] = loop.create_future()
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
+            if error is not None and error.code() in UNAUTHORIZED:
+                self._note(error)
             loop.call_soon_threadsafe(_settle, receipt, error, message)
 
         try:
@@ -60,6 +76,11 @@ class ScoreProducer:
             msg = f"the broker has not acknowledged the score: {error or 'no answer'}"
             raise Unacknowledged(msg) from error
 
+    def problem(self) -> str:
+        """Return why scores cannot be written, "" if they can; a failure holds for 10 s."""
+        has_failed = time.monotonic() - self._failed < QUIET_SECONDS
+        return f"scores cannot be written to {self._topic}: {self._failure}" if has_failed else ""
+
     def stop(self) -> None:
         """Send what is still buffered, within at most 2 s."""
         self._stop.set()
@@ -67,9 +88,30 @@ class ScoreProducer:
         if unsent := self._producer.flush(FLUSH_SECONDS):
             log.warning("%d scores were not acknowledged", unsent)
 
-    def _poll(self) -> None:
+    def _make(self) -> Producer:
+        return Producer(self._properties)
+
+    def _run(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(POLL_SECONDS)
+            try:
+                self._producer.poll(POLL_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, scores must be acknowledged
+                self._note(error.args[0] if isinstance(error, KafkaException) else error)
+                self._replace()
+
+    def _replace(self) -> None:
+        """Make a new producer; what the old one has not delivered is reported as failed."""
+        self._stop.wait(RETRY_SECONDS)
+        old, self._producer = self._producer, self._make()
+        with suppress(Exception):  # it has failed already
+            old.purge()
+            old.flush(FLUSH_SECONDS)
+
+    def _note(self, error: Exception | KafkaError) -> None:
+        self.errors += 1
+        self._failure = error.str() if isinstance(error, KafkaError) else repr(error)
+        self._failed = time.monotonic()
+        log.error("the %s failed: %s", self.title, self._failure)
 
 
 def _settle(receipt: asyncio.Future[Receipt], error: KafkaError | None, message: Message) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
+from web.kafka.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ class TopicReader:
         on_unavailable: Callable[[Exception], object],
     ) -> None:
         self.name = name
+        self.title = f"reader of {name}"
         self.errors = 0  # ever
+        self.unreadable = Unreadable()
         self.answered_ms = _now_ms()  # of the broker's last answer, of the start until the first
         self._read = read
         self._on_unavailable = on_unavailable
@@ -43,7 +46,7 @@ class TopicReader:
         self._caught_up = False
         self._ever_caught_up = False
         self._answered = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"reader of {name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.title, daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -54,7 +57,7 @@ class TopicReader:
         self._stop.set()
         self._thread.join(STOP_SECONDS)
         if self._thread.is_alive():
-            log.warning("the reader of %s did not stop within %d s", self.name, STOP_SECONDS)
+            log.warning("the %s did not stop within %d s", self.title, STOP_SECONDS)
 
     def stopping(self) -> bool:
         """Return whether the thread is to end."""
@@ -102,8 +105,8 @@ class TopicReader:
             self._on_unavailable(error)
         else:
             log.error(
-                "the reader of %s failed, and starts again in %g s: %s: %s",
-                self.name,
+                "the %s failed, and starts again in %g s: %s: %s",
+                self.title,
                 retry_seconds,
                 type(error).__name__,
                 error,

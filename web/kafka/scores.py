@@ -28,13 +28,17 @@ SMALL = {  # a consumer that fetches little ahead: a jump throws it away
     "max.partition.fetch.bytes": 65536,
 }
 
+Begin = Callable[[str], object]  # of the topic's id
 Put = Callable[[list[Score]], object]
 PutEnds = Callable[[EndOffsets], object]
 
 
-def read(reader: TopicReader, settings: Settings, put: Put, put_ends: PutEnds) -> None:
-    """Pass on scores, and the end offsets once a second, until the reader stops."""
+def read(
+    reader: TopicReader, settings: Settings, begin: Begin, put: Put, put_ends: PutEnds
+) -> None:
+    """Pass on the topic's id, then scores and once a second the end offsets, until it stops."""
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
+    begin(topic.id)
     monitor = client.TopicMonitor(reader, settings, topic)
     with client.make_consumer(settings, **SMALL) as consumer:
         goal = monitor.end_offsets()

@@ -5,17 +5,17 @@ Every method blocks, and all calls come from one thread.
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 
 from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import Topic, await_topics
-from dataflows.wire import ORIGIN, BadMessage, decode_origin, decode_score
+from dataflows.wire import ORIGIN, decode_origin, decode_score
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.records import Best, Receipt
+from web.kafka.unreadable import Unreadable
 
 POLL_SECONDS = 0.05
 KINDS = ("scores", "high_scores")
@@ -30,11 +30,15 @@ class TableReader:
     Args:
         settings: Of the topics and the group of the flow.
         stopping: Returns whether waiting for the topics has become pointless.
+        unreadable: Counts what cannot be read.
     """
 
-    def __init__(self, settings: Settings, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: Settings, stopping: Callable[[], bool], unreadable: Unreadable
+    ) -> None:
         self._settings = settings
         self._stopping = stopping
+        self._unreadable = unreadable
         self._admin = client.make_admin(settings)
         self._consumer = client.make_consumer(settings, **LATENCY)
         self._progress = Progress({})
@@ -110,20 +114,25 @@ class TableReader:
     def _bests(self, messages: Iterable[Message]) -> Iterator[Best]:
         for message in messages:
             value = message.value()
-            if message.error() is None and value is not None:
-                with suppress(BadMessage, KeyError):
-                    yield self._best(message, value)
+            if message.error() is not None or value is None:
+                continue
+            try:
+                best = self._best(message, value)
+            except Exception as error:  # noqa: BLE001 - a SystemError of a header that is not UTF-8
+                self._unreadable.add(message, error)
+                continue
+            if best is not None:
+                yield best
 
-    def _best(self, message: Message, value: bytes) -> Best:
-        origin = decode_origin(_origin(message))
+    def _best(self, message: Message, value: bytes) -> Best | None:
+        """Return a best; None if it comes from an earlier `scores`, or says not where from."""
+        found = dict(client.headers(message) or ()).get(ORIGIN)
+        if not isinstance(found, bytes):
+            return None
+        origin = decode_origin(found)
         if origin.topic_id != self._topics["scores"].id:
-            raise KeyError(origin.topic_id)
+            self._topics_expire = 0  # `scores` may have been recreated
+            return None
         score = decode_score(value, self._settings.topics.high_scores.format)
         receipt = Receipt(origin.partition, origin.offset)
         return Best(message.key() or b"", receipt, score, message.timestamp()[1])
-
-
-def _origin(message: Message) -> bytes:
-    headers = dict(message.headers() or ())
-    value = headers[ORIGIN]
-    return value if isinstance(value, bytes) else b""

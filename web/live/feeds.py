@@ -42,6 +42,7 @@ class Feeds:
         self.bad_boards = 0  # ever
         self.status: Status | None = None  # None until the first is known
         self._board_changed = asyncio.Event()  # set at each new board and at the end, then replaced
+        self._boards_topic = self._scores_topic = ""  # the ids of the topics that are read
         self._recent = RecentScores()
         self._rate_meter = RateMeter()
         self._history = History()
@@ -50,6 +51,25 @@ class Feeds:
     def newest_scores(self) -> list[Score]:
         """Return the last scores, oldest first."""
         return list(self._recent.scores().values())
+
+    def begin_boards(self, topic_id: str) -> None:
+        """Note which `top-5` is read from now on; of an earlier one nothing is kept."""
+        if topic_id == self._boards_topic:
+            return
+        self._boards_topic = topic_id
+        self.newest_board, self.newest_document, self.newest_id = NO_BOARD, b"", ""
+        self._history = History()
+        self.board.publish({})
+        self._publish_live("board", {})
+
+    def begin_scores(self, topic_id: str) -> None:
+        """Note which `scores` is read from now on; of an earlier one nothing is kept."""
+        if topic_id == self._scores_topic:
+            return
+        self._scores_topic = topic_id
+        self._recent = RecentScores()
+        self.scores.publish({})
+        self._publish_live("score", {})
 
     def put_boards(self, boards: list[tuple[str, bytes]]) -> None:
         """Publish the last of these boards, given as event ids and documents, oldest first.

@@ -7,7 +7,7 @@ import re
 from random import Random
 
 MIME_TYPE = "text/event-stream"
-HEARTBEAT = b":\n\n"  # a comment, which clients ignore
+HEARTBEAT = b":\n"  # a comment; after an empty line some clients would deliver an empty event
 
 # "lines must be separated by either a U+000D U+000A pair, a single U+000A or a single U+000D":
 # str.splitlines() would also split at U+2028 and others.
@@ -26,14 +26,12 @@ def event(data: bytes, *, name: str = "", event_id: str = "") -> bytes:
     return b"".join(fields) + b"\n"
 
 
-def comment(text: str) -> bytes:
-    """Encode a comment of one line or more."""
-    return b"".join(b": %b\n" % line for line in _LINE_END.split(text.encode())) + b"\n"
-
-
 def retry(low_ms: int, high_ms: int, random: Random) -> bytes:
-    """Encode the pause before a client reconnects: random, so that they do not all come at once."""
-    return b"retry: %d\n\n" % random.randint(low_ms, high_ms)
+    """Encode the pause before a client reconnects: random, so that they do not all come at once.
+
+    It is one line of the event that follows: clients deliver an empty event where it stands alone.
+    """
+    return b"retry: %d\n" % random.randint(low_ms, high_ms)
 
 
 def last_event_id(header: str | None, query: str | None) -> str:

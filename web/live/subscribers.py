@@ -43,7 +43,7 @@ class GeneratorSubscriber:
     """A client whose response body is a generator: iterate over it for the chunks.
 
     It holds one chunk, and is writable when the generator comes for the next one. Any server can
-    serve it, HTTP/2 and tests included.
+    serve it, tests included.
 
     Args:
         on_writable: Called with it whenever it is writable again: `Hub.catch_up`.

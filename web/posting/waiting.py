@@ -12,11 +12,10 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
-from confluent_kafka import KafkaException
-
 from conf.settings import Settings
-from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
+from dataflows.kafka.topics import Stopped
 from web.kafka.table import TableReader
+from web.kafka.unreadable import Unreadable
 from web.posting.outcome import PendingScore
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,9 @@ class ScoreWatcher:
     """Settles all pending scores. Before the first one it has no connection."""
 
     def __init__(self, settings: Settings) -> None:
+        self.title = f"reader of {settings.topics.high_scores.name}"
+        self.errors = 0  # ever
+        self.unreadable = Unreadable()
         self._settings = settings
         self._pending: dict[bytes, set[PendingScore]] = {}  # by user
         self._executor = ThreadPoolExecutor(1, "score watcher")
@@ -94,25 +96,30 @@ class ScoreWatcher:
 
     async def _run(self, started: asyncio.Future[bool]) -> None:
         try:
-            table = self._table = self._table or TableReader(self._settings, self._is_idle)
+            table = self._table = self._table or TableReader(
+                self._settings, self._is_idle, self.unreadable
+            )
             await self._blocking(table.start)
             started.set_result(True)
             await self._read(table)
             self._started = None  # the next pending score starts reading again
             await self._blocking(table.pause)
-        except (KafkaException, Unavailable, WrongTopic, Stopped) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next score starts again
             await self._fail(error, started)
 
     async def _fail(self, error: Exception, started: asyncio.Future[bool]) -> None:
         if not isinstance(error, Stopped):
-            log.warning("the outcome of posted scores is unknown: %s", error)
+            self.errors += 1
+            text = "the outcome of posted scores is unknown until the next one: %s: %s"
+            log.warning(text, type(error).__name__, error)
         table, self._table, self._started = self._table, None, None
         if not started.done():
             started.set_result(False)
         for each in self._all():
             each.cancel()
         if table is not None:
-            await self._blocking(table.close)
+            with suppress(Exception):  # it has failed already
+                await self._blocking(table.close)
 
     async def _read(self, table: TableReader) -> None:
         loop = asyncio.get_running_loop()

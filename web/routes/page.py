@@ -1,25 +1,47 @@
-"""The dashboard and its form: complete without JavaScript, live with it."""
+"""The dashboard, its form and its files: complete without JavaScript, live with it.
+
+Every address in the page is relative, so that a proxy may serve it at any path.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 
-from quart import Blueprint, render_template, request
+from quart import Blueprint, Response, abort, render_template, request
 
+from web.access import origin
 from web.posting.outcome import OUTCOMES
 from web.posting.submission import Refused
 from web.services import Services
 
+FOR_EVER = "public, max-age=31536000, immutable"
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return the route of the dashboard."""
+    """Return the routes of the dashboard and its files."""
     pages = Blueprint("pages", __name__)
     pages.add_app_template_filter(iso)
 
     @pages.get("/")
-    async def dashboard() -> str:
-        return await render(services)
+    async def dashboard() -> Response:
+        response = Response(await render(services))
+        response.headers["Cache-Control"] = "no-cache"
+        if services.hides_host(request):
+            response.set_cookie(origin.COOKIE, "1", path=None, httponly=True, samesite="Strict")
+        return response
+
+    @pages.get("/static/<path:filename>")
+    async def static(filename: str) -> Response:
+        version, _, name = filename.partition("/")
+        is_versioned = version == services.files.version
+        file = services.files.find(name if is_versioned else filename) or abort(404)
+        response = Response(file.content, mimetype=file.mimetype)
+        if request.if_none_match.contains_weak(file.etag):
+            response = Response(b"", HTTPStatus.NOT_MODIFIED)
+        response.set_etag(file.etag)
+        response.headers["Cache-Control"] = FOR_EVER if is_versioned else "no-cache"
+        return response
 
     return pages
 
@@ -34,6 +56,7 @@ async def render(
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
+        static=f"static/{services.files.version}",
         board=services.feeds.newest_board,
         scores=services.feeds.newest_scores()[::-1],
         size=services.settings.top5.size,

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -61,7 +63,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
         Refused: By its origin, the client's rate, its body or its token; or it was not written.
     """
     headers = posted.headers
-    if origin.is_from_another_origin(*map(headers.get, ("Sec-Fetch-Site", "Origin", "Host"))):
+    if services.is_from_another_origin(posted):
         raise Refused(403, "body", CROSS_ORIGIN)
     _check_rate(services, posted)
     score = submission.parse(posted.content_type or "", await _body(posted), services.rules)
@@ -78,6 +80,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
 def _check_rate(services: Services, posted: Request) -> None:
     client = services.client_address(posted)
     if seconds := services.post_limiter.acquire(client, time.monotonic()):
+        services.refusals.add("post", "client", client)
         raise Refused(429, "body", TOO_MANY, retry_after=math.ceil(seconds))
 
 
@@ -106,7 +109,7 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
 def _acceptance(accepted: _Accepted) -> Response:
     if _is_form():
         query = f"?outcome={accepted.outcome}" if accepted.outcome else ""
-        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": f"/{query}"})
+        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": f"./{query}"})
     result = {"outcome": accepted.outcome} if accepted.outcome else {}
     response = jsonify(accepted.receipt._asdict() | result)
     response.status_code = HTTPStatus.ACCEPTED
@@ -117,7 +120,7 @@ def _acceptance(accepted: _Accepted) -> Response:
 
 async def _refusal(services: Services, error: Refused) -> Response:
     if _is_form() and "text/html" in request.headers.get("Accept", ""):
-        response = Response(await page.render(services, error=error, posted=await request.form))
+        response = Response(await page.render(services, error=error, posted=await _form()))
     else:
         response = jsonify({"error": str(error), "field": error.field})
     response.status_code = error.status
@@ -126,6 +129,13 @@ async def _refusal(services: Services, error: Refused) -> Response:
     if error.status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+async def _form() -> Mapping[str, str]:
+    """Return the fields as they were posted, nothing of a body that is too large or too slow."""
+    with suppress(HTTPException):
+        return await request.form
+    return {}
 
 
 def _is_form() -> bool:

@@ -19,6 +19,13 @@ RETRY_MS = (1_000, 6_000)  # before a client reconnects after its stream has end
 REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
 BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
+HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    # Caddy 2.6 compresses in spite of no-transform, and then holds events back.
+    "Content-Encoding": "identity",
+    "X-Accel-Buffering": "no",  # nginx would buffer
+}
+
 # An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
 REFUSALS = {
     "full": "too many streams are open; try again later",
@@ -33,7 +40,7 @@ class _Client(NamedTuple):
 
     address: str
     resume: str  # the id of the last event that it received, or ""
-    connection: Connection | None  # to hand over; None for HTTP/2, and on another server
+    connection: Connection | None  # to hand over; None for HTTP/1.0, and on another server
     cut: Callable[[], object]  # drops it
 
 
@@ -58,7 +65,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _respond(services: Services, hub: Hub) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    headers = dict(HEADERS)
     if request.method == "HEAD":  # a body without an end must not be started
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
     client = _client(services)
@@ -93,25 +100,25 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
     """
     feeds, loop = services.feeds, asyncio.get_running_loop()
     is_live = hub is feeds.live
-    if not services.stream_limiter.acquire(client.address):
-        yield sse.retry(*REFUSED_RETRY_MS, _random) + _refusal("full", is_live=is_live)
+    if limit := services.stream_limiter.acquire(client.address):
+        services.refusals.add("stream", limit, client.address)
+        yield _refusal("full", REFUSED_RETRY_MS)
         return
     release = partial(services.stream_limiter.release, client.address)
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
     is_handed_over = False
     try:
-        chunk = sse.retry(*RETRY_MS, _random)
         deadline = loop.time() + BEHIND_SECONDS
         while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
-            yield chunk
-            chunk = sse.HEARTBEAT
+            yield sse.HEARTBEAT
             await feeds.next_board(min(left, services.settings.web.heartbeat_seconds))
         if feeds.is_behind(client.resume) and feeds.is_stale():
-            yield _refusal("behind", is_live=is_live)
+            yield _refusal("behind", RETRY_MS)
             return
         state, version = hub.snapshot(client.resume)
         history, closing = (feeds.history(client.resume), beat()) if is_live else (b"", b"")
-        yield sse.retry(*RETRY_MS, _random) + history + state + closing
+        events = history + state + closing
+        yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:
             is_handed_over = True
             client.connection.hand_over(hub, version, on_closed=release)
@@ -125,9 +132,7 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
             release()
 
 
-def _refusal(reason: str, *, is_live: bool) -> bytes:
-    """Return what a client gets instead of a stream: browsers do not see a comment."""
-    text = REFUSALS[reason]
-    if not is_live:
-        return sse.comment(text)
-    return sse.event(freshness.encode_refusal(reason, text), name="status")
+def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:
+    """Return the only event of a stream that is refused; its name hides it from `onmessage`."""
+    data = freshness.encode_refusal(reason, REFUSALS[reason])
+    return sse.retry(*retry_ms, _random) + sse.event(data, name="status")

@@ -10,14 +10,18 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
-from web.access.limits import ConcurrencyLimiter, client_address
+from web.access.forwarded import client_address
+from web.access.limits import ConcurrencyLimiter
+from web.access.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100  # connections that are accepted before the open ones are served again
 PAUSE_SECONDS = 1.0  # when the machine has no descriptor or memory left
+ENOUGH = 65_536  # descriptors, where there is no limit
 RESERVED = 100  # descriptors for Kafka, files and the listening socket
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -28,10 +32,12 @@ OnConnection = Callable[[socket.socket, Callable[[], None]], object]
 def connections_max() -> int:
     """Raise the limit of open files as far as allowed; return how many connections that leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        return soft - RESERVED
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(1, hard - RESERVED)
+    wanted = ENOUGH if hard == resource.RLIM_INFINITY else hard
+    if wanted > soft:
+        with suppress(ValueError, OSError):  # macOS allows less than the limit that it reports
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return max(1, soft - RESERVED)
 
 
 class Acceptor:
@@ -42,17 +48,22 @@ class Acceptor:
         limiter: Of connections, in all and for each address.
         on_connection: Called with the socket of a connection, and with what must be called once
             when that is closed.
+        refusals: Counts those beyond.
     """
 
     def __init__(
-        self, sock: socket.socket, limiter: ConcurrencyLimiter, on_connection: OnConnection
+        self,
+        sock: socket.socket,
+        limiter: ConcurrencyLimiter,
+        on_connection: OnConnection,
+        refusals: Refusals,
     ) -> None:
         self._sock = sock
         self._limiter = limiter
         self._on_connection = on_connection
+        self._refusals = refusals
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
-        self.refused = 0  # ever
 
     def open(self) -> None:
         """Start accepting."""
@@ -79,8 +90,8 @@ class Acceptor:
             self._admit(client, client_address(address[0], [], 0))
 
     def _admit(self, client: socket.socket, address: str) -> None:
-        if not self._limiter.acquire(address):
-            self.refused += 1
+        if limit := self._limiter.acquire(address):
+            self._refusals.add("connection", limit, address)
             client.close()
             return
         client.settimeout(0)

@@ -19,7 +19,7 @@ server ends. Each of these closes the transport, and asyncio then calls `connect
 removes the subscriber from the hub and calls `on_closed`, once: that of the stream, which releases
 its limiter, then that of the server, which releases its own and forgets the transport.
 
-Only HTTP/1.1 has this: on HTTP/2 a connection is not one stream's alone.
+Only HTTP/1.1 has this: HTTP/1.0 has no chunks.
 """
 
 import asyncio
@@ -78,8 +78,8 @@ class Connection(asyncio.StreamWriter):
         self.transport.abort()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Write, unless the connection is handed over."""
-        if not self.is_handed_over:
+        """Write, unless the connection is handed over or closed: asyncio logs what comes then."""
+        if not self.is_handed_over and not self.transport.is_closing():
             super().write(data)
 
     def write_eof(self) -> None:
@@ -112,6 +112,8 @@ class SocketSubscriber(asyncio.Protocol):
     Chunks are written to the descriptor itself, which costs half of what the transport costs. The
     transport buffers what the kernel does not take, one chunk at most, and reports when it is sent.
     A descriptor is closed only after `connection_lost`, so it cannot be another client's.
+    With TLS chunks go through the transport. It may hold two, since it reports only at the second
+    that the kernel has not taken the first.
 
     Args:
         transport: Of the connection.
@@ -131,7 +133,6 @@ class SocketSubscriber(asyncio.Protocol):
         is_tls = transport.get_extra_info("sslcontext") is not None
         self._fd = -1 if is_tls else transport.get_extra_info("socket").fileno()
         transport.set_protocol(self)
-        transport.set_write_buffer_limits(high=1, low=0)  # pauses whenever it holds a byte
         transport.resume_reading()  # or it would not notice that the client leaves
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -192,4 +193,18 @@ async def connect(client: socket.socket, tls: SSLContext | None) -> Connection:
         ssl=tls,
         ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
     )
+    _pause_at_first_byte(transport, is_tls=tls is not None)
     return Connection(transport, reader)
+
+
+def _pause_at_first_byte(transport: asyncio.Transport, *, is_tls: bool) -> None:
+    """Let a transport pause its protocol whenever it holds a byte.
+
+    Then `drain` returns when the kernel has everything, and a `SocketSubscriber` may write to the
+    descriptor. A plain transport pauses above its limit. That of TLS pauses at its limit, and holds
+    only what the plain one below it does not take; CPython keeps that one private.
+    """
+    if is_tls:
+        transport.set_write_buffer_limits(high=1, low=0)
+        transport = transport._ssl_protocol._transport  # type: ignore[attr-defined]  # noqa: SLF001
+    transport.set_write_buffer_limits(high=0)

@@ -19,31 +19,41 @@ from quart import Quart
 
 from conf.settings import Web
 from web.access.limits import ConcurrencyLimiter
+from web.access.refusals import Refusals
 from web.server.accept import Acceptor, connections_max
 from web.server.handover import Connection, connect
 from web.server.hypercorn import HypercornConnection
 
 log = logging.getLogger(__name__)
 
+ANY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - to listen on all addresses
 BACKLOG = 4096  # connections that wait to be accepted: after a restart all clients come at once
-HEADER_SECONDS = 10  # for a request's headers, and for the next request on a connection
+KEEP_ALIVE_SECONDS = 15  # for the next request on a connection
+# The same behind a proxy. It must close an unused connection first, or a request that crosses the
+# end is answered with 502: nginx does so after 60 s, Caddy after 120, Google's after 600.
+PROXY_KEEP_ALIVE_SECONDS = 620
 KERNEL_EXTRA_SECONDS = (
     5  # that the kernel waits longer than the app for a client that takes nothing
 )
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what it is sending
-PAGES_PER_CLIENT = 50  # connections of one address beside its streams
-LAST_FRAME_SECONDS = 0.1  # for Hypercorn to end streams on HTTP/2, before it ends connections
+CONNECTIONS_PER_STREAM = 6  # of one address: so many has a browser while it loads the page
 GRACE_SECONDS = 0.7  # for clients to receive the end of their streams
+REQUEST_SECONDS = 2.5  # after that for requests under way, such as a post that Kafka has not taken
 
 
 def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """Open a listening socket; the kernel spreads connections over the shared ones of a port.
 
+    The host "::" listens for IPv4 too.
+
     Raises:
         OSError: The address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(
+        (host, port), family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=both
+    )
 
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
@@ -61,7 +71,7 @@ def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
 def url(web: Web, sock: socket.socket) -> str:
     """Return the address to open in a browser."""
     host, port = sock.getsockname()[:2]
-    host = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
+    host = "127.0.0.1" if host in ANY_HOST else f"[{host}]" if ":" in host else host
     return f"{'https' if web.certificate else 'http'}://{host}:{port}"
 
 
@@ -72,19 +82,29 @@ class Server:
         app: The app, which finds its `Connection` in the state of each request.
         web: The settings.
         end_streams: Called first when the server ends.
+        refusals: Counts the connections that are refused.
     """
 
-    def __init__(self, app: Quart, web: Web, end_streams: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Quart,
+        web: Web,
+        end_streams: Callable[[], None],
+        refusals: Refusals | None = None,
+    ) -> None:
         self._app = app
         self._asgi = ASGIWrapper(app)
         self._config = _config(web)
         self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
         self._tls = self._config.create_ssl_context()
-        self._limiter = ConcurrencyLimiter(connections_max(), _connections_each(web))
+        total = connections_max()
+        self._limiter = ConcurrencyLimiter(total, _connections_each(web, total))
+        self._refusals = refusals or Refusals()
         self._context = WorkerContext(None)
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: set[asyncio.WriteTransport] = set()  # of all open connections
+        self._busy: set[asyncio.WriteTransport] = set()  # of those with a request under way
         self._empty = asyncio.Event()
 
     def __len__(self) -> int:
@@ -95,10 +115,10 @@ class Server:
         return list(self._transports)
 
     async def serve(self, sock: socket.socket, stopping: asyncio.Event) -> None:
-        """Serve until `stopping` is set, then end within about two seconds."""
+        """Serve until `stopping` is set, then end within four seconds, then end the app."""
         await self._app.startup()
         _bound_clients(sock, self._stall_seconds)
-        acceptor = Acceptor(sock, self._limiter, self._start)
+        acceptor = Acceptor(sock, self._limiter, self._start, self._refusals)
         acceptor.open()
         await stopping.wait()
         acceptor.close()
@@ -122,11 +142,13 @@ class Server:
         try:
             await self._serve_requests(connection)
         finally:
+            self._busy.discard(connection.transport)
             if not connection.is_handed_over:
                 connection.on_closed()
 
     async def _serve_requests(self, connection: Connection) -> None:
         await HypercornConnection(
+            self._busy,
             self._asgi,
             asyncio.get_running_loop(),
             self._config,
@@ -143,41 +165,53 @@ class Server:
             self._empty.set()
 
     async def _end(self) -> None:
+        """End the streams, let requests that are under way finish, and drop what is left."""
         self._end_streams()
-        await asyncio.sleep(LAST_FRAME_SECONDS)
         await self._context.terminated.set()
-        await self._wait_until_empty()
-        if self._transports:
-            log.info("dropping %d clients that did not receive their end", len(self._transports))
-        for transport in self._transports:
-            transport.abort()
-        await self._wait_until_empty()
+        await self._wait_until_empty(GRACE_SECONDS)
+        self._drop(self._transports - self._busy)
+        await self._wait_until_empty(REQUEST_SECONDS)
+        self._drop(self._transports)
+        await self._wait_until_empty(GRACE_SECONDS)
         for task in self._tasks:
             task.cancel()
 
-    async def _wait_until_empty(self) -> None:
+    def _drop(self, transports: set[asyncio.WriteTransport]) -> None:
+        if transports:
+            log.info("dropping %d clients that did not receive their end", len(transports))
+        for transport in transports:
+            transport.abort()
+
+    async def _wait_until_empty(self, seconds: float) -> None:
         self._empty.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS if self._transports else 0):
+            async with asyncio.timeout(seconds if self._transports else 0):
                 await self._empty.wait()
 
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
     """Let the kernel drop clients that vanish or take nothing, and hold little for each."""
     milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    for name, value in {
+        "TCP_USER_TIMEOUT": milliseconds,
+        "TCP_NOTSENT_LOWAT": UNSENT_BYTES,
+    }.items():
+        if option := getattr(socket, name, None):  # macOS lacks the first
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _connections_each(web: Web) -> int:
+def _connections_each(web: Web, total: int) -> int:
     """Return how many connections an address may have, 0 for any: a proxy has all of them."""
-    streams = web.streams_per_client
-    return streams + PAGES_PER_CLIENT if streams and not web.trusted_proxies else 0
+    wanted = web.streams_per_client * CONNECTIONS_PER_STREAM
+    return 0 if web.trusted_proxies else min(wanted, max(1, total // 2))
 
 
 def _config(web: Web) -> Config:
     config = Config()
-    config.keep_alive_timeout = HEADER_SECONDS
+    config.keep_alive_timeout = (
+        PROXY_KEEP_ALIVE_SECONDS if web.trusted_proxies else KEEP_ALIVE_SECONDS
+    )
+    config.alpn_protocols = ["http/1.1"]
     config.include_server_header = False
     config.certfile = web.certificate or None
     config.keyfile = web.private_key or None

@@ -2,7 +2,8 @@
 
 Each worker has a listening socket of its own on the port, and the parent holds these sockets too.
 The kernel spreads connections over them, and those on the socket of a worker that has died wait for
-its successor. A worker reads from a pipe that only the parent could write to, and so notices when
+its successor. At the end the parent closes them first, so that nobody waits for a worker that no
+longer accepts. A worker reads from a pipe that only the parent could write to, and so notices when
 the parent has ended.
 """
 
@@ -18,11 +19,13 @@ from socket import socket
 
 log = logging.getLogger(__name__)
 
-UNAVAILABLE = os.EX_UNAVAILABLE  # of a worker that cannot serve: a successor could not either
+# Of a worker that cannot serve. If it is the first with its number, a setting or topic is wrong and
+# no successor could serve; if not, Kafka may be away for a while.
+UNAVAILABLE = os.EX_UNAVAILABLE
 PAUSE_SECONDS = (0, 1, 2, 5)  # before one that died is replaced, by how many died young in a row
 YOUNG_SECONDS = 10
 CLEAN_STATUSES = {0, -signal.SIGTERM}  # the latter of one that had not started yet
-STOP_SECONDS = 2.7  # for all to end, before they are killed
+STOP_SECONDS = 7  # for all to end, before they are killed: 4 for clients, 3 for Kafka
 
 
 class Workers:
@@ -45,14 +48,16 @@ class Workers:
         """Run a worker and its successors; return the status of the last."""
         loop = asyncio.get_running_loop()
         died_young = 0
+        is_first = True
         while not self._stopping.is_set():
             started = loop.time()
             status = await self._run_worker(number, sock)
             if self._stopping.is_set():
                 return status
-            if status == UNAVAILABLE:
+            if status == UNAVAILABLE and is_first:
                 self._stopping.set()
                 return status
+            is_first = False
             died_young = died_young + 1 if loop.time() - started < YOUNG_SECONDS else 0
             pause = PAUSE_SECONDS[min(died_young, len(PAUSE_SECONDS) - 1)]
             log.error("worker %d ended with %d; another starts in %d s", number, status, pause)
@@ -78,6 +83,8 @@ class Workers:
 
     async def _end(self) -> None:
         await self._stopping.wait()
+        for sock in self._sockets:
+            sock.close()
         for process in self._processes.values():
             process.terminate()
         await asyncio.sleep(STOP_SECONDS)

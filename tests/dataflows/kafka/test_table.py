@@ -119,7 +119,7 @@ def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(
 def test_the_web_app_is_level_that_starts_while_boards_come_all_the_time(game, relay):
     found: list[tuple[str, bytes]] = []
     with written_all_the_time(game, "top_5", new_boards()):
-        reading = relay(lambda it: boards.read(it, game.settings, found.extend))
+        reading = relay(lambda it: boards.read(it, game.settings, print, found.extend))
         until_true(lambda: not reading.problem(), 20)
 
     assert found
@@ -129,7 +129,9 @@ def test_the_web_app_is_level_that_starts_while_scores_come_all_the_time(game, r
     found: list[object] = []
     totals: list[object] = []
     with written_all_the_time(game, "scores", rising(8)):
-        reading = relay(lambda it: scores.read(it, game.settings, found.extend, totals.append))
+        reading = relay(
+            lambda it: scores.read(it, game.settings, print, found.extend, totals.append)
+        )
         until_true(lambda: not reading.problem(), 20)
 
     assert found

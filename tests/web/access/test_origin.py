@@ -5,9 +5,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.near import near_text
-from web.access.origin import has_token, is_from_another_origin, is_served, served_hosts
+from web.access.origin import (
+    Target,
+    has_token,
+    is_from_another_origin,
+    is_served,
+    served_hosts,
+)
 
 HERE = "scores.example:8000"
+UTF_8 = "Bearer sésame".encode().decode("latin-1")  # as headers arrive
 
 OWN = [
     ("the page itself", "same-origin", f"https://{HERE}"),
@@ -29,19 +36,50 @@ OTHER = [
 
 @pytest.mark.parametrize(("site", "origin"), [row[1:] for row in OWN], ids=[it[0] for it in OWN])
 def test_a_post_is_accepted_from(site, origin):
-    assert not is_from_another_origin(site, origin, HERE)
+    assert not is_from_another_origin(site, origin, Target([HERE]))
 
 
 @pytest.mark.parametrize(
     ("site", "origin"), [row[1:] for row in OTHER], ids=[it[0] for it in OTHER]
 )
 def test_a_post_is_refused_from(site, origin):
-    assert is_from_another_origin(site, origin, HERE)
+    assert is_from_another_origin(site, origin, Target([HERE]))
+
+
+@pytest.mark.parametrize("origin", ["http://scores.example", "https://scores.example"])
+@pytest.mark.parametrize("host", ["scores.example", "Scores.example.:80", "scores.example:443"])
+def test_a_default_port_is_the_same_as_none(origin, host):
+    assert not is_from_another_origin(None, origin, Target([host]))
+
+
+@pytest.mark.parametrize("host", ["scores.example", "scores.example:80", "scores.example:9000"])
+def test_behind_a_proxy_the_port_of_the_host_does_not_count(host):
+    own = Target([host], is_proxied=True)
+
+    assert not is_from_another_origin(None, "http://scores.example:8080", own)
+    assert is_from_another_origin(None, "http://evil.example:8080", own)
+
+
+def test_where_a_proxy_hides_the_host_the_cookie_of_the_page_tells():
+    hidden = Target(["127.0.0.1:8000"], is_proxied=True)
+
+    assert is_from_another_origin(None, "http://scores.example", hidden)
+    assert not is_from_another_origin(
+        None, "http://scores.example", hidden._replace(has_cookie=True)
+    )
+    assert is_from_another_origin(
+        "cross-site", "http://evil.example", hidden._replace(has_cookie=True)
+    )
 
 
 @pytest.mark.parametrize(
     ("authorization", "posted"),
-    [("Bearer sésame", None), ("bearer  sésame", "x"), (None, "sésame")],
+    [
+        (UTF_8, None),
+        ("Bearer s\xe9same", None),
+        ("bearer  s\xe9same", "x"),
+        (None, "sésame"),
+    ],
 )
 def test_the_token_is_in_a_header_or_in_the_body(authorization, posted):
     assert has_token("sésame", authorization, posted)
@@ -53,6 +91,7 @@ def test_the_token_is_in_a_header_or_in_the_body(authorization, posted):
         (None, None),
         ("Bearer", None),
         ("Bearer other", "sésame"),
+        ("Bearer s?same", None),
         ("Basic sésame", None),
         (None, ""),
     ],
@@ -93,6 +132,6 @@ headers = near_text(st.sampled_from([b"", b"https://a.example:1", b"[::1]:80", b
 @given(site=st.none() | headers, origin=st.none() | headers, host=st.none() | headers)
 @example(site=None, origin="http://a\u2100b", host=HERE)
 def test_no_headers_raise_an_error(site, origin, host):
-    assert is_from_another_origin(site, origin, host) in {True, False}
+    assert is_from_another_origin(site, origin, Target([host or ""])) in {True, False}
     assert has_token("x", site, origin) in {True, False}
     assert is_served(host or "", {"a.example"}) in {True, False}

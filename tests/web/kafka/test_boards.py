@@ -19,17 +19,29 @@ OTHER = encode_board(Board("daily", 1, 7, ()))
 
 
 @pytest.fixture
-def read_past(settings):
+def found():
+    """Return the list of the boards that are read."""
+    return []
+
+
+@pytest.fixture
+def reader(settings, found):
+    """Return the reader of `top-5`."""
+    return TopicReader(
+        "it", partial(boards.read, settings=settings, begin=print, put=found.extend), print
+    )
+
+
+@pytest.fixture
+def read_past(settings, found, reader):
     """Yield a function that writes messages of keys, an age apart, and returns what is read."""
     await_topics(settings)
     producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
-    found: list[tuple[str, bytes]] = []
-    reader = TopicReader("it", partial(boards.read, settings=settings, put=found.extend), print)
 
     def read_past(*messages):
         now = time.time_ns() // 1_000_000
-        for key, age_ms in messages:
-            value = BOARD if key == b"all-time" else OTHER
+        for key, age_ms, *document in messages:
+            (value,) = document or ([BOARD] if key == b"all-time" else [OTHER])
             producer.produce(settings.topics.top_5.name, value, key, timestamp=now - age_ms)
         assert producer.flush(10) == 0
         reader.start()
@@ -48,6 +60,13 @@ def test_an_old_board_before_many_other_messages_is_found(read_past):
     others = [(b"daily", HOUR_MS - number) for number in range(3 * boards.LAST_MESSAGES)]
 
     assert read_past((b"all-time", HOUR_MS), *others) == [("0", BOARD)]
+
+
+def test_a_board_that_cannot_be_read_hides_no_good_one_of_its_batch(read_past, reader):
+    messages = [(b"all-time", 3_000), (b"all-time", 2_900, b"{}"), (b"all-time", 2_800, b"{")]
+
+    assert read_past(*messages) == [("0", BOARD)]
+    assert reader.unreadable.count == 2
 
 
 def test_of_the_past_only_ten_minutes_are_read(read_past):

@@ -66,11 +66,6 @@ def test_an_id_or_a_name_of_two_lines_is_refused(bad):
         sse.event(b"", name=bad)
 
 
-@given(text=st.text())
-def test_a_comment_is_no_event_whatever_it_says(text):
-    assert parse(sse.comment(text)) == []
-
-
 def test_a_heartbeat_is_no_event():
     assert parse(sse.HEARTBEAT) == []
 

@@ -1,7 +1,9 @@
 """A client that waits for the outcome of its score gets it, on a real broker."""
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
+from urllib.parse import urljoin
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -10,10 +12,12 @@ from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import ORIGIN, Origin, encode_board, encode_origin
+from tests.support import raw_header
 from tests.support.openapi import check_response
 from tests.support.processes import running
 from tests.support.until import until
 from web.app import create_app
+from web.kafka.records import Receipt
 
 WAIT = {"Prefer": "wait=2"}
 
@@ -47,16 +51,16 @@ class Flow:
         self._topics = await_topics(settings)
         self._producer = Producer(clients.producer(settings))
 
-    def improve(self, user, score, receipt, topic_id=""):
+    def improve(self, user, score, receipt, *, topic_id="", origin=None):
         partition, offset = receipt
-        origin = Origin(topic_id or self._topics["scores"].id, partition, offset)
+        found = Origin(topic_id or self._topics["scores"].id, partition, offset)
         high_scores = self._topics["high_scores"]
         self._producer.produce(
             high_scores.name,
             b"%d" % score,
             user,
             partition=partition_of(user, high_scores.partitions),
-            headers=[(ORIGIN, encode_origin(origin))],
+            headers=[(ORIGIN, origin or encode_origin(found))],
         )
         assert self._producer.flush(10) == 0
 
@@ -121,10 +125,11 @@ async def test_a_form_asks_with_a_field_and_gets_the_outcome_in_the_address(sett
         flow.improve(b"ann", 7, receipt)
         flow.publish(("ann", 7, 5))
         answer = await posted
-        page = await (await client.get(answer.headers["Location"])).get_data(as_text=True)
+        location = urljoin("/newScore", answer.headers["Location"])
+        page = await (await client.get(location)).get_data(as_text=True)
         other = await (await client.get("/?outcome=<b>")).get_data(as_text=True)
 
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/?outcome=top")
+    assert (answer.status_code, location) == (303, "/?outcome=top")
     assert "In the top 5." in page
     assert "In the top 5." not in other
     assert "<b>" not in other
@@ -161,6 +166,47 @@ async def test_only_a_message_for_this_very_score_written_while_it_waits_counts(
 
     assert first["outcome"] == "best"
     assert second["outcome"] == "counted"
+
+
+async def test_a_message_that_cannot_be_read_stops_no_outcome_and_is_named(settings, caplog):
+    name = settings.topics.high_scores.name
+    async with serving(settings) as app:
+        receipt = await next_receipt(app, "ann")
+        flow = Flow(settings)
+        posted = asyncio.create_task(post(app, "ann", 7))
+        await until(lambda: is_written(settings, receipt))
+        for score in range(50):  # by now the interpreter has specialised the calls
+            flow.improve(b"eve", score, Receipt(0, score))
+        raw_header.write(settings.bootstrap_servers, name, b"zoe", b"5")
+        flow.improve(b"bob", 5, Receipt(0, 0), origin=b"nonsense")
+        flow.improve(b"ann", 7, receipt)
+        first, _ = await posted
+        metrics = await (await app.test_client().get("/metrics")).get_data(as_text=True)
+
+    assert first["outcome"] in {"best", "top"}
+    assert f'leaderboard_web_unreadable_total{{topic="{name}"}} 2.0' in metrics
+    assert re.search(rf"{name}\[\d+\]@\d+, key b'\w+', is passed over", caplog.text)
+
+
+async def test_after_any_failure_of_the_watcher_the_next_score_has_an_outcome_again(
+    settings, monkeypatch
+):
+    async with serving(settings) as app:
+        receipt = await next_receipt(app, "ann")
+        flow = Flow(settings)
+        with monkeypatch.context() as patch:
+            patch.setattr("web.kafka.table.TableReader.poll", lambda _: 1 / 0)
+            first, _ = await post(app, "ann", 7)
+        posted = asyncio.create_task(post(app, "ann", 8))
+        receipt = receipt[0], receipt[1] + 1
+        await until(lambda: is_written(settings, receipt))
+        flow.improve(b"ann", 8, receipt)
+        second, _ = await posted
+        watcher = app.extensions["leaderboard"].watcher
+
+    assert first["outcome"] == "received"
+    assert second["outcome"] in {"best", "top"}
+    assert watcher.errors == 1
 
 
 async def test_an_end_while_a_client_waits_answers_it_at_once(settings):

@@ -119,7 +119,7 @@ async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
 
 
 async def test_a_refusal_is_a_status_as_described(app):
-    app.extensions["leaderboard"].stream_limiter.acquire = lambda _: False
+    app.extensions["leaderboard"].stream_limiter.acquire = lambda _: "server"
     (sent,) = await events(app, "/live", 1)
     described = response("/live", 200)["content"]["text/event-stream"]["x-events"]["status"]
     document = json.loads(sent["data"])

@@ -12,13 +12,16 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from local.claims import ports
-from tests.support.served import NOWHERE
+from tests.support.served import NOWHERE, serving
 from tests.support.until import until, until_true
 from web.access.limits import ConcurrencyLimiter
+from web.access.refusals import Refusals
 from web.server import accept
 from web.server.accept import Acceptor
+from web.server.server import url
 
 DESCRIPTORS = accept.RESERVED + 60
 
@@ -39,7 +42,7 @@ async def test_without_a_descriptor_accepting_pauses_and_then_tries_again(monkey
         sock.bind(("127.0.0.1", 0))
         sock.listen()
         client.connect(sock.getsockname())
-        acceptor = Acceptor(sock, ConcurrencyLimiter(0, 0), lambda *_: None)
+        acceptor = Acceptor(sock, ConcurrencyLimiter(0, 0), lambda *_: None, Refusals())
         acceptor.open()
         # Half of a pause, in which a busy loop would try thousands of times.
         await asyncio.sleep(0.1)
@@ -51,14 +54,16 @@ async def test_without_a_descriptor_accepting_pauses_and_then_tries_again(monkey
 
 
 async def test_a_connection_beyond_the_limit_is_closed_and_a_released_one_makes_room():
-    accepted = []
+    accepted, refusals = [], Refusals()
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        acceptor = Acceptor(sock, ConcurrencyLimiter(0, 1), lambda *each: accepted.append(each))
+        acceptor = Acceptor(
+            sock, ConcurrencyLimiter(0, 1), lambda *each: accepted.append(each), refusals
+        )
         acceptor.open()
         first = socket.create_connection(sock.getsockname())
         await until(lambda: accepted)
         second = socket.create_connection(sock.getsockname())
-        await until(lambda: acceptor.refused)
+        await until(refusals.counts.total)
         ended = second.recv(1)
         (served, release), *_ = accepted
         release()
@@ -69,6 +74,48 @@ async def test_a_connection_beyond_the_limit_is_closed_and_a_released_one_makes_
             each.close()
 
     assert ended == b""
+    assert refusals.counts == {("connection", "client"): 1}
+
+
+@pytest.mark.parametrize("hard", [resource.RLIM_INFINITY, 10_000])
+def test_where_the_limit_of_descriptors_cannot_be_raised_it_is_kept(monkeypatch, hard):
+    def refuse(*_):
+        raise ValueError
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+
+    assert accept.connections_max() == 256 - accept.RESERVED
+
+
+def test_without_a_limit_of_descriptors_enough_are_taken(monkeypatch):
+    taken = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: taken.append(limits))
+
+    assert accept.connections_max() == accept.ENOUGH - accept.RESERVED
+    assert taken == [(accept.ENOUGH, resource.RLIM_INFINITY)]
+
+
+async def test_the_app_is_served_where_the_kernel_lacks_socket_options(monkeypatch):
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+    monkeypatch.delattr(socket, "TCP_NOTSENT_LOWAT")
+    async with serving(monkeypatch) as served:
+        status, _, _ = await served.ask("/health")
+
+    assert status == 200
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_two_colons_listen_for_both_families(monkeypatch, address):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with serving(monkeypatch, host="::") as served:
+        _, writer = await asyncio.open_connection(address, served.port)
+        writer.close()
+        shown = url(served.services.settings.web, served.sock)
+
+    assert shown == f"http://127.0.0.1:{served.port}"
 
 
 def test_with_few_descriptors_the_app_serves_as_many_as_it_can_and_does_not_spin():

@@ -100,6 +100,50 @@ async def test_a_client_that_does_not_read_skips_to_the_newest_and_the_framing_h
     assert await client.read(len(first + last)) == first + last
 
 
+def capacity():
+    """Return how many bytes the kernel takes for a client that does not read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0)
+        return ours.send(BIG)
+
+
+def chunk_of(length):
+    """Return a chunk that has this length when it is framed."""
+    plain = b"x" * (length - len(frame(BIG).framed) + len(BIG))
+    plain += b"x" * (length - len(frame(plain).framed))
+
+    assert len(frame(plain).framed) == length
+    return plain
+
+
+async def test_a_connection_is_drained_only_when_the_kernel_has_everything(clients):
+    client = await clients()
+    client.connection.write(b"x" * (capacity() + 1))
+    draining = asyncio.create_task(client.connection.drain())
+    done, _ = await asyncio.wait([draining], timeout=0.1)
+    await client.read(capacity() + 1)
+    await draining
+
+    assert not done
+
+
+@pytest.mark.parametrize("left", [1, 2])
+async def test_no_chunk_overtakes_the_last_bytes_of_the_one_before(clients, left):
+    hub, client = Hub(heartbeat, LONG), await clients()
+    client.hand_over(hub)
+    first, second = chunk_of(capacity() + left), b"y" * 17
+    hub.publish({1: first})
+    held = client.connection.transport.get_write_buffer_size()
+    received = client.end.recv(65536)  # now the kernel has room, before the event loop sees it
+    hub.publish({2: second})
+    sent = frame(first).framed + frame(second).framed
+    received += await client.read(len(sent) - len(received))
+
+    assert held == left
+    assert received == sent
+
+
 async def test_a_stalled_client_is_cut_and_the_others_are_not_disturbed(clients):
     hub = Hub(heartbeat, Times(heartbeat=60, stall=0.1))
     stalled, healthy = await clients(), await clients()
@@ -136,6 +180,15 @@ async def test_a_connection_that_was_handed_over_does_nothing_for_the_server(cli
 
     assert client.connection.reader.at_eof()
     assert await client.read(6) == b"1\r\na\r\n"
+
+
+async def test_writing_to_a_client_that_has_left_is_not_logged(clients, caplog):
+    client = await clients()
+    client.connection.abort()
+    for _ in range(20):
+        client.connection.write(b"x")
+
+    assert caplog.messages == []
 
 
 async def test_a_client_that_leaves_during_a_write_is_forgotten(clients):

@@ -28,7 +28,8 @@ async def served():
 
 def shorten_timeouts(monkeypatch):
     """Give requests half a second to arrive, not ten."""
-    monkeypatch.setattr("web.server.server.HEADER_SECONDS", 0.5)
+    monkeypatch.setattr("web.server.hypercorn.HEAD_SECONDS", 0.5)
+    monkeypatch.setattr("web.server.server.KEEP_ALIVE_SECONDS", 0.5)
     monkeypatch.setattr("web.app.BODY_SECONDS", 0.5)
 
 
@@ -118,6 +119,38 @@ async def test_a_silent_connection_is_cut_off(monkeypatch):
         kept = await asyncio.wait_for(served.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"), 3)
 
     assert kept.startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"])
+async def test_a_head_that_trickles_in_is_cut_off_though_unused_connections_are_kept(
+    monkeypatch, first
+):
+    shorten_timeouts(monkeypatch)
+    monkeypatch.setattr("web.server.server.KEEP_ALIVE_SECONDS", 60)
+    async with serving(monkeypatch) as served:
+        reader, writer = await served.connect()
+        trickling = asyncio.create_task(trickle(writer, first + b"GET / HTTP/1.1\r\nX: "))
+        answer = await asyncio.wait_for(reader.read(), 5)
+        trickling.cancel()
+        writer.close()
+
+    assert answer.count(b"HTTP/1.1 ") == bool(first)
+
+
+async def test_an_unused_connection_of_a_proxy_is_kept_longer_than_proxies_keep_it(monkeypatch):
+    shorten_timeouts(monkeypatch)
+    async with serving(monkeypatch, trusted_proxies=1) as served:
+        reader, writer = await served.connect()
+        for _ in range(2):
+            writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = await reader.readuntil(b"}\n")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 1)
+        writer.close()
+        kept = served.server._config.keep_alive_timeout  # noqa: SLF001 - longer than any test
+
+    assert answer.startswith(b"HTTP/1.1 ")
+    assert kept > 600  # Google's proxies close theirs after 600 s
 
 
 async def test_a_client_that_does_not_read_its_responses_is_cut_off(monkeypatch):
@@ -355,14 +388,14 @@ async def test_the_streams_of_a_client_are_limited_by_a_stream_that_says_so(monk
 
     assert (status, headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert b"retry: " in body
+    assert b"event: status\n" in body
     assert b"too many streams" in body
     assert reader
 
 
 async def test_the_connections_of_a_client_are_limited(monkeypatch):
-    monkeypatch.setattr("web.server.server.PAGES_PER_CLIENT", 3)
     async with serving(monkeypatch, streams_per_client=1) as served:
-        idle = [await served.connect() for _ in range(4)]
+        idle = [await served.connect() for _ in range(6)]
         refused = await served.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for _, writer in idle:
             writer.close()

@@ -5,9 +5,6 @@ import re
 import socket
 from contextlib import asynccontextmanager
 
-import h2.connection
-import h2.events
-
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from tests.support.served import serving
@@ -132,61 +129,3 @@ async def test_the_end_is_complete_for_clients_that_read_and_in_time_for_all(mon
     assert healthy.received.endswith(b"0\r\n\r\n")
     assert not stalled.received.endswith(b"0\r\n\r\n")
     assert seconds < 3
-
-
-async def test_http_2_and_http_1_have_the_same_stream_on_one_server(monkeypatch):
-    async with serving(monkeypatch) as served, watching(served) as one, watching_h2(served) as two:
-        await until(lambda: len(served.feeds.board) == 2)
-        reading = [asyncio.create_task(each.read_all()) for each in (one, two)]
-        for number in range(5):
-            put(served, number)
-            await newest(one, number)
-            await newest(two, number)
-        await served.stop()
-        await asyncio.gather(*reading)
-
-    assert one.boards() == two.boards() == list(range(5))
-    assert one.received.endswith(b"0\r\n\r\n")
-    assert two.ended
-
-
-class H2Watcher(Watcher):
-    """A client of the board over HTTP/2."""
-
-    def __init__(self, sock):
-        super().__init__(sock)
-        self.ended = False
-        self._h2 = h2.connection.H2Connection()
-
-    async def ask(self):
-        """Ask for the board."""
-        names = {"method": "GET", "path": "/highScores", "scheme": "http", "authority": "localhost"}
-        self._h2.initiate_connection()
-        self._h2.send_headers(1, [(f":{name}", it) for name, it in names.items()], end_stream=True)
-        await self._send()
-
-    async def read(self, length=65536):
-        loop = asyncio.get_running_loop()
-        if not (more := await loop.sock_recv(self._sock, length)):
-            return False
-        for event in self._h2.receive_data(more):
-            if isinstance(event, h2.events.DataReceived):
-                self.received += event.data
-                self._h2.acknowledge_received_data(event.flow_controlled_length, 1)
-            self.ended = self.ended or isinstance(event, h2.events.StreamEnded)
-        await self._send()
-        return not self.ended
-
-    async def _send(self):
-        await asyncio.get_running_loop().sock_sendall(self._sock, self._h2.data_to_send())
-
-
-@asynccontextmanager
-async def watching_h2(served):
-    """Yield a client over HTTP/2."""
-    with socket.socket() as sock:
-        sock.settimeout(0)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", served.port))
-        watcher = H2Watcher(sock)
-        await watcher.ask()
-        yield watcher

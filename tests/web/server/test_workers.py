@@ -18,9 +18,21 @@ from httpx_sse import connect_sse
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
+from local import broker
+from local.claims import ports
 from tests.support.until import until_true
+from web.server.workers import UNAVAILABLE
 
 WORKERS = 2
+UNFINISHED = b"\r\n".join(
+    [
+        b"POST /newScore HTTP/1.1",
+        b"Host: localhost",
+        b"Content-Length: 9",
+        b"Expect: 100-continue",
+        b"\r\n",
+    ]
+)
 
 
 class Parent:
@@ -96,7 +108,7 @@ def client_of(address, number):
 def board_events(client, resume=""):
     headers = {"Last-Event-ID": resume} if resume else {}
     with connect_sse(client, "GET", "/highScores", headers=headers) as source:
-        yield (event for event in source.iter_sse() if event.data)
+        yield source.iter_sse()
 
 
 @pytest.fixture
@@ -131,6 +143,25 @@ def start(names, tmp_path):
 @pytest.fixture
 def parent(start):
     return start()
+
+
+@pytest.fixture
+def start_alone(tmp_path):
+    """Yield a function that starts a parent for a broker of the test's own."""
+    with ExitStack() as stack:
+
+        def start(bootstrap_servers):
+            names = {
+                "LEADERBOARD_BOOTSTRAP_SERVERS": bootstrap_servers,
+                "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "2",
+            }
+            made = Parent(names, tmp_path / "log")
+            stack.callback(lambda: print(made.said()))
+            stack.callback(made.process.wait, 10)
+            stack.callback(made.process.terminate)
+            return made
+
+        yield start
 
 
 def offset(event):
@@ -197,6 +228,47 @@ def test_workers_end_when_their_parent_has_ended(parent):
     parent.process.wait(5)
 
     until_true(lambda: not any(map(is_running, workers.values())), 5)
+
+
+def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start_alone, tmp_path):
+    (port,) = ports(0)
+    with broker.started(tmp_path / "kafka", port, {}) as kafka:
+        parent = start_alone(kafka.address)
+        parent.await_all()
+        before = parent.workers()
+        kafka.process.kill()
+        kafka.process.wait()
+    os.kill(before[0], signal.SIGKILL)
+    until_true(lambda: f"worker 0 ended with {UNAVAILABLE}; another" in parent.said(), 30)
+    with broker.started(tmp_path / "kafka", port, {}):
+        parent.await_all()
+        after = parent.workers()
+
+    assert after[1] == before[1]
+
+
+def test_while_workers_end_newcomers_are_refused_at_once(parent):
+    parent.await_all()
+    host, _, port = parent.address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.send(UNFINISHED)
+        answer = client.recv(100)
+        parent.process.terminate()
+        until_true(lambda: is_refused(host, int(port)), 2)
+        is_ending = parent.process.poll() is None
+    status = parent.process.wait(10)
+
+    assert answer.startswith(b"HTTP/1.1 100")
+    assert is_ending
+    assert status == 0
+
+
+def is_refused(host, port):
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize(

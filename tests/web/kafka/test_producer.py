@@ -1,0 +1,134 @@
+"""The producer of scores recovers from whatever ends it, and says so meanwhile."""
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from conf.loading import load
+from dataflows.kafka.topics import await_topics
+from local.broker import started
+from local.claims import ports
+from tests.support.until import until, until_true
+from web.app import create_app
+from web.kafka.producer import ScoreProducer
+
+JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_web="secret";'
+NONSENSE = {
+    (ResourceType.GROUP, AclOperation.WRITE),
+    (ResourceType.GROUP, AclOperation.DESCRIBE_CONFIGS),
+}
+SCORE = {"user": "ann", "score": 1}
+
+
+class Rights:
+    """A broker that knows two users: one may do everything, `web` what it is granted."""
+
+    def __init__(self, tmp_path):
+        plain, limited, controller = (f"127.0.0.1:{port}" for port in ports(0, 0, 0))
+        self.address = plain
+        self.limited = {
+            "bootstrap_servers": limited,
+            "kafka": {
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "PLAIN",
+                "sasl.username": "web",
+                "sasl.password": "secret",
+            },
+        }
+        properties = {
+            "listeners": f"PLAINTEXT://{plain},LIMITED://{limited},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{plain},LIMITED://{limited}",
+            "controller.quorum.voters": f"1@{controller}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LIMITED:SASL_PLAINTEXT"
+            ),
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.limited.plain.sasl.jaas.config": JAAS,
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+        }
+        self.running = started(tmp_path / "kafka", int(plain.rpartition(":")[2]), properties)
+
+    def grant(self, *operations):
+        """Let `web` do this to every topic and group."""
+        admin = AdminClient({"bootstrap.servers": self.address})
+        granted = [
+            AclBinding(
+                kind,
+                "*",
+                ResourcePatternType.LITERAL,
+                "User:web",
+                "*",
+                operation,
+                AclPermissionType.ALLOW,
+            )
+            for operation in operations
+            for kind in (ResourceType.TOPIC, ResourceType.GROUP)
+            if (kind, operation) not in NONSENSE
+        ]
+        for each in admin.create_acls(granted).values():
+            each.result(10)
+
+
+async def test_a_right_that_is_granted_later_is_enough_and_ready_says_what_is_missing(tmp_path):
+    rights = Rights(tmp_path)
+    with rights.running:
+        await_topics(load().model_copy(update={"bootstrap_servers": rights.address}))
+        rights.grant(AclOperation.READ, AclOperation.DESCRIBE_CONFIGS)
+        app = create_app(load().model_copy(update=rights.limited))
+        services = app.extensions["leaderboard"]
+        async with app.test_app():
+            client = app.test_client()
+            await until(services.producer.problem, 30)
+            refused = await client.post("/newScore", json=SCORE)
+            not_ready = await (await client.get("/ready")).get_json()
+            rights.grant(AclOperation.WRITE)
+            await until(lambda: not services.problems(), 40)
+            accepted = await client.post("/newScore", json=SCORE)
+            metrics = await (await client.get("/metrics")).get_data(as_text=True)
+
+    assert (refused.status_code, accepted.status_code) == (503, 202)
+    assert any("scores cannot be written" in problem for problem in not_ready["problems"])
+    assert 'leaderboard_web_failures_total{of="producer of scores"}' in metrics
+
+
+class Faulty:
+    """A producer that can only raise."""
+
+    def poll(self, _):
+        msg = "a fault of this test"
+        raise RuntimeError(msg)
+
+
+def test_whatever_a_producer_raises_it_is_replaced_and_that_is_logged_and_counted(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr("web.kafka.producer.RETRY_SECONDS", 0)
+    producer = ScoreProducer(load())
+    made = producer._producer  # noqa: SLF001 - its faults have no other way in
+    vars(producer)["_producer"] = Faulty()
+    monkeypatch.setattr(producer, "_make", lambda: made)
+    producer.start()
+    until_true(lambda: producer._producer is made)  # noqa: SLF001
+    problem = producer.problem()
+    producer.stop()
+
+    assert "a fault of this test" in problem
+    assert producer.errors == 1
+    assert "a fault of this test" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_a_failure_is_a_problem_for_ten_seconds(monkeypatch, seconds):
+    producer = ScoreProducer(load())
+    producer._note(RuntimeError("x"))  # noqa: SLF001 - as its thread does
+    now = producer._failed + seconds  # noqa: SLF001
+    monkeypatch.setattr("web.kafka.producer.time.monotonic", lambda: now)
+
+    assert bool(producer.problem()) == (seconds == 0)
