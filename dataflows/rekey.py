@@ -21,7 +21,7 @@ from dataflows.kafka.producer import IdempotentWriter, Record
 from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
-from dataflows.wire import decode_score
+from dataflows.wire import REKEYED, decode_score
 
 
 class Best(NamedTuple):
@@ -92,7 +92,7 @@ def rekey(settings: Settings) -> Moves:
 
 def _record(topic: Topic, step: Step) -> Record:
     value, time_ms = (step.best.value, step.best.time) if step.best else (None, 0)
-    return topic.name, value, step.user, step.partition, None, None, time_ms, []
+    return topic.name, value, step.user, step.partition, None, None, time_ms, [(REKEYED, b"1")]
 
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:

@@ -6,7 +6,8 @@ JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSeri
 import re
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Annotated, NamedTuple
+from operator import methodcaller
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -14,6 +15,7 @@ from conf.settings import Format
 from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 
 ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
+REKEYED = "rekeyed"  # header of a message of `high-scores` that was moved to its partition
 POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-scores` it shows
 
 # Byte order mark, zero width space, word joiner: at an end of a user nobody sees them. The joiners
@@ -28,6 +30,30 @@ _INTEGERS_AND_COMMAS = b"0123456789-,"
 
 class BadMessage(ValueError):  # noqa: N818 - what it is, also as a reason in a header
     """A key or value that cannot be read; the text is the reason, for people and for metrics."""
+
+
+class WithHeaders(Protocol):
+    """A message, as far as its headers go."""
+
+    def headers(self) -> Any:  # noqa: ANN401 - as confluent-kafka has it
+        """Return pairs of names and values, or None."""
+
+
+_headers = methodcaller("headers")  # unlike a direct call it checks what the binding returns
+
+
+def header(message: WithHeaders, name: str) -> bytes | None:
+    """Return the value of a header, None where it is not there.
+
+    Raises:
+        BadMessage: The name of some header is not UTF-8: then the binding returns none of them.
+    """
+    try:
+        value = dict(_headers(message) or ()).get(name)
+    except (SystemError, UnicodeDecodeError) as error:
+        msg = "a header's name is not UTF-8"
+        raise BadMessage(msg) from error
+    return value if isinstance(value, bytes) else None
 
 
 def check_user(key: bytes | None, max_bytes: int) -> bytes:

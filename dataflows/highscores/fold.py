@@ -5,7 +5,7 @@ from itertools import compress
 from typing import Any, NamedTuple, Protocol
 
 from dataflows.leaderboard import NO_SCORE
-from dataflows.wire import ORIGIN, BadMessage, Origin, decode_origin
+from dataflows.wire import ORIGIN, BadMessage, Origin, WithHeaders, decode_origin, header
 
 REMOVED_USERS = 100_000  # of a shard, whose last tombstone is remembered
 
@@ -90,7 +90,7 @@ def _precedes(partition: int, time: int, removal: Removal) -> bool:
     return partition != removal.partition and time <= removal.time
 
 
-class TableMessage(Protocol):
+class TableMessage(WithHeaders, Protocol):
     """A message of `high-scores`, as far as its origin goes."""
 
     def key(self) -> Any:  # noqa: ANN401 - as confluent-kafka has it
@@ -98,9 +98,6 @@ class TableMessage(Protocol):
 
     def timestamp(self) -> tuple[int, int]:
         """Return the kind of its time, and the time in ms."""
-
-    def headers(self) -> Any:  # noqa: ANN401
-        """Return its headers."""
 
 
 class LastOrigin(NamedTuple):
@@ -147,9 +144,9 @@ class Origins:
     def of(self, message: TableMessage) -> Origin | None:
         """Return the origin of a message, None where it has none of this `scores`."""
         try:
-            value = dict(message.headers() or ()).get(ORIGIN)
-            origin = decode_origin(value) if isinstance(value, bytes) else None
-        except (BadMessage, UnicodeDecodeError):  # a name or a value that nobody here has written
+            value = header(message, ORIGIN)
+            origin = None if value is None else decode_origin(value)
+        except BadMessage:  # nobody here has written it
             self.unreadable.append(message)
             return None
         return origin if origin is not None and origin.topic_id == self._topic_id else None

@@ -39,7 +39,7 @@ def restore(context: FlowContext, partition: int) -> Restored:
     table = _Table(context, partition)
     for messages in table.read():
         table.load(messages)
-    table.decoder.check_strays(len(table.best))
+    table.decoder.check_strays()
     table.report_unreadable()
     counted = _still_there(context, table.origins.last)
     return Restored(Shard(table.best, counted, table.removed), list(table.repairs()))

@@ -15,14 +15,20 @@ from dataflows.kafka.consumer import assign, bounds, consume
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic
 from dataflows.process import exit_now, fail
-from dataflows.wire import BadMessage, decode_each, decode_scores
+from dataflows.wire import (
+    ORIGIN,
+    REKEYED,
+    BadMessage,
+    decode_each,
+    decode_scores,
+    header,
+)
 
 log = logging.getLogger(__name__)
 
 CAUGHT_UP_SECONDS = 1
 SILENCE_SECONDS = 60
 POLL_SECONDS = 0.005
-STRAYS = 0.01  # of the keys of a partition; partitions that are added move a half or more
 
 
 class CaughtUp:
@@ -107,9 +113,9 @@ class TableRows(NamedTuple):
 class TableDecoder:
     """Reads the messages of one partition of `high-scores`.
 
-    A key that is not a user, or belongs to another partition, was written by another program. It is
-    left out: its user is in the partition where it belongs. Where many keys are like that,
-    partitions were added, and the table has to be re-keyed.
+    A key that is not a user, or belongs to another partition, is left out. Another program has
+    written it, and its user is in the partition where it belongs. But where the flow itself has
+    written it, partitions were added since, and the table has to be re-keyed.
     """
 
     def __init__(self, topic: Topic, partition: int, form: Format) -> None:
@@ -117,6 +123,7 @@ class TableDecoder:
         self._partition = partition
         self._form = form
         self._strays: dict[bytes, str] = {}  # to the place of the last message
+        self._moved: set[bytes] = set()  # of these, those that the flow has written
         self._is_checked = False
 
     def decode(self, messages: list[Message]) -> TableRows:
@@ -136,18 +143,17 @@ class TableDecoder:
         columns: Iterable[list[Any]] = users, scores, messages
         return TableRows(*(list(compress(column, kept)) for column in columns))
 
-    def check_strays(self, users: int) -> None:
-        """Check, when the partition is read and has that many users, what was left out.
+    def check_strays(self) -> None:
+        """Check, when the partition is read to its end, what was left out.
 
         Raises:
             FlowFailed: The table has to be re-keyed.
         """
         self._is_checked = True
-        name = f"{self._topic.name}[{self._partition}]"
-        strays = sum(map(_is_user, self._strays))
-        if strays > STRAYS * (strays + users):
+        if self._moved:
             fail(
-                f"{name}: {strays} of {strays + users} keys belong to another of its "
+                f"{self._topic.name}[{self._partition}]: {len(self._moved)} users, such as "
+                f"{next(iter(self._moved))!r}, belong to another of its "
                 f"{self._topic.partitions} partitions: were partitions added? "
                 "docs/operations.md says how to re-key it"
             )
@@ -156,10 +162,12 @@ class TableDecoder:
     def _note_strays(self, messages: Iterable[Message]) -> None:
         for message in messages:
             user = message.key() or b""
-            if message.value() is None:
-                self._strays.pop(user, None)
-            else:
+            self._strays.pop(user, None)
+            self._moved.discard(user)
+            if message.value() is not None:
                 self._strays[user] = place(message)
+                if _is_user(user) and _is_ours(message):
+                    self._moved.add(user)
         if self._is_checked:
             self._report()
 
@@ -195,6 +203,14 @@ def _are_text(users: list[bytes]) -> bool:
 
 def _is_user(user: bytes) -> bool:
     return bool(user) and _is_text(user)
+
+
+def _is_ours(message: Message) -> bool:
+    """Tell whether the flow, or `rekey`, has written a message."""
+    try:
+        return any(header(message, name) is not None for name in (ORIGIN, REKEYED))
+    except BadMessage:
+        return False
 
 
 def _is_text(value: bytes) -> bool:

@@ -28,6 +28,7 @@ from dataflows.wire import (
     decode_positions,
     encode_board,
     encode_positions,
+    header,
 )
 
 log = logging.getLogger(__name__)
@@ -108,14 +109,9 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
     def _load(self, message: Message) -> None:
         try:
             board = decode_board(message.value() or b"")
-            table_id, positions = decode_positions(_header(message))
+            table_id, positions = decode_positions(header(message, POSITIONS) or b"")
         except BadMessage as error:
             log.warning("%s@%s: %s", self._topic.name, message.offset(), error)
             return
         self._last[board.board] = board
         self._positions = positions if table_id == self._table.id else ()
-
-
-def _header(message: Message) -> bytes:
-    value = dict(message.headers() or ()).get(POSITIONS)
-    return value if isinstance(value, bytes) else b""

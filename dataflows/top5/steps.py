@@ -44,7 +44,7 @@ class RankTables:
         if not batch.is_caught_up:
             return
         if not table.is_loaded:
-            self._decoders[batch.partition].check_strays(len(table))
+            self._decoders[batch.partition].check_strays()
             table.search()
             return_freed_memory()
         shard = batch.partition, batch.partitions, batch.position
