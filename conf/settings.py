@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self, get_args
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -45,7 +46,14 @@ _FRACTIONS = {"linger.ms", "queue.buffering.max.ms"}
 _ABOVE_0 = {"delivery.timeout.ms", "topic.metadata.refresh.interval.ms"}  # we compute with them
 
 Format = Literal["json", "int32", "int64"]
+Board = Literal["all-time", "day", "week", "month"]
+PERIOD_BOARDS: tuple[Board, ...] = ("day", "week", "month")
 Property = bool | int | float | str
+
+
+def table_kind(board: str) -> str:
+    """Return the kind of the topic that holds the bests of a board."""
+    return "high_scores" if board == "all-time" else f"high_scores_{board}"
 
 
 class InvalidSettings(ValueError):  # noqa: N818 - it reads as what it is
@@ -85,6 +93,22 @@ def _check_topic(name: str) -> str:
     if name in {".", ".."}:
         msg = f"Kafka has no topic named {name}"
         raise ValueError(msg)
+    return name
+
+
+def _check_boards(boards: tuple[Board, ...]) -> tuple[Board, ...]:
+    if "all-time" not in boards or len(set(boards)) < len(boards):
+        msg = 'it must name "all-time", and each board once'
+        raise ValueError(msg)
+    return boards
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError) as error:  # unknown, or no name at all
+        msg = f'{name!r} is no IANA time zone, such as "Europe/Berlin"'
+        raise ValueError(msg) from error
     return name
 
 
@@ -157,9 +181,13 @@ class Scores(Topic):
 
 
 class HighScores(Topic):
-    """The compacted topic of each user's best score."""
+    """The compacted topic of each user's best score.
+
+    Each board by period has one like it: `-day`, `-week` or `-month` is added to the name.
+    """
 
     format: Format
+    periods_retention_ms: Retention
 
 
 class Rejected(Topic):
@@ -169,18 +197,27 @@ class Rejected(Topic):
 
 
 class Topics(_Frozen):
-    """The four topics, in the order in which a score passes them."""
+    """The topics, in the order in which a score passes them."""
 
     scores: Scores
     high_scores: HighScores
     top_5: Topic
     rejected: Rejected
 
+    def of(self, kind: str) -> Topic:
+        """Return a topic by its kind: the name of a field, or what `table_kind` returns."""
+        for board in PERIOD_BOARDS:
+            if kind == table_kind(board):
+                name = f"{self.high_scores.name}-{board}"
+                return self.high_scores.model_copy(update={"name": name})
+        found: Topic = getattr(self, kind)
+        return found
+
     @model_validator(mode="after")
     def _differ(self) -> Self:
         kinds: dict[str, str] = {}
-        for kind in type(self).model_fields:
-            name = getattr(self, kind).name
+        for kind in (*type(self).model_fields, *map(table_kind, PERIOD_BOARDS)):
+            name = self.of(kind).name
             if other := kinds.get(name):
                 msg = f"{other}.name and {kind}.name are both {name!r}"
                 raise ValueError(msg)
@@ -238,6 +275,10 @@ class Settings(_Frozen):
     create_topics: bool
     startup_timeout_seconds: Annotated[float, Field(gt=0)]
     user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
+    boards: Annotated[tuple[Board, ...], AfterValidator(_check_boards)]
+    time_zone: Annotated[str, AfterValidator(_check_zone)]
+    late_hours: Annotated[float, Field(ge=0, le=8760)]
+    order: Literal["highest", "lowest"]
     topics: Topics
     flows: Flows
     top5: Top5
@@ -248,6 +289,21 @@ class Settings(_Frozen):
         AfterValidator(_check_properties),
         Field(repr=False),
     ]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The kinds of the topics of bests, all time first, then by length of the period."""
+        return tuple(table_kind(board) for board in get_args(Board) if board in self.boards)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of all topics, in the order in which a score passes them."""
+        return ("scores", *self.tables, "top_5", "rejected")
+
+    @property
+    def sign(self) -> int:
+        """1, or -1 where the lowest score is the best: scores times this are greater the better."""
+        return 1 if self.order == "highest" else -1
 
     @property
     def brokers(self) -> list[Address]:

@@ -1,7 +1,8 @@
 """The rules of the leaderboard, pure: what a score is, and who ranks before whom.
 
-Users are UTF-8 bytes, scores int64, times milliseconds since the epoch. The highest score ranks
+Users are UTF-8 bytes, scores int64, times milliseconds since the epoch. The greatest score ranks
 first; of equal scores the earliest; of equal times the first user by bytes. Ranks are not shared.
+Where the lowest score is the best, the flows compute with negated scores.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 LOWEST = -(2**63)  # of int64
 HIGHEST = 2**63 - 1
-NO_SCORE = LOWEST - 1  # any score beats it
+NO_SCORE = LOWEST - 1  # any score beats it, negated or not
 EARLIEST = 1  # milliseconds; a time of 0 or below counts as this one
 
 _TIME_BITS = 64
@@ -28,13 +29,21 @@ class Board(NamedTuple):
     """A board as it is published.
 
     `players` counts all users with a score; `updated` is the time of the change that made the rows
-    what they are, 0 before the first.
+    what they are, 0 before the first. A `period` that is `final` changes no more; the board of all
+    time has none.
     """
 
     board: str
     players: int
     updated: int
     rows: tuple[Row, ...]
+    period: str = ""
+    final: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name the board and its period, as the key of its messages does."""
+        return f"{self.board}/{self.period}" if self.period else self.board
 
 
 def rank_keys(scores: Iterable[int | None], times: Iterable[int]) -> list[int | None]:
@@ -49,7 +58,7 @@ def rank_keys(scores: Iterable[int | None], times: Iterable[int]) -> list[int | 
     ]
 
 
-def row(rank: int, rank_key: int, user: bytes) -> Row:
-    """Unpack a rank key into the row at `rank`."""
+def row(rank: int, rank_key: int, user: bytes, sign: int = 1) -> Row:
+    """Unpack a rank key into the row at `rank`; `sign` is -1 where scores were negated."""
     score, time = -(rank_key >> _TIME_BITS), rank_key & (2**_TIME_BITS - 1)
-    return Row(rank, user.decode(), score, time)
+    return Row(rank, user.decode(), sign * score, time)

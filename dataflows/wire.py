@@ -91,6 +91,20 @@ def _refuse_unseen(user: str) -> None:
         raise BadMessage(msg)
 
 
+def period_key(period: str, user: bytes) -> bytes:
+    """Write the key of a user's best of a period: `period/user`."""
+    return b"%b/%b" % (period.encode(), user)
+
+
+def split_keys(keys: Iterable[bytes]) -> list[tuple[str, bytes]]:
+    """Read keys of a table of periods: no period has a slash in it, a user may.
+
+    What has no slash has no user; bytes of a period that are not ASCII are replaced.
+    """
+    parts = [key.partition(b"/") for key in keys]
+    return [(name.decode("ascii", "replace"), user) for name, _, user in parts]
+
+
 def encode_score(score: int, form: Format) -> bytes:
     """Write a score.
 
@@ -264,30 +278,36 @@ class CommitMark(NamedTuple):
     """What the metadata of a committed position says: of which topics, and which flow committed it.
 
     `generation` grows with each start of a flow, by partition; of two flows that run at once the
-    one with the greater mark is the younger.
+    one with the greater mark is the younger. `stream` is the stream time at the position (see
+    `periods.StreamTime`), only where there are boards by period.
     """
 
     scores_id: str
-    table_id: str
+    table_ids: tuple[str, ...]
     generation: int
     flow: str
+    stream: tuple[int, int, int] | None = None
 
 
 def encode_mark(mark: CommitMark) -> str:
-    """Write a mark as `scores-id:table-id:generation:flow`."""
-    return ":".join(map(str, mark))
+    """Write a mark as `scores-id:table-ids:generation:flow`, and `:now:ahead-time:ahead-user`."""
+    tables = "+".join(mark.table_ids)
+    return ":".join(map(str, (mark.scores_id, tables, *mark[2:4], *(mark.stream or ()))))
 
 
 def decode_mark(metadata: str | None) -> CommitMark | None:
     """Read a mark; None: another program has committed. Earlier versions wrote only the ids."""
-    parts = (metadata or "").split(":")
-    if len(parts) == 2:  # noqa: PLR2004 - two ids
-        return CommitMark(parts[0], parts[1], 0, "")
+    scores_id, _, rest = (metadata or "").partition(":")
+    tables, *parts = rest.split(":")
+    if not rest or len(parts) not in {0, 2, 5}:
+        return None
+    generation, flow, *stream = parts or ("0", "")
     try:
-        scores_id, table_id, generation, flow = parts
-        return CommitMark(scores_id, table_id, _number(generation), flow)
+        numbers = tuple(map(_number, (generation, *stream)))
     except ValueError:
         return None
+    times = (numbers[1], numbers[2], numbers[3]) if stream else None
+    return CommitMark(scores_id, tuple(tables.split("+")), numbers[0], flow, times)
 
 
 def _number(digits: str) -> int:
@@ -314,13 +334,31 @@ class _Board(msgspec.Struct):
     rows: list[_Row]
 
 
+class _PeriodBoard(msgspec.Struct):
+    board: str
+    period: str
+    final: bool
+    players: int
+    updated: int
+    rows: list[_Row]
+
+
 def encode_board(board: Board) -> bytes:
     """Write a board as the JSON document of `top-5`, which goes to the browsers as it is."""
     rows = [_Row(rank, user, str(score), time) for rank, user, score, time in board.rows]
-    return msgspec.json.encode(_Board(board.board, board.players, board.updated, rows))
+    if not board.period:
+        return msgspec.json.encode(_Board(board.board, board.players, board.updated, rows))
+    return msgspec.json.encode(
+        _PeriodBoard(board.board, board.period, board.final, board.players, board.updated, rows)
+    )
 
 
-_decode_board = msgspec.json.Decoder(_Board).decode
+class _AnyBoard(_Board):
+    period: str = ""
+    final: bool = False
+
+
+_decode_board = msgspec.json.Decoder(_AnyBoard).decode
 
 
 def decode_board(value: bytes) -> Board:
@@ -335,4 +373,4 @@ def decode_board(value: bytes) -> Board:
     except (ValueError, RecursionError) as error:
         msg = f"not a board: {error}"
         raise BadMessage(msg) from error
-    return Board(found.board, found.players, found.updated, rows)
+    return Board(found.board, found.players, found.updated, rows, found.period, found.final)

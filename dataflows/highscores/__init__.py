@@ -1,4 +1,4 @@
-"""scores -> the best score of each user -> high-scores; bad input -> scores-rejected.
+"""scores -> the best of each user on each board -> high-scores...; bad input -> scores-rejected.
 
 python -m bytewax.run dataflows.highscores -s 1
 """
@@ -11,17 +11,18 @@ from bytewax.dataflow import Dataflow
 from conf.settings import Settings
 from dataflows.context import FlowContext
 from dataflows.highscores.filter import CandidateFilter
-from dataflows.highscores.fold import Candidates
+from dataflows.highscores.fold import Candidates, Shard
+from dataflows.highscores.nested import AllTimeRule, NestedRule
 from dataflows.highscores.rejects import RejectsSink
 from dataflows.highscores.sink import HighScoresSink
 from dataflows.highscores.source import ScoresSource
+from dataflows.highscores.starts import Starts
+from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
 from dataflows.wire import Rejected
 
 if TYPE_CHECKING:
     from bytewax.operators import KeyedStream
-
-TOPICS = ("scores", "high_scores", "rejected")
 
 
 def flow() -> Dataflow:
@@ -32,19 +33,23 @@ def flow() -> Dataflow:
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
     pace = settings.flows.transactions_per_second
-    context = FlowContext(settings, TOPICS, stopping, transactions_per_second=pace)
-    bests: dict[int, dict[bytes, int]] = {}  # of each restored shard of this process
+    topics = ("scores", *settings.tables, "rejected")
+    context = FlowContext(settings, topics, stopping, transactions_per_second=pace)
+    calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
+    starts = Starts(context, calendar)
+    rule = NestedRule(calendar, starts) if calendar.boards else AllTimeRule()
+    shards: dict[int, Shard] = {}  # of this process, as soon as each is restored
     flow = Dataflow("highscores")
 
-    batches = op.input("scores", flow, ScoresSource(context))
+    batches = op.input("scores", flow, ScoresSource(context, starts))
     # ScoresBatch(partition=3, epoch=17, messages=[<up to 10,000>])
-    read = op.flat_map("read", batches, CandidateFilter(context, bests))
+    read = op.flat_map("read", batches, CandidateFilter(context, shards, rule))
     # ("000005", Candidates(partition=3, users=[b"ann"], ...)), only what may beat ann's best
     # ("000003", Rejected(key=b"ann", value=b"12O", reason="not an integer ...", ...))
     readable = op.branch("readable", read, _is_readable)
     oks, errs = readable.trues, cast("KeyedStream[Rejected]", readable.falses)
     op.output("scores-rejected", errs, RejectsSink(context))
-    op.output("high-scores", oks, HighScoresSink(context, bests))
+    op.output("high-scores", oks, HighScoresSink(context, calendar, starts, shards))
     return flow
 
 

@@ -1,22 +1,23 @@
 """The step that drops scores which cannot improve, a batch at a time.
 
 Most scores end here. So it works in columns: no Python call is made for a score that is dropped.
+`nested` says which tables a score is compared with where there are boards by period.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import compress, repeat
-from operator import gt, not_
-from typing import Any, NamedTuple
+from itertools import compress
+from operator import not_
+from typing import Any
 
 from confluent_kafka import Message
 
 from dataflows.context import FlowContext, partition_name
-from dataflows.highscores.fold import Candidates
+from dataflows.highscores.fold import Candidates, Shard
+from dataflows.highscores.nested import AllTimeRule, NestedRule, Scores
 from dataflows.highscores.source import ScoresBatch
 from dataflows.highscores.spread import SpreadCheck
 from dataflows.kafka.partitioner import choose, murmur2
-from dataflows.leaderboard import EARLIEST, NO_SCORE
 from dataflows.wire import BadMessage, Rejected, check_user, decode_each, decode_scores
 
 SENT_USERS = 500_000  # of shards of other processes, whose last score sent is remembered
@@ -24,35 +25,31 @@ SENT_USERS = 500_000  # of shards of other processes, whose last score sent is r
 Item = tuple[str, Candidates | Rejected]
 
 
-class _Scores(NamedTuple):
-    """Readable scores of a batch: columns, by offset."""
-
-    users: list[bytes]
-    scores: list[int | None]  # None: a tombstone
-    messages: list[Message]
-
-    def select(self, selectors: Iterable[object]) -> "_Scores":
-        chosen = list(selectors)
-        columns: Iterable[list[Any]] = self
-        return _Scores(*(list(compress(column, chosen)) for column in columns))
-
-
 class CandidateFilter:
     """Turns a batch into an item for each shard, and one for each message that cannot be read.
 
-    A score passes where it beats the user's best in the table of its shard, or what was last sent
+    A score passes where it beats the user's best in the tables of its shard, or what was last sent
     to a shard of another process. The tables lag behind by what is on its way to them, which lets
     more pass, never less. A tombstone on its way is the exception: all scores of its user pass
     until the epoch is over and the tombstone has arrived.
+
+    Args:
+        context: Of the process.
+        shards: Those of this process that are restored.
+        rule: Which tables a score is compared with.
     """
 
-    def __init__(self, context: FlowContext, bests: dict[int, dict[bytes, int]]) -> None:
+    def __init__(
+        self, context: FlowContext, shards: dict[int, Shard], rule: AllTimeRule | NestedRule
+    ) -> None:
         self._context = context
-        self._bests = bests
+        self._shards = shards
+        self._rule = rule
+        self._sign = context.settings.sign
         self._format = context.settings.topics.scores.format
         self._user_max_bytes = context.settings.user_max_bytes
         self._spread = SpreadCheck()
-        self._sent: dict[bytes, int] = {}
+        self._sent = Shard({}, [], {})
         self._removed: dict[int, tuple[int, set[bytes]]] = {}  # by partition: epoch, users
 
     def __call__(self, batch: ScoresBatch) -> Iterator[Item]:
@@ -62,43 +59,67 @@ class CandidateFilter:
             return
         rejected: list[tuple[Message, BadMessage]] = []
         scores = self._decode(batch.messages, rejected)
+        scores, is_closed = self._rule.advance(batch.partition, scores)
         removed = self._removed_by(batch, scores)
-        own_shard = batch.partition % self._shards
-        own_table = self._bests.get(own_shard, {})
-        scores = scores.select(_may_improve(own_table, scores, removed))
-        strangers = list(map(not_, map(own_table.__contains__, scores.users)))
+        own_number = batch.partition % self._table_partitions
+        own = self._shards.get(own_number) or Shard({}, [], {})
+        scores = scores.select(self._rule.may_improve(own, batch.partition, scores, removed))
+        strangers = list(map(not_, map(own.tables.get("", {}).__contains__, scores.users)))
         if any(strangers):
             scores, strangers = self._check_users(scores, strangers, rejected)
         yield from (_reject(batch.partition, *each) for each in rejected)
-        shards = self._shards_of(batch.partition, scores.users, strangers)
-        for shard, group in _group(scores, shards):
-            chosen = group if shard == own_shard else self._sift(shard, group, removed)
+        numbers = self._shards_of(batch.partition, scores.users, strangers)
+        for number, group in _group(scores, numbers):
+            is_own = number == own_number
+            chosen = group if is_own else self._sift(number, batch.partition, group, removed)
             if chosen.users:
-                yield partition_name(shard), _candidates(batch.partition, chosen)
+                yield partition_name(number), self._candidates(batch.partition, chosen)
+        if is_closed:
+            yield from self._tell_all(batch.partition)
 
     @property
-    def _shards(self) -> int:
+    def _table_partitions(self) -> int:
         return self._context.topic("high_scores").partitions
 
     def _open_shards(self, partition: int) -> Iterator[Item]:
         """Let every shard be restored at the start, not when its first score happens to come."""
-        for shard in range(partition, self._shards, self._context.topic("scores").partitions):
-            yield partition_name(shard), Candidates(partition, [], [], [], [])
+        if self._rule.has_periods:
+            yield from self._tell_all(partition)
+            return
+        sources = self._context.topic("scores").partitions
+        for number in range(partition, self._table_partitions, sources):
+            yield partition_name(number), self._candidates(partition, Scores([], [], []))
+
+    def _tell_all(self, partition: int) -> Iterator[Item]:
+        """Let every shard know the stream time of a partition: it decides what may be dropped."""
+        for number in range(self._table_partitions):
+            yield partition_name(number), self._candidates(partition, Scores([], [], []))
+
+    def _candidates(self, partition: int, scores: Scores) -> Candidates:
+        offsets: list[Any] = list(map(Message.offset, scores.messages))
+        columns = scores.users, scores.scores, scores.times(), offsets, scores.streams
+        return Candidates(partition, *columns, self._rule.stream(partition))
 
     def _decode(
         self, messages: list[Message], rejected: list[tuple[Message, BadMessage]]
-    ) -> _Scores:
+    ) -> Scores:
         users: list[Any] = list(map(Message.key, messages))
         values = list(map(Message.value, messages))
         scores = decode_scores(values, self._format)
         if scores is not None:
-            return _Scores(users, scores, messages)  # type: ignore[arg-type]  # no None among them
+            return Scores(users, self._signed(scores), messages)
         each: list[Any] = decode_each(values, self._format)
         bad = [isinstance(score, BadMessage) for score in each]
         rejected += zip(compress(messages, bad), compress(each, bad), strict=True)
-        return _Scores(users, each, messages).select(map(not_, bad))
+        found = Scores(users, each, messages).select(map(not_, bad))
+        return found._replace(scores=self._signed(found.scores))
 
-    def _removed_by(self, batch: ScoresBatch, scores: _Scores) -> set[bytes]:
+    def _signed(self, scores: Iterable[int | None]) -> list[int | None]:
+        if self._sign > 0:
+            return scores if isinstance(scores, list) else list(scores)
+        return [score and -score for score in scores]
+
+    def _removed_by(self, batch: ScoresBatch, scores: Scores) -> set[bytes]:
         """Return the users of this partition with a tombstone since the epoch began."""
         epoch, removed = self._removed.get(batch.partition, (-1, set()))
         if epoch != batch.epoch:
@@ -110,10 +131,10 @@ class CandidateFilter:
 
     def _check_users(
         self,
-        scores: _Scores,
+        scores: Scores,
         strangers: list[bool],
         rejected: list[tuple[Message, BadMessage]],
-    ) -> tuple[_Scores, list[bool]]:
+    ) -> tuple[Scores, list[bool]]:
         """Drop and reject what no user can have made: only strangers can be unreadable."""
         good = [True] * len(strangers)
         for place in compress(range(len(strangers)), strangers):
@@ -128,61 +149,34 @@ class CandidateFilter:
 
     def _shards_of(self, partition: int, users: list[bytes], strangers: list[bool]) -> list[int]:
         """Return the shard of each user: one in the table of the own shard needs no hash."""
-        shards = [partition % self._shards] * len(users)
+        shards = [partition % self._table_partitions] * len(users)
         unknown = list(compress(range(len(users)), strangers))
         names = [users[place] for place in unknown]
         hashes = list(murmur2(names))
         homes = choose(hashes, self._context.topic("scores").partitions)
         self._spread.note(partition, users, list(compress(names, map(partition.__ne__, homes))))
-        for place, shard in zip(unknown, choose(hashes, self._shards), strict=True):
+        for place, shard in zip(unknown, choose(hashes, self._table_partitions), strict=True):
             shards[place] = shard
         return shards
 
-    def _sift(self, shard: int, scores: _Scores, removed: set[bytes]) -> _Scores:
-        """Drop what does not beat another shard's table, or what was sent to another process."""
-        table = self._bests.get(shard, self._sent)
-        scores = scores.select(_may_improve(table, scores, removed))
-        if table is self._sent:
-            self._note_sent(scores)
+    def _sift(self, number: int, partition: int, scores: Scores, removed: set[bytes]) -> Scores:
+        """Drop what does not beat another shard's tables, or what was sent to another process."""
+        shard = self._shards.get(number, self._sent)
+        scores = scores.select(self._rule.may_improve(shard, partition, scores, removed))
+        if shard is self._sent:
+            self._rule.note_sent(shard.tables, scores)
+            if sum(map(len, shard.tables.values())) > SENT_USERS:
+                shard.tables.clear()
         return scores
 
-    def _note_sent(self, scores: _Scores) -> None:
-        for user, score in zip(scores.users, scores.scores, strict=True):
-            if score is None:
-                self._sent.pop(user, None)
-            else:
-                self._sent[user] = score
-        if len(self._sent) > SENT_USERS:
-            self._sent.clear()
 
-
-def _may_improve(table: dict[bytes, int], scores: _Scores, removed: set[bytes]) -> list[bool]:
-    bests = map(table.get, scores.users, repeat(NO_SCORE))
-    if not removed:
-        return list(map(gt, scores.scores, bests))  # type: ignore[arg-type]  # no None is there
-    return [
-        score is None or user in removed or score > best
-        for user, score, best in zip(scores.users, scores.scores, bests, strict=True)
-    ]
-
-
-def _group(scores: _Scores, shards: list[int]) -> Iterable[tuple[int, _Scores]]:
+def _group(scores: Scores, shards: list[int]) -> Iterable[tuple[int, Scores]]:
     if len(set(shards)) == 1:  # always, where both topics are partitioned alike
         return [(shards[0], scores)]
     places: dict[int, list[int]] = defaultdict(list)
     for place, shard in enumerate(shards):
         places[shard].append(place)
-    columns: Iterable[list[Any]] = scores
-    return [
-        (shard, _Scores(*([column[place] for place in chosen] for column in columns)))
-        for shard, chosen in places.items()
-    ]
-
-
-def _candidates(partition: int, scores: _Scores) -> Candidates:
-    times = [max(time, EARLIEST) for _, time in map(Message.timestamp, scores.messages)]
-    offsets: list[Any] = list(map(Message.offset, scores.messages))
-    return Candidates(partition, scores.users, scores.scores, times, offsets)
+    return [(shard, scores.pick(chosen)) for shard, chosen in places.items()]
 
 
 def _reject(partition: int, message: Message, reason: BadMessage) -> Item:

@@ -1,32 +1,32 @@
 """The fold of scores into bests, pure: what improves, and which scores were counted before."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from dataflows.leaderboard import NO_SCORE
+from dataflows.periods import LAST_TIME, Calendar
 from dataflows.wire import ORIGIN, BadMessage, Origin, WithHeaders, decode_origin, header
 
 REMOVED_USERS = 100_000  # of a shard, whose last tombstone is remembered
 
-Improvement = tuple[bytes, int | None, int, int]
-"""A user, the new best or None for a removal, and the time and offset of the score."""
+Improvement = tuple[str, bytes, int | None, int, int]
+"""Period, user, the new best or None for a removal, and the time and offset of the score."""
 
 
 class Candidates(NamedTuple):
-    """Scores of one partition of `scores` that may improve one shard: columns, by offset."""
+    """Scores of one partition of `scores` that may improve one shard: columns, by offset.
+
+    `streams` has the stream time at each score, and `stream` that after the batch; both only where
+    there are boards by period.
+    """
 
     partition: int
     users: list[bytes]
     scores: list[int | None]  # None: a tombstone
     times: list[int]
     offsets: list[int]
-
-    def select(self, selectors: Iterable[object]) -> "Candidates":
-        """Return the candidates whose selector is true, in their order."""
-        chosen = list(selectors)
-        columns: Iterable[list[Any]] = self[1:]
-        return Candidates(self.partition, *(list(compress(each, chosen)) for each in columns))
+    streams: Sequence[int] = ()
+    stream: int = 0
 
 
 class Removal(NamedTuple):
@@ -36,47 +36,152 @@ class Removal(NamedTuple):
     time: int
 
 
-class Shard(NamedTuple):
-    """What a shard knows of its users.
+class Counted(NamedTuple):
+    """What the topic of a board says of the scores that a shard has folded.
 
-    `counted` has the offset of the last improvement from each partition of `scores`: everything up
-    to it was folded before.
+    `until` has the offset of the last improvement from each partition of `scores`: everything up to
+    it was folded before. It is kept for each topic: after a crash one may have a score's message
+    and another not.
     """
 
-    best: dict[bytes, int]
-    counted: dict[int, int]
+    until: dict[int, int]
     removed: dict[bytes, Removal]
 
 
-def improvements(shard: Shard, candidates: Candidates) -> Iterator[Improvement]:
-    """Fold candidates into a shard, and yield each improvement, in the order of their offsets.
+class AllTime:
+    """The best of each user of a shard.
 
-    A replay of what was counted yields nothing. A user has one partition of `scores`, and counts in
-    its order. Where producers with different partitioners spread a user over several, no order is
-    given between them: then a tombstone removes the scores of other partitions that are no younger
-    than itself, whichever is read first, so that a replay brings nobody back.
-
-    Yields:
-        A score strictly greater than the user's best, or the tombstone of a user who has one.
+    A user has one partition of `scores`, and counts in its order. Where producers with different
+    partitioners spread a user over several, no order is given between them: then a tombstone
+    removes the scores of other partitions that are no younger than itself, whichever is read first,
+    so that a replay brings nobody back.
     """
-    best, counted, removed = shard
-    partition, *columns = candidates
-    last = counted.get(partition, -1)
-    for user, score, time, offset in zip(*columns, strict=True):
-        if offset <= last:
-            continue
-        if score is None:
-            note_removal(removed, user, Removal(partition, time))
-            if best.pop(user, None) is None:
+
+    def __init__(self, best: dict[bytes, int], counted: Counted) -> None:
+        self._best = best
+        self.counted = counted
+
+    def improvements(self, candidates: Candidates) -> Iterator[Improvement]:
+        """Fold candidates, and yield each improvement, in the order of their offsets.
+
+        A replay of what was counted yields nothing.
+
+        Yields:
+            A score strictly greater than the user's best, or the tombstone of a user who has one.
+        """
+        best, (until, removed) = self._best, self.counted
+        partition, *columns = candidates[:5]
+        last = until.get(partition, -1)
+        for user, score, time, offset in zip(*columns, strict=True):
+            if offset <= last:
                 continue
-        elif score > best.get(user, NO_SCORE):
-            if user in removed and _precedes(partition, time, removed[user]):
+            if score is None:
+                note_removal(removed, user, Removal(partition, time))
+                if best.pop(user, None) is None:
+                    continue
+            elif score > best.get(user, NO_SCORE):
+                if user in removed and _precedes(partition, time, removed[user]):
+                    continue
+                best[user] = score
+            else:
                 continue
-            best[user] = score
-        else:
-            continue
-        counted[partition] = offset
-        yield user, score, time, offset
+            until[partition] = offset
+            yield "", user, score, time, offset
+
+
+class ByPeriod:
+    """The best of each user of a shard in each open period of a board.
+
+    A score counts in the period of its own time, while that is open by the stream time of its
+    partition. A tombstone removes its user from every open period.
+
+    Args:
+        board: Its name.
+        calendar: The periods.
+        tables: The table of each period, by its name; shared with the other boards of the shard.
+        counted: What the topic of the board has.
+        sources: The partitions of `scores`.
+    """
+
+    def __init__(
+        self,
+        board: str,
+        calendar: Calendar,
+        tables: dict[str, dict[bytes, int]],
+        counted: Counted,
+        *,
+        sources: int,
+    ) -> None:
+        self._calendar = calendar
+        self._place = calendar.boards.index(board)
+        self._tables = tables
+        periods = filter(None, (calendar.find(board, name) for name in tables))
+        self._closes_at = {period.name: period.closes_at for period in periods}
+        self._sources = sources
+        self._streams: dict[int, int] = {}
+        self.counted = counted
+
+    def improvements(self, candidates: Candidates) -> Iterator[Improvement]:
+        """Fold candidates as `AllTime` does.
+
+        A tombstone yields as many as there are open periods with its user. After a crash some of
+        them may be missing: so it is folded again although its offset is counted.
+        """
+        until, removed = self.counted
+        partition, *columns, _ = candidates
+        last = until.get(partition, -1)
+        for user, score, time, offset, stream in zip(*columns, strict=True):
+            if offset < last or (offset == last and score is not None):
+                continue
+            if score is None:
+                note_removal(removed, user, Removal(partition, time))
+                names = self._remove(user, stream)
+            else:
+                is_removed = user in removed and _precedes(partition, time, removed[user])
+                names = [] if is_removed else self._improve(user, score, time, stream)
+            for name in names:
+                until[partition] = offset
+                yield name, user, score, time, offset
+        self._note_stream(partition, candidates.stream)
+
+    def _improve(self, user: bytes, score: int, time: int, stream: int) -> list[str]:
+        period = self._calendar.periods(time)[self._place] if time < LAST_TIME else None
+        if period is None or period.closes_at <= stream:
+            return []
+        table = self._tables.setdefault(period.name, {})
+        self._closes_at.setdefault(period.name, period.closes_at)
+        if score <= table.get(user, NO_SCORE):
+            return []
+        table[user] = score
+        return [period.name]
+
+    def _remove(self, user: bytes, stream: int) -> list[str]:
+        return [
+            name
+            for name, closes_at in self._closes_at.items()
+            if closes_at > stream and self._tables[name].pop(user, None) is not None
+        ]
+
+    def _note_stream(self, partition: int, stream: int) -> None:
+        """Drop the tables of periods that are closed for every partition that has scores."""
+        if self._streams.get(partition) == stream:
+            return
+        self._streams[partition] = stream
+        oldest = min(filter(None, self._streams.values()), default=0)
+        if len(self._streams) == self._sources:
+            for name in [name for name, at in self._closes_at.items() if at <= oldest]:
+                del self._closes_at[name], self._tables[name]
+
+
+class Shard(NamedTuple):
+    """The boards of one shard, and their tables: by the name of the period, "" for all time.
+
+    Scores up to the offset `replayed` of a partition were folded before, on some board at least.
+    """
+
+    tables: dict[str, dict[bytes, int]]
+    boards: list[AllTime | ByPeriod]
+    replayed: dict[int, int]
 
 
 def note_removal(removed: dict[bytes, Removal], user: bytes, removal: Removal) -> None:
@@ -117,10 +222,12 @@ class Origins:
 
     Args:
         topic_id: Id of `scores`; origins of an earlier topic of that name are ignored.
+        has_periods: The keys of the table are `period/user`.
     """
 
-    def __init__(self, topic_id: str) -> None:
+    def __init__(self, topic_id: str, *, has_periods: bool = False) -> None:
         self._topic_id = topic_id
+        self._has_periods = has_periods
         self.last: dict[int, LastOrigin] = {}
         self.unreadable: list[TableMessage] = []
 
@@ -133,8 +240,9 @@ class Origins:
             if origin is None:
                 continue
             sources = sources if found else origin.sources
-            time = message.timestamp()[1]
-            found.setdefault(origin.partition, LastOrigin(origin.offset, message.key(), time))
+            time, key = message.timestamp()[1], message.key()
+            user = key.partition(b"/")[2] if self._has_periods else key
+            found.setdefault(origin.partition, LastOrigin(origin.offset, user, time))
             if len(found) == sources:
                 break
         for partition, last in found.items():

@@ -2,19 +2,30 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from itertools import compress
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf import clients
+from conf.settings import table_kind
 from dataflows.context import FlowContext
-from dataflows.highscores.fold import LastOrigin, Origins, Removal, Shard, note_removal
-from dataflows.kafka.consumer import RETRY_SECONDS, assign, bounds, consume
+from dataflows.highscores.fold import (
+    AllTime,
+    ByPeriod,
+    Counted,
+    LastOrigin,
+    Origins,
+    Removal,
+    Shard,
+    note_removal,
+)
+from dataflows.highscores.starts import Starts
+from dataflows.kafka.consumer import RETRY_SECONDS, assign, bounds, consume, message_place
 from dataflows.kafka.producer import Headers, Record
-from dataflows.kafka.table import TableDecoder, place, read_to_end
+from dataflows.kafka.table import TableDecoder, TableRows, board_decoder, place, read_to_end
 from dataflows.leaderboard import NO_SCORE
+from dataflows.periods import ALL_TIME, Calendar
 from dataflows.process import fail
 
 log = logging.getLogger(__name__)
@@ -24,70 +35,114 @@ ONE_MESSAGE = {"enable.partition.eof": "true", "max.partition.fetch.bytes": "655
 
 
 class Restored(NamedTuple):
-    """A shard, and the records that its partition lacks."""
+    """A shard, and the records that its partitions lack."""
 
     shard: Shard
     repairs: list[Record]
 
 
-def restore(context: FlowContext, partition: int) -> Restored:
-    """Read a partition of `high-scores` to its end; its earlier writers must have been fenced.
+def restore(context: FlowContext, calendar: Calendar, starts: Starts, partition: int) -> Restored:
+    """Read a partition of each table to its end; its earlier writers must have been fenced.
+
+    Of the tables of periods only what may belong to open ones is read.
 
     Raises:
-        FlowFailed: It cannot be read, or was not re-keyed after partitions were added.
+        FlowFailed: One cannot be read, or was not re-keyed after partitions were added.
     """
-    table = _Table(context, partition)
-    for messages in table.read():
+    read = [
+        _read(context, calendar, starts, board, partition) for board in (ALL_TIME, *calendar.boards)
+    ]
+    tables = {"": {}, **{period: best for table in read for period, best in table.bests.items()}}
+    all_time, *others = (Counted(table.counted(), table.removed) for table in read)
+    boards: list[AllTime | ByPeriod] = [AllTime(tables[""], all_time)]
+    sources = context.topic("scores").partitions
+    for board, counted in zip(calendar.boards, others, strict=True):
+        boards.append(ByPeriod(board, calendar, tables, counted, sources=sources))
+    repairs = [record for table in read for record in table.repairs()]
+    return Restored(Shard(tables, boards, _replayed(boards)), repairs)
+
+
+def _replayed(boards: list[AllTime | ByPeriod]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for board in boards:
+        for partition, offset in board.counted.until.items():
+            found[partition] = max(offset, found.get(partition, -1))
+    return found
+
+
+def _read(
+    context: FlowContext, calendar: Calendar, starts: Starts, board: str, partition: int
+) -> "_Table":
+    topic = context.topic(table_kind(board))
+    decoder = board_decoder(context.settings, calendar, board, topic, partition)
+    since = 0 if board == ALL_TIME else starts.oldest_open(board)
+    stopping = context.stopping
+
+    def read() -> Iterator[list[Message]]:
+        return read_to_end(context.settings, topic.name, partition, stopping, since)
+
+    origins = Origins(context.topic("scores").id, has_periods=board != ALL_TIME)
+    table = _Table(context, decoder, origins, read)
+    for messages in read():
         table.load(messages)
-    table.decoder.check_strays()
+    decoder.check_strays()
     table.report_unreadable()
-    counted = _still_there(context, table.origins.last)
-    return Restored(Shard(table.best, counted, table.removed), list(table.repairs()))
+    return table
 
 
 class _Table:
-    """One partition of `high-scores`, as far as it is read."""
+    """One partition of a table, as far as it is read; `read` yields its messages from the start."""
 
-    def __init__(self, context: FlowContext, partition: int) -> None:
+    def __init__(
+        self,
+        context: FlowContext,
+        decoder: TableDecoder,
+        origins: Origins,
+        read: Callable[[], Iterator[list[Message]]],
+    ) -> None:
         self._context = context
-        self._partition = partition
-        self._topic = context.topic("high_scores")
-        form = context.settings.topics.high_scores.format
-        self.decoder = TableDecoder(self._topic, partition, form)
-        self.best: dict[bytes, int] = {}
+        self._decoder = decoder
+        self._origins = origins
+        self._read = read
+        self.bests: dict[str, dict[bytes, int]] = {}  # by period
         self.removed: dict[bytes, Removal] = {}
-        self.origins = Origins(context.topic("scores").id)
-        self._lowered: set[bytes] = set()
+        self._lowered: set[tuple[str, bytes]] = set()
 
-    def read(self) -> Iterator[list[Message]]:
-        """Yield the messages of the partition, in batches, by offset."""
-        settings, stopping = self._context.settings, self._context.stopping
-        return read_to_end(settings, self._topic.name, self._partition, stopping)
+    def counted(self) -> dict[int, int]:
+        """Return the offset of the last score from each partition of `scores` that is counted."""
+        return _still_there(self._context, self._origins.last)
 
     def load(self, messages: list[Message]) -> None:
         """Load a batch: the greatest score of each user since the last tombstone."""
-        rows = self.decoder.decode(messages)
-        best, lowered = self.best, self._lowered
+        found = self._decoder.decode(messages)
+        for period, rows in found.items():
+            self._load(period, rows)
+        loaded = [message for rows in found.values() for message in rows.messages]
+        if len(found) > 1:
+            loaded.sort(key=lambda message: message.offset() or 0)
+        self._origins.note(loaded)
+
+    def _load(self, period: str, rows: TableRows) -> None:
+        best, lowered = self.bests.setdefault(period, {}), self._lowered
         for user, score in zip(rows.users, rows.scores, strict=True):
             if score is None:
                 best.pop(user, None)
             elif score >= best.get(user, NO_SCORE):
                 best[user] = score
             else:
-                lowered.add(user)
+                lowered.add((period, user))
                 continue
             if lowered:
-                lowered.discard(user)
-        for message in compress(rows.messages, (score is None for score in rows.scores)):
-            origin = self.origins.of(message)
+                lowered.discard((period, user))
+        for user, score, message in zip(*rows, strict=True) if None in rows.scores else ():
+            origin = self._origins.of(message) if score is None else None
             if origin is not None:
                 removal = Removal(origin.partition, message.timestamp()[1])
-                note_removal(self.removed, message.key() or b"", removal)
-        self.origins.note(rows.messages)
+                note_removal(self.removed, user, removal)
 
     def report_unreadable(self) -> None:
         """Report headers that cannot be read: only a replay of their scores is not skipped."""
-        found: list[Message] = list(map(_as_message, self.origins.unreadable))
+        found: list[Message] = list(map(_as_message, self._origins.unreadable))
         if found:
             log.error(
                 "%s: the header `origin` of %r cannot be read, and %d more like it: another "
@@ -105,27 +160,26 @@ class _Table:
         if not self._lowered:
             return
         log.warning(
-            "%s[%d]: the bests of %d users went down without a tombstone, that of %r among them: "
-            "two flows have overlapped with `at_least_once`; the higher ones are written again",
-            self._topic.name,
-            self._partition,
+            "%s: the bests of %d users went down without a tombstone, that of %r among them: two "
+            "flows have overlapped with `at_least_once`; the higher ones are written again",
+            self._decoder,
             len(self._lowered),
-            next(iter(self._lowered)),
+            next(iter(self._lowered))[1],
         )
-        for messages in self.read():
-            rows = self.decoder.decode(messages)
-            for user, score, message in zip(*rows, strict=True):
-                if user in self._lowered and score == self.best[user]:
-                    self._lowered.discard(user)
-                    yield self._record(message)
+        for messages in self._read():
+            for period, rows in self._decoder.decode(messages).items():
+                for user, score, message in zip(*rows, strict=True):
+                    key = period, user
+                    if key in self._lowered and score == self.bests[period][user]:
+                        self._lowered.discard(key)
+                        yield self._record(message)
 
     def _record(self, message: Message) -> Record:
         headers: Headers = []
-        if self.origins.of(message) is not None:
+        if self._origins.of(message) is not None:
             headers = list(message.headers() or ())  # type: ignore[arg-type]  # pairs
-        topic, time_ms = self._topic.name, message.timestamp()[1]
-        value, user = message.value(), message.key()
-        return topic, value, user, self._partition, None, None, time_ms, headers
+        topic, partition, time_ms = *message_place(message), message.timestamp()[1]
+        return topic, message.value(), message.key(), partition, None, None, time_ms, headers
 
 
 def _as_message(message: object) -> Message:
@@ -184,5 +238,5 @@ def _read_origins(
             found.setdefault(message.partition() or 0, LastOrigin(-1, b"", 0))
             found[message.partition() or 0] = LastOrigin(message.offset() or 0, user, time_ms)
             missing.discard(message.partition() or 0)
-        missing -= ends.keys()
+        missing -= {partition for _, partition in ends}
     return found

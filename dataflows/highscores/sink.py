@@ -1,31 +1,38 @@
-"""The sink `high-scores`: folds candidates into each user's best and writes what improves.
+"""The sink `high-scores`: folds candidates into each user's bests and writes what improves.
 
-A sink partition is a shard: it holds the bests of its users and is the only one that writes their
-partition of the topic. **Restore after fence:** a shard first fences every earlier writer of its
-partition, then reads the partition to its end, then writes. So it has read all that they will ever
-have written (with `exactly_once`; with `at_least_once` nothing is fenced, and the earlier flow must
-have ended). The first candidates and the end of the first epoch wait for that.
+A sink partition is a shard: it holds the bests of its users on every board, and is the only one
+that writes their partition of each table; with `exactly_once` it writes all of them in one
+transaction. **Restore after fence:** a shard first fences every earlier writer of its partitions,
+then reads them to their ends, then writes. So it has read all that they will ever have written
+(with `exactly_once`; with `at_least_once` nothing is fenced, and the earlier flow must have ended).
+The first candidates and the end of the first epoch wait for that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from dataflows.context import FlowContext
-from dataflows.highscores.fold import Candidates, Shard, improvements
+from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Shard
 from dataflows.highscores.restore import Restored, restore
+from dataflows.highscores.starts import Starts
 from dataflows.kafka.producer import Headers, Record, Writer
+from dataflows.periods import Calendar
 from dataflows.process import return_freed_memory
-from dataflows.wire import ORIGIN, encode_score, origin_prefix
+from dataflows.wire import ORIGIN, encode_score, origin_prefix, period_key
 
 
 class HighScoresSink(FixedPartitionedSink[Candidates, None]):
-    """The table `high-scores`. `bests` gets the table of each shard that is restored here."""
+    """The tables of all boards. `shards` gets each shard that is restored here."""
 
-    def __init__(self, context: FlowContext, bests: dict[int, dict[bytes, int]]) -> None:
+    def __init__(
+        self, context: FlowContext, calendar: Calendar, starts: Starts, shards: dict[int, Shard]
+    ) -> None:
         self._context = context
-        self._bests = bests
+        self._restore = partial(restore, context, calendar, starts)
+        self._shards = shards
 
     def list_parts(self) -> list[str]:
         """Name the shards."""
@@ -37,32 +44,39 @@ class HighScoresSink(FixedPartitionedSink[Candidates, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "HighScoresShard":
         """Open a shard; Bytewax's resume state is ignored, the topic is the state."""
-        return HighScoresShard(self._context, int(for_part), self._bests)
+        return HighScoresShard(self._context, int(for_part), self._restore, self._shards)
 
 
 class HighScoresShard(StatefulSinkPartition[Candidates, None]):
     """One shard, restored in the background."""
 
     def __init__(
-        self, context: FlowContext, partition: int, bests: dict[int, dict[bytes, int]]
+        self,
+        context: FlowContext,
+        partition: int,
+        restore_shard: Callable[[int], Restored],
+        shards: dict[int, Shard],
     ) -> None:
         self._context = context
         self._partition = partition
-        self._topic = context.topic("high_scores")
+        self._topics = [context.topic(kind).name for kind in context.settings.tables]
         self._form = context.settings.topics.high_scores.format
+        self._sign = context.settings.sign
         self._scores_id = context.topic("scores").id
-        self._bests = bests
+        self._restore_shard = restore_shard
+        self._shards = shards
         context.note_restoring()
-        fenced = context.fencers.submit(context.fenced_writer, f"{self._topic.name}-{partition}")
+        fenced = context.fencers.submit(context.fenced_writer, f"{self._topics[0]}-{partition}")
         self._restored = context.restorers.submit(self._restore, fenced)
         self._opened: tuple[Writer, Shard] | None = None
 
     def write_batch(self, values: list[Candidates]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
         for candidates in values:
-            if candidates.users:
+            if candidates.users or candidates.stream:
                 writer, shard = self._open()
-                writer.write(self._records(shard, candidates))
+                for topic, board in zip(self._topics, shard.boards, strict=True):
+                    writer.write(self._records(topic, board, candidates))
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises where it has not."""
@@ -79,19 +93,22 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
             self._opened = writer, restored.shard
         return self._opened
 
-    def _records(self, shard: Shard, candidates: Candidates) -> Iterator[Record]:
-        topic, partition, form = self._topic.name, self._partition, self._form
-        sources = len(shard.counted.keys() | {candidates.partition})
+    def _records(
+        self, topic: str, board: AllTime | ByPeriod, candidates: Candidates
+    ) -> Iterator[Record]:
+        partition, form, sign = self._partition, self._form, self._sign
+        sources = len(board.counted.until.keys() | {candidates.partition})
         prefix = origin_prefix(self._scores_id, sources, candidates.partition)
-        for user, score, time_ms, offset in improvements(shard, candidates):
-            value = None if score is None else encode_score(score, form)
+        for period, user, score, time_ms, offset in board.improvements(candidates):
+            value = None if score is None else encode_score(sign * score, form)
+            key = period_key(period, user) if period else user
             headers: Headers = [(ORIGIN, b"%b%d" % (prefix, offset))]
-            yield topic, value, user, partition, None, None, time_ms, headers
+            yield topic, value, key, partition, None, None, time_ms, headers
 
     def _restore(self, fenced: Future[Writer]) -> tuple[Writer, Restored]:
         writer = fenced.result()
-        restored = restore(self._context, self._partition)
-        self._bests[self._partition] = restored.shard.best
+        restored = self._restore_shard(self._partition)
+        self._shards[self._partition] = restored.shard
         return_freed_memory()
-        self._context.note_restored(len(restored.shard.best))
+        self._context.note_restored(len(restored.shard.tables[""]))
         return writer, restored

@@ -15,7 +15,8 @@ nothing: Bytewax calls it before the last epoch is flushed, and also after a fai
 
 **What a commit says.** Its mark, in the metadata, names the ids of `scores` and `high-scores` and
 the flow. A position is trusted only with a mark of these topics: not that of a topic that was
-recreated, and not one that another program with our group id has moved. Everything is read again
+recreated, not one from before a board was switched on, and not one that another program with our
+group id has moved. Everything is read again
 otherwise, which writes nothing twice. Its leader epoch lets librdkafka see that the log has become
 shorter meanwhile, also where new scores have passed the position (KIP-320).
 
@@ -25,9 +26,7 @@ then it ends with status 77.
 """
 
 import logging
-import secrets
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
@@ -38,13 +37,13 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Messag
 
 from dataflows.context import AT_ONCE, FlowContext
 from dataflows.highscores.group import GroupWatch
+from dataflows.highscores.starts import Start, Starts
 from dataflows.kafka.consumer import SharedConsumer
-from dataflows.wire import CommitMark, decode_mark, encode_mark
+from dataflows.wire import encode_mark
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets the positions of a group after days without a commit
-NO_POSITION = " has no committed position"
 DRAIN_POLL_SECONDS = 0.002
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
 
@@ -60,23 +59,12 @@ class ScoresBatch(NamedTuple):
     messages: list[Message]
 
 
-class Start(NamedTuple):
-    """Where a partition begins to be read, and the mark of its commits.
-
-    `position` is committed at once, to show the mark; `offset` is where reading begins.
-    """
-
-    position: TopicPartition
-    offset: int
-    mark: CommitMark
-
-
 class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
     """The topic `scores`, at least once, from the committed positions of the group on."""
 
-    def __init__(self, context: FlowContext) -> None:
+    def __init__(self, context: FlowContext, starts: Starts) -> None:
         self._context = context
-        self._flow = secrets.token_hex(4)
+        self._starts = starts
 
     def list_parts(self) -> list[str]:
         """Name the partitions of the topic."""
@@ -84,64 +72,13 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "ScoresPartition":
         """Read one partition; Bytewax's resume state is ignored, Kafka has the position."""
-        start = self._starts[int(for_part)]
+        start = self._starts.of(int(for_part))
         self._group.add(int(for_part), start.mark)
-        return ScoresPartition(self._context, self._consumer, self._group, start)
-
-    @cached_property
-    def _consumer(self) -> SharedConsumer:
-        context = self._context
-        return SharedConsumer(context.settings, context.topic("scores"), context.deadlines)
+        return ScoresPartition(self._context, self._starts.consumer, self._group, start)
 
     @cached_property
     def _group(self) -> GroupWatch:
         return GroupWatch(self._context.settings, self._context.topic("scores").name)
-
-    @cached_property
-    def _starts(self) -> list[Start]:
-        """The start of each partition; the log says why one is the beginning."""
-        topic = self._context.topic("scores")
-        asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
-        found = self._consumer.committed(asked)
-        reasons = list(map(self._distrust, found))
-        for reason, count in Counter(filter(None, reasons)).items():
-            level = logging.INFO if reason.endswith(NO_POSITION) else logging.WARNING
-            log.log(
-                level,
-                "%s: reading %d of %d partitions of %s from the beginning; "
-                "what was counted before is not written twice",
-                reason,
-                count,
-                topic.partitions,
-                topic.name,
-            )
-        firsts = self._consumer.first_offsets(asked) if any(reasons) else [0] * len(asked)
-        return list(map(self._start, found, reasons, firsts))
-
-    def _distrust(self, committed: TopicPartition) -> str:
-        """Return why a committed position is not the one to begin with, "" where it is."""
-        group = self._context.settings.group
-        if committed.offset < 0:
-            return f"group {group}{NO_POSITION}"
-        mark = decode_mark(committed.metadata)
-        if mark is None:
-            return f"another program has moved the position of group {group}"
-        for kind, topic_id in (("scores", mark.scores_id), ("high_scores", mark.table_id)):
-            topic = self._context.topic(kind)
-            if topic_id not in {"", topic.id}:
-                return f"{topic.name} was recreated"
-        return ""
-
-    def _start(self, committed: TopicPartition, distrust: str, first: int) -> Start:
-        position, offset = committed, committed.offset
-        if distrust:
-            position = TopicPartition(committed.topic, committed.partition, first)
-            offset = OFFSET_BEGINNING
-        before = decode_mark(committed.metadata)
-        generation = before.generation + 1 if before else 1
-        scores, table = map(self._context.topic, ("scores", "high_scores"))
-        mark = CommitMark(scores.id, table.id, generation, self._flow)
-        return Start(position, offset, mark)
 
 
 class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
@@ -155,7 +92,9 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._group = group
         self._topic = start.position.topic
         self._partition = start.position.partition
-        self._metadata = encode_mark(start.mark)
+        self._place = self._topic, self._partition
+        self._mark = start.mark
+        self._stream = start.stream if len(start.mark.table_ids) > 1 else None
         self._position = self._snapshot = start.position
         self._committed = start.position.offset
         at = start.position
@@ -187,7 +126,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
-        messages, _ = self._consumer.poll(self._partition)
+        messages, _ = self._consumer.poll(self._place)
         if not messages:
             return []
         self._position = self._after(messages[-1])
@@ -207,7 +146,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
 
     def close(self) -> None:
         """Stop reading; commits nothing."""
-        self._consumer.remove(self._partition)
+        self._consumer.remove(self._place)
 
     def _after(self, message: Message) -> TopicPartition:
         offset, epoch = (message.offset() or 0) + 1, message.leader_epoch()
@@ -224,8 +163,13 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         commit(self._marked(self._snapshot))
 
     def _marked(self, position: TopicPartition) -> TopicPartition:
-        place = position.topic, position.partition, position.offset
-        return TopicPartition(*place, self._metadata, leader_epoch=_epoch(position))
+        mark, stream = self._mark, self._stream
+        if stream is not None:  # the filter is where the position is: it has all that was polled
+            mark = mark._replace(stream=(stream.now, *stream.doubt))
+        metadata = encode_mark(mark)
+        return TopicPartition(
+            *self._place, position.offset, metadata, leader_epoch=_epoch(position)
+        )
 
     def _note_failed_commit(self, error: KafkaError) -> None:
         self._committed = OFFSET_BEGINNING

@@ -3,12 +3,20 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from types import MappingProxyType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from conf import clients
 from conf.settings import Settings
@@ -73,8 +81,12 @@ class Pace:
         self.due_at = (now if is_first else self.due_at) + self._pause
 
 
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+
 class SharedConsumer:
-    """One consumer for all partitions of a topic that a process reads; for one thread.
+    """One consumer for all partitions that a process reads; for one thread.
 
     A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up
     each. At most 10,000 messages wait for their partitions: the next poll of librdkafka comes when
@@ -90,20 +102,19 @@ class SharedConsumer:
     """
 
     def __init__(
-        self, settings: Settings, topic: Topic, deadlines: Deadlines, **properties: str
+        self, settings: Settings, topics: Sequence[Topic], deadlines: Deadlines, **properties: str
     ) -> None:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
         self._consumer = Consumer(ours)
-        self._topic = topic.name
-        self._partitions = topic.partitions
+        self._topics = topics
         self._deadlines = deadlines
-        self._positions: dict[int, TopicPartition] = {}  # after what librdkafka has returned
-        self._on_failed_commit: dict[int, Callable[[KafkaError], None]] = {}
+        self._positions: dict[Place, TopicPartition] = {}  # after what librdkafka has returned
+        self._on_failed_commit: dict[Place, Callable[[KafkaError], None]] = {}
         self._is_assigned = False
         self._turns = 0  # polls since the last message
-        self._uncommitted: dict[int, TopicPartition] = {}
-        self._polled: dict[int, list[Message]] = {}
-        self._ends: dict[int, int] = {}
+        self._uncommitted: dict[Place, TopicPartition] = {}
+        self._polled: dict[Place, list[Message]] = {}
+        self._ends: dict[Place, int] = {}
 
     def committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Return the committed positions of partitions, in their order.
@@ -112,7 +123,7 @@ class SharedConsumer:
             FlowFailed: The broker does not answer.
         """
         ask = self._consumer.committed
-        name = f"committed positions of {self._topic}"
+        name = f"committed positions of {partitions[0].topic}"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
     def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
@@ -123,7 +134,7 @@ class SharedConsumer:
         """
         asked = [TopicPartition(each.topic, each.partition, EARLIEST) for each in partitions]
         ask = self._consumer.offsets_for_times
-        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"beginning of {self._topic}")
+        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"beginning of {asked[0].topic}")
         return [position.offset for position in found]
 
     def add(
@@ -132,12 +143,12 @@ class SharedConsumer:
         on_failed_commit: Callable[[KafkaError], None] | None = None,
     ) -> None:
         """Read a partition from a position on, which a leader epoch of its own protects."""
-        self._positions[position.partition] = position
+        self._positions[_place(position)] = position
         if on_failed_commit is not None:
-            self._on_failed_commit[position.partition] = on_failed_commit
+            self._on_failed_commit[_place(position)] = on_failed_commit
         self._is_assigned = False
 
-    def poll(self, partition: int) -> tuple[list[Message], int | None]:
+    def poll(self, place: Place) -> tuple[list[Message], int | None]:
         """Return new messages of a partition, by offset, and its end where they reach it.
 
         One of the partitions polls for all of them.
@@ -145,13 +156,13 @@ class SharedConsumer:
         Raises:
             FlowFailed: The topic cannot be read on.
         """
-        if partition == min(self._positions) and not self._polled and not self._ends:
+        if place == min(self._positions) and not self._polled and not self._ends:
             self._poll()
-        return self._polled.pop(partition, []), self._ends.pop(partition, None)
+        return self._polled.pop(place, []), self._ends.pop(place, None)
 
     def commit(self, position: TopicPartition) -> None:
         """Commit a position with the next poll; a failure goes to `on_failed_commit`."""
-        self._uncommitted[position.partition] = position
+        self._uncommitted[_place(position)] = position
 
     def commit_now(self, position: TopicPartition) -> None:
         """Commit a position, and wait for the answer.
@@ -161,15 +172,15 @@ class SharedConsumer:
         """
         self._consumer.commit(offsets=[position], asynchronous=False)
 
-    def remove(self, partition: int) -> None:
+    def remove(self, place: Place) -> None:
         """Stop reading a partition; after the last one the consumer closes, and commits nothing.
 
         Without a broker librdkafka waits for a pending commit for ever, and the process with it: it
         is left alone after 0.2 s. Source: https://github.com/confluentinc/librdkafka/issues/3740
         """
-        self._positions.pop(partition, None)
-        self._polled.pop(partition, None)
-        self._ends.pop(partition, None)
+        self._positions.pop(place, None)
+        self._polled.pop(place, None)
+        self._ends.pop(place, None)
         if not self._positions:
             closing = threading.Thread(target=self._consumer.close, daemon=True)
             closing.start()
@@ -185,16 +196,26 @@ class SharedConsumer:
         messages, ends = consume(self._consumer, self._wait_seconds(), self._positions)
         self._turns = 0 if messages else self._turns + 1
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
-        for partition, run in _by_partition(messages):
-            if partition in self._positions:  # it was not removed
-                self._polled.setdefault(partition, []).extend(run)
-                after = (self._polled[partition][-1].offset() or 0) + 1
-                self._positions[partition] = TopicPartition(self._topic, partition, after)
+        for place, run in self._by_place(messages):
+            if place in self._positions:  # it was not removed
+                self._polled.setdefault(place, []).extend(run)
+                after = (self._polled[place][-1].offset() or 0) + 1
+                self._positions[place] = TopicPartition(*place, after)
+
+    def _by_place(self, messages: list[Message]) -> Iterator[tuple[Place, Iterable[Message]]]:
+        """Group messages by their partition, in runs; a call of C for each where it can be."""
+        if len(self._topics) > 1:
+            yield from groupby(messages, message_place)
+            return
+        (topic,) = self._topics
+        partition_of: Any = Message.partition  # never None: the messages were consumed
+        for partition, run in groupby(messages, partition_of):
+            yield (topic.name, partition), run
 
     def _wait_seconds(self) -> float:
         if self._turns < STEP_TURNS:
             return 0
-        is_alone = len(self._positions) == self._partitions
+        is_alone = len(self._positions) == sum(topic.partitions for topic in self._topics)
         longest = WAIT_SECONDS if is_alone else CLUSTER_WAIT_SECONDS
         return min(longest, self._deadlines.seconds_left())
 
@@ -202,11 +223,16 @@ class SharedConsumer:
         for each in offsets:
             failure = each.error or error
             if failure is not None:
-                self._on_failed_commit[each.partition](failure)
+                self._on_failed_commit[_place(each)](failure)
 
 
-def _by_partition(messages: list[Message]) -> Iterable[tuple[int, Iterable[Message]]]:
-    return groupby(messages, Message.partition)  # type: ignore[arg-type]  # they were consumed
+def message_place(message: Message) -> Place:
+    """Return the topic and the partition of a message that was consumed."""
+    return message.topic() or "", message.partition() or 0
+
+
+def _place(position: TopicPartition) -> Place:
+    return position.topic, position.partition
 
 
 def retry(call: Callable[[], Answer], name: str) -> Answer:
@@ -227,7 +253,7 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
 
 
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
-    """Read one topic from these positions on.
+    """Read partitions from these positions on.
 
     Then it asks for the leaders, which saves librdkafka half a second. Not before: librdkafka
     checks the leader epoch of a position only when it learns of the leader after the assignment.
@@ -235,9 +261,30 @@ def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
     Raises:
         FlowFailed: The broker does not answer.
     """
-    topic = positions[0].topic
     consumer.assign(positions)
-    retry(lambda: consumer.list_topics(topic, timeout=REQUEST_SECONDS), f"metadata of {topic}")
+    for name in sorted({position.topic for position in positions}):
+        ask = partial(consumer.list_topics, name, timeout=REQUEST_SECONDS)
+        retry(ask, f"metadata of {name}")
+
+
+def offsets_since(
+    consumer: Consumer, partitions: list[TopicPartition], since: int
+) -> list[TopicPartition]:
+    """Return the position of the first message of a time, in ms, or of a later one.
+
+    A time of 0 or below is the beginning; a partition without such a message gives its end.
+
+    Raises:
+        FlowFailed: The broker does not answer.
+    """
+    if since <= 0:
+        return [TopicPartition(at.topic, at.partition, OFFSET_BEGINNING) for at in partitions]
+    asked = [TopicPartition(at.topic, at.partition, since) for at in partitions]
+    found = retry(
+        lambda: consumer.offsets_for_times(asked, REQUEST_SECONDS),
+        f"positions of {partitions[0].topic} at a time",
+    )
+    return [TopicPartition(at.topic, at.partition, at.offset) for at in found]
 
 
 def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
@@ -256,8 +303,8 @@ def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
 def consume(
     consumer: Consumer,
     wait_seconds: float = 0,
-    positions: Mapping[int, TopicPartition] = MappingProxyType({}),
-) -> tuple[list[Message], dict[int, int]]:
+    positions: Mapping[Place, TopicPartition] = MappingProxyType({}),
+) -> tuple[list[Message], dict[Place, int]]:
     """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
 
     Waits for the first message only. `positions` is what an error names.
@@ -270,7 +317,7 @@ def consume(
     messages = head + consumer.consume(BATCH - len(head), 0)
     if not any(map(Message.error, messages)):
         return messages, {}
-    ends: dict[int, int] = {}
+    ends: dict[Place, int] = {}
     for message in messages:
         error = message.error()
         if error is None:
@@ -279,15 +326,15 @@ def consume(
             _fail_at_lost_position(consumer, message, positions)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
             fail(f"cannot read: {error.str()} ({error.name()}); start again when it is mended")
-        ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
+        ends[message_place(message)] = message.offset() or 0
     return [message for message in messages if message.error() is None], ends
 
 
 def _fail_at_lost_position(
-    consumer: Consumer, message: Message, positions: Mapping[int, TopicPartition]
+    consumer: Consumer, message: Message, positions: Mapping[Place, TopicPartition]
 ) -> NoReturn:
     partition = TopicPartition(message.topic() or "", message.partition() or 0)
-    position = positions.get(partition.partition, partition).offset
+    position = positions.get(message_place(message), partition).offset
     name = f"{partition.topic}[{partition.partition}]"
     low, end = bounds(consumer, partition.topic, partition.partition)
     if position < low:

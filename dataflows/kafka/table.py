@@ -3,17 +3,19 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import compress, islice
 from operator import not_
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Format, Settings
-from dataflows.kafka.consumer import assign, bounds, consume
+from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic
+from dataflows.periods import ALL_TIME, Calendar, Period
 from dataflows.process import exit_now, fail
 from dataflows.wire import (
     ORIGIN,
@@ -22,6 +24,7 @@ from dataflows.wire import (
     decode_each,
     decode_scores,
     header,
+    split_keys,
 )
 
 log = logging.getLogger(__name__)
@@ -62,9 +65,15 @@ class CaughtUp:
 
 
 def read_to_end(
-    settings: Settings, topic: str, partition: int, stopping: Callable[[], bool]
+    settings: Settings,
+    topic: str,
+    partition: int,
+    stopping: Callable[[], bool],
+    since: int = 0,
 ) -> Iterator[list[Message]]:
-    """Yield a partition's messages from its beginning to its end, in batches, by offset.
+    """Yield a partition's messages to its end, in batches, by offset.
+
+    It begins with the first message of the time `since`, in ms, or of a later one: 0 for all.
 
     Read committed: the end is the last stable offset, a second ago at most. Where `stopping` turns
     true the process ends with status 0: what its flow has not committed is read again.
@@ -75,7 +84,7 @@ def read_to_end(
     quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
     consumer = Consumer({**clients.consumer(settings), **quick})
     try:
-        start = TopicPartition(topic, partition, OFFSET_BEGINNING)
+        (start,) = offsets_since(consumer, [TopicPartition(topic, partition)], since)
         assign(consumer, [start])
         yield from _until_end(consumer, start, stopping)
     finally:
@@ -94,7 +103,7 @@ def _until_end(
             log.info("stopped while reading %s: what is not committed is read again", name)
             exit_now(0)
         messages, ends = consume(consumer, POLL_SECONDS)
-        end = caught_up.end(messages, ends.get(start.partition))
+        end = caught_up.end(messages, ends.get((start.topic, start.partition)))
         if messages:
             deadline = time.monotonic() + SILENCE_SECONDS
             yield messages
@@ -109,39 +118,80 @@ class TableRows(NamedTuple):
     scores: list[int | None]
     messages: list[Message]
 
+    def select(self, selectors: Iterable[object]) -> "TableRows":
+        """Return the rows whose selector is true, in their order."""
+        chosen = list(selectors)
+        columns: Iterable[list[Any]] = self
+        return TableRows(*(list(compress(column, chosen)) for column in columns))
+
+
+def _by_period(periods: list[str], rows: TableRows) -> dict[str, TableRows]:
+    if len(names := set(periods)) == 1:
+        return {periods[0]: rows}
+    return {name: rows.select(map(name.__eq__, periods)) for name in sorted(names)}
+
 
 class TableDecoder:
-    """Reads the messages of one partition of `high-scores`.
+    """Reads the messages of one partition of `high-scores`, or of the table of a board by period.
 
     A key that is not a user, or belongs to another partition, is left out. Another program has
     written it, and its user is in the partition where it belongs. But where the flow itself has
     written it, partitions were added since, and the table has to be re-keyed.
+
+    Args:
+        topic: The table.
+        partition: The one that is read.
+        form: How scores are written there.
+        sign: 1, or -1 to negate scores.
+        periods: Those of a board by period; None for the board of all time.
     """
 
-    def __init__(self, topic: Topic, partition: int, form: Format) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        partition: int,
+        form: Format,
+        *,
+        sign: int = 1,
+        periods: Callable[[str], Period | None] | None = None,
+    ) -> None:
         self._topic = topic
         self._partition = partition
         self._form = form
+        self._sign = sign
+        self._periods = periods
         self._strays: dict[bytes, str] = {}  # to the place of the last message
         self._moved: set[bytes] = set()  # of these, those that the flow has written
         self._is_checked = False
 
-    def decode(self, messages: list[Message]) -> TableRows:
-        """Read a batch.
+    def __str__(self) -> str:
+        return f"{self._topic.name}[{self._partition}]"
+
+    def decode(self, messages: list[Message]) -> dict[str, TableRows]:
+        """Read a batch; returns the rows of each period, that of all time is named "".
 
         Raises:
             FlowFailed: A best cannot be read: without it nobody knows the user's best.
         """
-        users = [message.key() or b"" for message in messages]
-        scores = self._decode_scores(messages)
+        keys = [message.key() or b"" for message in messages]
+        periods, users = self._split(keys)
+        rows = TableRows(users, self._decode_scores(messages), messages)
         partitions = partitions_of(users, self._topic.partitions)
-        if _are_text(users) and partitions.count(self._partition) == len(users):
-            return TableRows(users, scores, messages)
-        own = [each == self._partition for each in partitions]
-        kept = [is_own and _is_user(user) for user, is_own in zip(users, own, strict=True)]
-        self._note_strays(compress(messages, map(not_, kept)))
-        columns: Iterable[list[Any]] = users, scores, messages
-        return TableRows(*(list(compress(column, kept)) for column in columns))
+        if not _are_text(keys) or partitions.count(self._partition) < len(users):
+            own = [each == self._partition for each in partitions]
+            kept = [is_own and _is_user(user) for user, is_own in zip(users, own, strict=True)]
+            self._note_strays(compress(messages, map(not_, kept)))
+            rows, periods = rows.select(kept), list(compress(periods, kept))
+        return {"": rows} if self._periods is None else _by_period(periods, rows)
+
+    def _split(self, keys: list[bytes]) -> tuple[list[str], list[bytes]]:
+        """Return the period and the user of each key, no user where it has no such period."""
+        if self._periods is None:
+            return [], keys
+        pairs = split_keys(keys)
+        known = {period for period in {period for period, _ in pairs} if self._periods(period)}
+        users = [user if period in known else b"" for period, user in pairs]
+        return [period for period, _ in pairs], users
 
     def check_strays(self) -> None:
         """Check, when the partition is read to its end, what was left out.
@@ -152,7 +202,7 @@ class TableDecoder:
         self._is_checked = True
         if self._moved:
             fail(
-                f"{self._topic.name}[{self._partition}]: {len(self._moved)} users, such as "
+                f"{self}: {len(self._moved)} users, such as "
                 f"{next(iter(self._moved))!r}, belong to another of its "
                 f"{self._topic.partitions} partitions: were partitions added? "
                 "docs/operations.md says how to re-key it"
@@ -161,13 +211,13 @@ class TableDecoder:
 
     def _note_strays(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            user = message.key() or b""
-            self._strays.pop(user, None)
-            self._moved.discard(user)
+            key = message.key() or b""
+            self._strays.pop(key, None)
+            self._moved.discard(key)
             if message.value() is not None:
-                self._strays[user] = place(message)
-                if _is_user(user) and _is_ours(message):
-                    self._moved.add(user)
+                self._strays[key] = place(message)
+                if _is_user(self._split([key])[1][0]) and _is_ours(message):
+                    self._moved.add(key)
         if self._is_checked:
             self._report()
 
@@ -186,10 +236,20 @@ class TableDecoder:
 
     def _decode_scores(self, messages: list[Message]) -> list[int | None]:
         values = [message.value() for message in messages]
-        scores = decode_scores(values, self._form) if values else []
-        if scores is not None:
-            return list(scores)
-        return list(map(_checked, messages, decode_each(values, self._form)))
+        found = decode_scores(values, self._form) if values else []
+        if found is not None:
+            return list(found) if self._sign > 0 else [-score for score in found]
+        scores = map(_checked, messages, decode_each(values, self._form))
+        return [score and self._sign * score for score in scores]
+
+
+def board_decoder(
+    settings: Settings, calendar: Calendar, board: str, topic: Topic, partition: int
+) -> TableDecoder:
+    """Return a decoder of one partition of the table of a board."""
+    find = None if board == ALL_TIME else partial(calendar.find, board)
+    form = settings.topics.high_scores.format
+    return TableDecoder(topic, partition, form, sign=settings.sign, periods=find)
 
 
 def place(message: Message) -> str:

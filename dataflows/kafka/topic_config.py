@@ -5,13 +5,17 @@ Source: https://kafka.apache.org/documentation/#topicconfigs
 
 from collections.abc import Iterator, Mapping
 
-from conf.settings import Settings
+from conf.settings import PERIOD_BOARDS, Settings, table_kind
 
 UNLIMITED = 2**63 - 1
 
-_DAY_MS = 24 * 3600 * 1000
+_PERIOD_TABLES = frozenset(map(table_kind, PERIOD_BOARDS))
+
+_HOUR_MS = 3600 * 1000
+_DAY_MS = 24 * _HOUR_MS
 _MESSAGE_BYTES = 1_048_588  # Kafka's default of max.message.bytes
-_RECORD_BYTES = 1024  # value, headers and framing of a best
+_PERIOD_MS = 31 * _DAY_MS  # the longest
+_RECORD_BYTES = 1024  # period, value, headers and framing of a best
 _REJECTED_BYTES = 16 * 1024  # 8 kB of headers, and as much of what is cut to fit
 _ROW_BYTES = 128  # a row of a board without its user
 _POSITION_BYTES = 21  # a position in the header of a board
@@ -39,7 +43,12 @@ def creation(settings: Settings, kind: str, batch_bytes: int) -> dict[str, str]:
     """
     topics = settings.topics
     size = max(_MESSAGE_BYTES, batch_bytes, _largest_message(settings, kind))
-    table = {**_TABLE, "max.message.bytes": str(size)}
+    config = {**_TABLE, "max.message.bytes": str(size)}
+    if kind in _PERIOD_TABLES:  # what has expired is deleted by segments
+        retention = max(topics.high_scores.periods_retention_ms, -1)
+        by_day = {"segment.ms": str(_DAY_MS), "segment.bytes": str(max(64 * 2**20, size))}
+        policy = {"cleanup.policy": "compact,delete", "retention.ms": str(retention)}
+        return {**config, **by_day, **policy, "retention.bytes": "-1"}
     return {
         "scores": {
             "cleanup.policy": "delete",
@@ -47,8 +56,8 @@ def creation(settings: Settings, kind: str, batch_bytes: int) -> dict[str, str]:
             "retention.bytes": "-1",
             "message.timestamp.type": "CreateTime",
         },
-        "high_scores": {**table, "segment.bytes": str(max(64 * 2**20, size))},
-        "top_5": {**table, "segment.bytes": str(max(4 * 2**20, size))},
+        "high_scores": {**config, "segment.bytes": str(max(64 * 2**20, size))},
+        "top_5": {**config, "segment.bytes": str(max(4 * 2**20, size))},
         "rejected": {
             "cleanup.policy": "delete",
             "retention.ms": str(topics.rejected.retention_ms),
@@ -71,9 +80,11 @@ def corrections(
         batch_bytes: The largest batch that a producer sends.
     """
     wanted: dict[str, str] = {}
-    is_table = kind in {"high_scores", "top_5"}
+    is_table = kind in {"high_scores", "top_5", *_PERIOD_TABLES}
     policy = config.get("cleanup.policy", "")
-    if is_table and policy != "compact":  # it would lose users
+    if kind in _PERIOD_TABLES:
+        wanted |= _period_corrections(settings, config)
+    elif is_table and policy != "compact":  # it would lose users
         wanted["cleanup.policy"] = "compact"
     if not is_table and "compact" in policy:  # it would lose all but the last message of a user
         wanted["cleanup.policy"] = "delete"
@@ -85,6 +96,19 @@ def corrections(
     if int(config.get("min.insync.replicas", 1)) > replicas:  # every write would be refused
         wanted["min.insync.replicas"] = str(replicas)
     return wanted
+
+
+def _period_corrections(settings: Settings, config: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what lets a table of periods keep the bests of a period for as long as it is open."""
+    if "compact" not in config.get("cleanup.policy", ""):
+        yield "cleanup.policy", "compact,delete"
+    needed = _PERIOD_MS + int(settings.late_hours * _HOUR_MS)
+    if "delete" in config.get("cleanup.policy", "") and (
+        -1 < int(config.get("retention.ms", -1)) < needed
+    ):
+        yield "retention.ms", str(needed)
+    if int(config.get("retention.bytes", -1)) >= 0:
+        yield "retention.bytes", "-1"
 
 
 def _time_corrections(config: Mapping[str, str]) -> Iterator[tuple[str, str]]:

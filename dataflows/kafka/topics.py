@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ from dataflows.kafka.topic_config import corrections, creation, doubts
 
 log = logging.getLogger(__name__)
 
-KINDS = ("scores", "high_scores", "top_5", "rejected")
 REQUEST_SECONDS = 10
 LOG_SECONDS = 5
 PAUSE_SECONDS = 0.2
@@ -52,9 +51,14 @@ class Stopped(Exception):  # noqa: N818 - no error
 
 
 def await_topics(
-    settings: Settings, kinds: Iterable[str] = KINDS, *, stopping: Callable[[], bool] | None = None
+    settings: Settings,
+    kinds: Iterable[str] = (),
+    *,
+    stopping: Callable[[], bool] | None = None,
 ) -> dict[str, Topic]:
     """Wait until the broker has these topics, create what is missing, and check them.
+
+    Without `kinds` it is about all topics that the settings ask for.
 
     The log says every 5 s what is waited for. `stopping` ends the wait within 0.2 s.
 
@@ -63,7 +67,7 @@ def await_topics(
         WrongTopic: The configuration of a topic would make results wrong.
         Stopped: `stopping` became true.
     """
-    names = {kind: getattr(settings.topics, kind).name for kind in kinds}
+    names = {kind: settings.topics.of(kind).name for kind in kinds or settings.kinds}
     broker = _Broker(settings, stopping or (lambda: False))
     while True:
         try:
@@ -77,6 +81,7 @@ def await_topics(
         broker.pause(reason)
     for kind, topic in found.items():
         _check(settings, kind, topic, brokers)
+    _check_partitions(settings, found)
     return found
 
 
@@ -152,7 +157,8 @@ def _ensure(broker: _Broker, settings: Settings, names: Mapping[str, str]) -> di
     refusals = {name: _refusal(answer) for name, answer in found.items()}
     absent = [kind for kind, name in names.items() if refusals[name] == ""]
     if absent and settings.create_topics:
-        new = [_new_topic(settings, kind) for kind in absent]
+        like = found.get(settings.topics.high_scores.name)  # tables are partitioned alike
+        new = [_new_topic(settings, kind, getattr(like, "partitions", ())) for kind in absent]
         created = broker.ask(broker.admin.create_topics(new, request_timeout=REQUEST_SECONDS))
         for name, answer in created.items():
             refusals[name] = _refusal(answer) or ""
@@ -172,10 +178,11 @@ def _refusal(answer: object) -> str | None:
     return "" if is_unknown else f" ({_text(answer)})"
 
 
-def _new_topic(settings: Settings, kind: str) -> NewTopic:
-    wanted = getattr(settings.topics, kind)
+def _new_topic(settings: Settings, kind: str, like: Sequence[object]) -> NewTopic:
+    wanted = settings.topics.of(kind)
     config = creation(settings, kind, clients.batch_bytes(settings))
-    return NewTopic(wanted.name, wanted.partitions, wanted.replication, config=config)
+    partitions = (kind in settings.tables and len(like)) or wanted.partitions
+    return NewTopic(wanted.name, partitions, wanted.replication, config=config)
 
 
 def _text(error: KafkaException) -> str:
@@ -218,7 +225,7 @@ def short_id(topic_id: object) -> str:
 
 
 def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
-    wanted = getattr(settings.topics, kind)
+    wanted = settings.topics.of(kind)
     if topic.partitions != wanted.partitions:
         log.warning(
             "topic %s has %d partitions, the settings say %d: the topic is used as it is",
@@ -237,6 +244,21 @@ def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
         command = _command(settings, topic, wrong)
         msg = f"topic {topic.name} has {now}, with which results would be wrong or lost{command}"
         raise WrongTopic(msg)
+
+
+def _check_partitions(settings: Settings, topics: Mapping[str, Topic]) -> None:
+    """Check that a user has the same shard on every board."""
+    tables = [topic for kind, topic in topics.items() if kind in settings.tables]
+    most = max(tables, key=lambda table: table.partitions, default=None)
+    for table in tables:
+        if most and table.partitions != most.partitions:
+            msg = (
+                f"topic {table.name} has {table.partitions} partitions, {most.name} has "
+                f"{most.partitions}: end the flows, then kafka-topics.sh --bootstrap-server "
+                f"{settings.bootstrap_servers} --alter --topic {table.name} --partitions "
+                f"{most.partitions}, and python -m dataflows.rekey"
+            )
+            raise WrongTopic(msg)
 
 
 def _command(settings: Settings, topic: Topic, remedy: Mapping[str, str]) -> str:

@@ -8,12 +8,12 @@ from bytewax.dataflow import Dataflow
 
 from conf.settings import Settings
 from dataflows.context import FlowContext
+from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
+from dataflows.top5.closed import ClosedPeriods
 from dataflows.top5.sink import Top5Sink
 from dataflows.top5.source import TableSource
 from dataflows.top5.steps import PaceBoards, RankTables
-
-TOPICS = ("high_scores", "top_5")
 
 
 def flow() -> Dataflow:
@@ -23,15 +23,19 @@ def flow() -> Dataflow:
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
-    context = FlowContext(settings, TOPICS, stopping)
+    context = FlowContext(settings, (*settings.tables, "top_5"), stopping)
+    calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
+    closed = ClosedPeriods(context, calendar)
     flow = Dataflow("top5")
 
-    batches = op.input("high-scores", flow, TableSource(context))
-    # TableBatch(partition=3, partitions=8, messages=[<up to 10,000>], position=70211, ...)
-    tops = op.flat_map("best-of-shards", batches, RankTables(context))
+    batches = op.input("high-scores", flow, TableSource(context, calendar))
+    # TableBatch(board="all-time", partition=3, messages=[<up to 10,000>], position=70211, ...)
+    tops = op.flat_map("best-of-shards", batches, RankTables(context, calendar, closed))
     # ("all-time", ShardTop(shard=3, shards=8, position=70211, users=[RankedUser(...)], ...))
     boards = op.stateful_batch(
-        "board", tops, lambda _: PaceBoards(settings.top5, context.deadlines)
+        "board",
+        tops,
+        lambda _: PaceBoards(settings, calendar, closed, context.deadlines),
     )
     # ("all-time", BoardUpdate(board=Board(players=81204, ...), ...)), at most 20 a second
     op.output("top-5", boards, Top5Sink(context))

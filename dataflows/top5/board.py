@@ -5,14 +5,16 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from dataflows.leaderboard import Board, row
+from dataflows.periods import ALL_TIME
 from dataflows.top5.ranking import RankedUser, Removal
 
 
 class ShardTop(NamedTuple):
-    """The best of one of `shards` shards, after all messages before the offset `position`.
+    """The best of a period in one of `shards` shards, after all messages before `position`.
 
     `users` are at most as many as a board has rows, the best first; `players` counts all users of
-    the shard; `removals` are those from its best since the last ShardTop.
+    the shard; `removals` are those from its best since the last ShardTop. The period of all time is
+    named "". On a board by period, "" stands for no period: it says the position alone.
     """
 
     shard: int
@@ -21,6 +23,8 @@ class ShardTop(NamedTuple):
     users: list[RankedUser]
     players: int
     removals: list[Removal]
+    board: str = ALL_TIME
+    period: str = ""
 
 
 class BoardUpdate(NamedTuple):
@@ -31,11 +35,14 @@ class BoardUpdate(NamedTuple):
     positions: tuple[int, ...]
 
 
-def merge(name: str, size: int, tops: Iterable[ShardTop]) -> Board:
-    """Merge the best of all shards into one board; `updated` is that of its newest row."""
+def merge(name: str, size: int, tops: Iterable[ShardTop], sign: int = 1) -> Board:
+    """Merge the best of all shards into one board; `updated` is that of its newest row.
+
+    `sign` is -1 where scores were negated, since the lowest is the best.
+    """
     tops = list(tops)
     best = nsmallest(size, (user for top in tops for user in top.users))
-    rows = tuple(row(rank, *each) for rank, each in enumerate(best, 1))
+    rows = tuple(row(rank, *each, sign) for rank, each in enumerate(best, 1))
     players = sum(top.players for top in tops)
     board = Board(name, players, 0, rows)
     return board._replace(updated=_newest(board))

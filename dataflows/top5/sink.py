@@ -13,23 +13,15 @@ import logging
 from operator import lt
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from confluent_kafka import Message
 
+from conf.settings import table_kind
 from dataflows.context import FlowContext
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.producer import Headers, Record
-from dataflows.kafka.table import read_to_end
 from dataflows.leaderboard import Board
 from dataflows.top5.board import BoardUpdate, date
-from dataflows.wire import (
-    POSITIONS,
-    BadMessage,
-    decode_board,
-    decode_positions,
-    encode_board,
-    encode_positions,
-    header,
-)
+from dataflows.top5.published import read_published
+from dataflows.wire import POSITIONS, encode_board, encode_positions
 
 log = logging.getLogger(__name__)
 
@@ -54,24 +46,26 @@ class Top5Sink(FixedPartitionedSink[BoardUpdate, None]):
 
 
 class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
-    """The last board of each name on `top-5`, and the positions that it shows."""
+    """The last board of each period on `top-5`, and the positions that it shows.
+
+    A final board is never written again.
+    """
 
     def __init__(self, context: FlowContext) -> None:
         self._context = context
         self._topic = context.topic("top_5")
-        self._table = context.topic("high_scores")
         self._writer = context.fenced_writer(self._topic.name)
-        self._last: dict[str, Board] = {}
-        self._positions: tuple[int, ...] = ()
-        self._restore()
+        self._last, self._positions = read_published(context)
 
     def write_batch(self, values: list[BoardUpdate]) -> None:
         """Write the boards that differ from the last."""
         for update in values:
-            last = self._last.get(update.board.board)
+            last = self._last.get(update.board.key)
+            if last is not None and last.final:
+                continue
             board = date(update.board, last, update.removals)
             if board != last and not self._is_behind(update):
-                self._last[board.board] = board
+                self._last[board.key] = board
                 self._writer.write([self._record(board, update.positions)])
 
     def snapshot(self) -> None:
@@ -82,36 +76,22 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
         """Tell whether the last board of an overlapping flow shows more than this one."""
         if self._context.settings.guarantee != "exactly_once":
             return False
-        is_behind = any(map(lt, update.positions, self._positions))
+        table = self._context.topic(table_kind(update.board.board))
+        table_id, last = self._positions.get(update.board.board, ("", ()))
+        is_behind = table_id == table.id and any(map(lt, update.positions, last))
         if is_behind:
             log.warning(
                 "board held back: it shows %s of %s, the last one shows %s",
                 update.positions,
-                self._table.name,
-                self._positions,
+                table.name,
+                last,
             )
         return is_behind
 
     def _record(self, board: Board, positions: tuple[int, ...]) -> Record:
-        key = board.board.encode()
+        key = board.key.encode()
         partition = partition_of(key, self._topic.partitions)
-        headers: Headers = [(POSITIONS, encode_positions(self._table.id, positions))]
+        table = self._context.topic(table_kind(board.board))
+        headers: Headers = [(POSITIONS, encode_positions(table.id, positions))]
         time_ms = max(board.updated, 1)
         return self._topic.name, encode_board(board), key, partition, None, None, time_ms, headers
-
-    def _restore(self) -> None:
-        settings, stopping = self._context.settings, self._context.stopping
-        for partition in range(self._topic.partitions):
-            for messages in read_to_end(settings, self._topic.name, partition, stopping):
-                for message in messages:
-                    self._load(message)
-
-    def _load(self, message: Message) -> None:
-        try:
-            board = decode_board(message.value() or b"")
-            table_id, positions = decode_positions(header(message, POSITIONS) or b"")
-        except BadMessage as error:
-            log.warning("%s@%s: %s", self._topic.name, message.offset(), error)
-            return
-        self._last[board.board] = board
-        self._positions = positions if table_id == self._table.id else ()

@@ -1,25 +1,29 @@
-"""The source `high-scores`: the table from its beginning to its end, then on as it changes."""
+"""The source `high-scores`: the tables of all boards to their ends, then on as they change."""
 
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf import clients
+from conf.settings import table_kind
 from dataflows.context import AT_ONCE, FlowContext
-from dataflows.kafka.consumer import SharedConsumer
+from dataflows.kafka.consumer import SharedConsumer, offsets_since
 from dataflows.kafka.table import CaughtUp
+from dataflows.periods import ALL_TIME, Calendar
+from dataflows.top5.published import read_published
 
 
 class TableBatch(NamedTuple):
-    """At most 10,000 messages of one of `partitions` partitions of a table, by offset.
+    """At most 10,000 messages of one of `partitions` partitions of a board's table, by offset.
 
     All before the offset `position` is read. `is_caught_up` is true from the first batch on that
     reaches the end of the partition.
     """
 
+    board: str
     partition: int
     partitions: int
     messages: list[Message]
@@ -28,28 +32,56 @@ class TableBatch(NamedTuple):
 
 
 class TableSource(FixedPartitionedSource[TableBatch, None]):
-    """The table `high-scores`, always from its beginning.
+    """The tables of all boards: that of all time from its beginning, the others as far as needed.
+
+    Of a board by period it reads what is younger than its newest final board.
 
     It asks for the ends of partitions on a connection of its own: beside fetches each question
     would wait for one to return, half a second where nothing new comes, for each partition.
     """
 
-    def __init__(self, context: FlowContext) -> None:
+    def __init__(self, context: FlowContext, calendar: Calendar) -> None:
         self._context = context
+        self._calendar = calendar
 
     def list_parts(self) -> list[str]:
-        """Name the partitions of the topic."""
-        return self._context.partitions("high_scores")
+        """Name the partitions of all tables."""
+        return [f"{board}/{name}" for board in self._boards for name in self._names(board)]
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "TablePartition":
         """Read one partition; Bytewax's resume state is ignored, the table is the state."""
-        return TablePartition(self._context, self._consumer, self._end_consumer, int(for_part))
+        board, _, partition = for_part.rpartition("/")
+        start = self._starts[board][int(partition)]
+        return TablePartition(self._context, self._consumer, self._end_consumer, board, start)
+
+    @property
+    def _boards(self) -> tuple[str, ...]:
+        return (ALL_TIME, *self._calendar.boards)
+
+    def _names(self, board: str) -> list[str]:
+        return self._context.partitions(table_kind(board))
+
+    @cached_property
+    def _starts(self) -> dict[str, list[TopicPartition]]:
+        """Where each partition begins to be read, by board."""
+        boards = read_published(self._context).boards.values() if self._calendar.boards else ()
+        ends: dict[str, int] = {}
+        for board in boards:
+            if board.final and board.board in self._calendar.boards:
+                end = self._calendar.period(board.board, board.period).end
+                ends[board.board] = max(end, ends.get(board.board, 0))
+        found = {}
+        for board_name in self._boards:
+            topic = self._context.topic(table_kind(board_name))
+            asked = [TopicPartition(topic.name, each) for each in range(topic.partitions)]
+            found[board_name] = offsets_since(self._end_consumer, asked, ends.get(board_name, 0))
+        return found
 
     @cached_property
     def _consumer(self) -> SharedConsumer:
         context, with_ends = self._context, {"enable.partition.eof": "true"}
-        topic = context.topic("high_scores")
-        return SharedConsumer(context.settings, topic, context.deadlines, **with_ends)
+        topics = [context.topic(kind) for kind in context.settings.tables]
+        return SharedConsumer(context.settings, topics, context.deadlines, **with_ends)
 
     @cached_property
     def _end_consumer(self) -> Consumer:
@@ -64,18 +96,20 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         context: FlowContext,
         consumer: SharedConsumer,
         end_consumer: Consumer,
-        partition: int,
+        board: str,
+        start: TopicPartition,
     ) -> None:
         self._context = context
         self._stopping = context.stopping
-        self._topic = context.topic("high_scores")
-        self._partition = partition
+        self._board = board
+        self._place = start.topic, start.partition
+        self._partitions = context.topic(table_kind(board)).partitions
         self._consumer = consumer
-        start = TopicPartition(self._topic.name, partition, OFFSET_BEGINNING)
         consumer.add(start)
-        self._position = 0
+        self._position = max(start.offset, 0)
         self._catching_up: CaughtUp | None = CaughtUp(end_consumer, start)
-        self._watch = None if partition else context.watch()
+        is_first = board == ALL_TIME and start.partition == 0
+        self._watch = context.watch() if is_first else None
 
     def next_batch(self) -> list[TableBatch]:
         """Return what is new, or an empty batch where a step is due.
@@ -91,18 +125,19 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         if self._watch:
             self._watch.check()
         self._context.transactions.commit_if_due()
-        messages, end = self._consumer.poll(self._partition)
+        messages, end = self._consumer.poll(self._place)
         if self._catching_up is not None:
             end = self._catching_up.end(messages, end)
             self._catching_up = self._catching_up if end is None else None
-        if not messages and end is None and not self._context.deadlines.pop_due("board"):
+        if not messages and end is None and not self._context.deadlines.pop_due(self._board):
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
         self._position = max(self._position, read, end or 0)
         return [
             TableBatch(
-                self._partition,
-                self._topic.partitions,
+                self._board,
+                self._place[1],
+                self._partitions,
                 messages,
                 self._position,
                 self._catching_up is None,
@@ -118,4 +153,4 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
 
     def close(self) -> None:
         """Stop reading."""
-        self._consumer.remove(self._partition)
+        self._consumer.remove(self._place)

@@ -1,0 +1,126 @@
+"""Where each partition of `scores` begins to be read, and which periods are open there."""
+
+import logging
+import secrets
+import threading
+from collections import Counter
+from functools import cached_property
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+from dataflows.context import FlowContext
+from dataflows.kafka.consumer import SharedConsumer
+from dataflows.periods import Calendar, StreamTime
+from dataflows.wire import CommitMark, decode_mark
+
+log = logging.getLogger(__name__)
+
+NO_POSITION = " has no committed position"
+
+
+class Start(NamedTuple):
+    """Where a partition begins to be read, the mark of its commits, and its stream time there.
+
+    `position` is committed at once, to show the mark; `offset` is where reading begins.
+    """
+
+    position: TopicPartition
+    offset: int
+    mark: CommitMark
+    stream: StreamTime
+
+
+class Starts:
+    """The start of each partition of `scores`, from what the group has committed. Thread-safe.
+
+    A committed position is trusted only with a mark of these topics: see `highscores.source`.
+    """
+
+    def __init__(self, context: FlowContext, calendar: Calendar) -> None:
+        self._context = context
+        self._calendar = calendar
+        self._flow = secrets.token_hex(4)
+        self._lock = threading.Lock()
+
+    @cached_property
+    def consumer(self) -> SharedConsumer:
+        """The consumer of `scores` that all partitions of this process share."""
+        context = self._context
+        return SharedConsumer(context.settings, [context.topic("scores")], context.deadlines)
+
+    def of(self, partition: int) -> Start:
+        """Return the start of a partition; the first call asks the broker for all.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        return self._all[partition]
+
+    def oldest_open(self, board: str) -> int:
+        """Return when the oldest period of a board began that is open for some partition, in ms.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        streams = [start.stream.now for start in self._all if start.offset != OFFSET_BEGINNING]
+        if len(streams) < len(self._all):
+            return 0  # all of `scores` is read again, and all periods are open
+        with_scores = min(filter(None, streams), default=0)
+        return with_scores and self._calendar.oldest_open(board, with_scores).start
+
+    @property
+    def _all(self) -> list[Start]:
+        with self._lock:
+            return self._found
+
+    @cached_property
+    def _found(self) -> list[Start]:
+        """The start of each partition; the log says why one is the beginning."""
+        topic = self._context.topic("scores")
+        asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
+        found = self.consumer.committed(asked)
+        reasons = list(map(self._distrust, found))
+        for reason, count in Counter(filter(None, reasons)).items():
+            level = logging.INFO if reason.endswith(NO_POSITION) else logging.WARNING
+            log.log(
+                level,
+                "%s: reading %d of %d partitions of %s from the beginning; "
+                "what was counted before is not written twice",
+                reason,
+                count,
+                topic.partitions,
+                topic.name,
+            )
+        firsts = self.consumer.first_offsets(asked) if any(reasons) else [0] * len(asked)
+        return list(map(self._start, found, reasons, firsts))
+
+    def _distrust(self, committed: TopicPartition) -> str:
+        """Return why a committed position is not the one to begin with, "" where it is."""
+        group = self._context.settings.group
+        if committed.offset < 0:
+            return f"group {group}{NO_POSITION}"
+        mark = decode_mark(committed.metadata)
+        if mark is None:
+            return f"another program has moved the position of group {group}"
+        scores = self._context.topic("scores")
+        table, *others = map(self._context.topic, self._context.settings.tables)
+        for topic, known in ((scores, {mark.scores_id}), (table, set(mark.table_ids))):
+            if topic.id not in known | {""}:
+                return f"{topic.name} was recreated"
+        news = [other.name for other in others if other.id not in mark.table_ids]
+        return f"{news[0]} is new to group {group}, or was recreated" if news else ""
+
+    def _start(self, committed: TopicPartition, distrust: str, first: int) -> Start:
+        position, offset = committed, committed.offset
+        before = decode_mark(committed.metadata)
+        stream = StreamTime()
+        if distrust:
+            position = TopicPartition(committed.topic, committed.partition, first)
+            offset = OFFSET_BEGINNING
+        elif before and before.stream:
+            stream = StreamTime(before.stream[0], before.stream[1:])
+        generation = before.generation + 1 if before else 1
+        tables = tuple(self._context.topic(kind).id for kind in self._context.settings.tables)
+        mark = CommitMark(self._context.topic("scores").id, tables, generation, self._flow)
+        return Start(position, offset, mark, stream)

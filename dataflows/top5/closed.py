@@ -1,0 +1,101 @@
+"""Which periods are closed, so that their boards can be final."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from conf import clients
+from conf.settings import table_kind
+from dataflows.context import FlowContext
+from dataflows.periods import Calendar, Period
+from dataflows.wire import CommitMark, decode_mark
+
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS = 5
+REQUEST_SECONDS = 10
+LATEST = -1  # as a time: where a partition ends, in one request for all (ListOffsets)
+
+
+class Counted(NamedTuple):
+    """How far `highscores` has counted a partition of `scores`: its stream time there, in ms.
+
+    `is_all`: up to the end of the partition.
+    """
+
+    stream: int
+    is_all: bool
+
+
+def closed_until(partitions: Sequence[Counted]) -> int:
+    """Return the stream time up to which all partitions are counted.
+
+    A partition that is counted to its end is as far as the furthest: no score of it is missing, and
+    it would hold back every board for as long as nobody there plays.
+    """
+    furthest = max((each.stream for each in partitions), default=0)
+    return min((each.stream for each in partitions if not each.is_all), default=furthest)
+
+
+class ClosedPeriods:
+    """Looks every 5 s, in a thread, which periods are closed for every partition of `scores`.
+
+    Everything that counts in a closed period stands on its table before the ends that are asked for
+    after that: `highscores` commits a position, and the stream time with it, only then.
+    """
+
+    def __init__(self, context: FlowContext, calendar: Calendar) -> None:
+        self._context = context
+        self._calendar = calendar
+        self._found: tuple[int, dict[str, list[int]]] = (0, {})
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def is_complete(self, period: Period, position: int, partition: int) -> bool:
+        """Tell whether a partition is read as far as its table can say anything of a period."""
+        self._start()
+        until, ends = self._found
+        return until >= period.closes_at and position >= ends[period.board][partition]
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="closed", daemon=True)
+                self._thread.start()
+
+    def _watch(self) -> None:
+        consumer = Consumer(clients.consumer(self._context.settings))
+        pause = threading.Event()
+        while True:
+            try:
+                self._found = self._look(consumer)
+            except KafkaException as error:
+                log.debug("which periods are closed is not known: %s", error.args[0].str())
+            pause.wait(CHECK_SECONDS)
+
+    def _look(self, consumer: Consumer) -> tuple[int, dict[str, list[int]]]:
+        name = self._context.settings.topics.scores.name
+        partitions = consumer.list_topics(name, REQUEST_SECONDS).topics[name].partitions
+        asked = [TopicPartition(name, partition) for partition in sorted(partitions)]
+        committed = consumer.committed(asked, REQUEST_SECONDS)
+        counted = [
+            Counted(_stream(decode_mark(each.metadata)), is_all=end in {0, each.offset})
+            for each, end in zip(committed, _ends(consumer, name, len(asked)), strict=True)
+        ]
+        tables = {board: self._context.topic(table_kind(board)) for board in self._calendar.boards}
+        ends = {
+            board: _ends(consumer, table.name, table.partitions) for board, table in tables.items()
+        }
+        return closed_until(counted), ends
+
+
+def _stream(mark: CommitMark | None) -> int:
+    return mark.stream[0] if mark and mark.stream else 0
+
+
+def _ends(consumer: Consumer, topic: str, partitions: int) -> list[int]:
+    asked = [TopicPartition(topic, partition, LATEST) for partition in range(partitions)]
+    return [found.offset for found in consumer.offsets_for_times(asked, REQUEST_SECONDS)]

@@ -1,0 +1,144 @@
+"""Boards by day, week and month: right by an oracle that knows the scores alone."""
+
+import contextlib
+import itertools
+import json
+import random
+import time
+
+import pytest
+
+from tests.support import board_oracle
+from tests.support.board_oracle import HOUR_MS, Rules
+from tests.support.processes import Flow, open_game, running
+from tests.support.until import until_true
+
+BOARDS = '["all-time", "day", "week", "month"]'
+DAY_MS = 24 * HOUR_MS
+ZONE = "Europe/Berlin"
+GUARANTEES = ["exactly_once", "at_least_once"]
+
+
+@pytest.fixture
+def names(names):
+    return {**names, "LEADERBOARD_BOARDS": BOARDS, "LEADERBOARD_TIME_ZONE": ZONE}
+
+
+@pytest.fixture
+def game(names, monkeypatch):
+    with contextlib.closing(open_game(names, monkeypatch)) as game:
+        yield game
+
+
+def past(seed, count, days=40):
+    """Make users, scores and times of the last days, mostly in order, some of them late."""
+    dice = random.Random(seed)
+    now = time.time_ns() // 1_000_000
+    for number in range(count):
+        made = now - days * DAY_MS + days * DAY_MS * number // count
+        late = dice.random() < 0.05 and dice.randrange(4 * DAY_MS)
+        value = None if dice.random() < 0.02 else b"%d" % dice.randrange(1_000)
+        yield f"user{dice.randrange(30)}", value, made - late
+
+
+def drain(game, rules):
+    """Wait until everything is counted, and the boards are those of the last scores."""
+    until_true(lambda: game.lag() == 0, 60)
+    scores = game.read("scores")
+    expected = {}
+    for board in rules.boards:
+        expected |= board_oracle.documents(
+            board_oracle.improvements(scores, board, rules), board, rules
+        )
+    until_true(lambda: board_oracle.shown(game.read("top_5")) == expected, 60)
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_every_board_is_what_the_scores_alone_say(names, game, guarantee):
+    rules = Rules(zone=ZONE)
+    game.play(past(1, 3_000))
+    with running({**names, "LEADERBOARD_GUARANTEE": guarantee}):
+        drain(game, rules)
+
+    board_oracle.check(game, rules)
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_kills_at_any_moment_leave_no_board_behind_another(names, game, guarantee):
+    """The flow dies with the writes of one board under way, and with those of another done."""
+    given, rules = {**names, "LEADERBOARD_GUARANTEE": guarantee}, Rules(zone=ZONE)
+    played = iter(past(2, 4_000))
+    moments = ["producing 1", "producing 150", "producing 400", "committing 1", "restored 3"]
+    for moment in moments:
+        game.play(itertools.islice(played, 500))
+        flow = Flow("highscores", given, halt=f"{moment} SIGKILL")
+        try:
+            assert flow.wait(60) == [-9], moment
+        finally:
+            flow.close()
+    game.play(played)
+    with running(given):
+        drain(game, rules)
+
+    board_oracle.check(game, rules)
+
+
+def test_random_kills_of_both_flows_change_no_board(names, game):
+    names = {**names, "LEADERBOARD_LATE_HOURS": "2"}
+    rules, dice = Rules(zone=ZONE, late_hours=2), random.Random(5)
+    game.play(past(3, 4_000, days=10))
+    for _ in range(4):
+        with running(names) as flows:
+            time.sleep(2 + 2 * dice.random())  # a random moment is what is tried here
+            for flow in flows:
+                flow.kill()
+    with running(names):
+        drain(game, rules)
+
+    board_oracle.check(game, rules)
+
+
+def test_a_restart_publishes_nothing_anew_and_closed_periods_are_final(names, game):
+    rules = Rules(zone=ZONE)
+    game.play(past(4, 600, days=9))
+    with running(names):
+        drain(game, rules)
+        until_true(lambda: finals(game) >= 5, 30)
+    before = game.end("top_5")
+    with running(names):
+        game.play(past(4, 600, days=9))  # late, or no better
+        until_true(lambda: game.lag() == 0, 30)
+        time.sleep(8)  # for the check of closed periods: nothing is to happen
+    later = [json.loads(seen.value or b"") for seen in game.read("top_5")][before:]
+
+    assert all(not document["final"] for document in later if "final" in document), later
+    board_oracle.check_final(game.read("top_5"))
+
+
+def finals(game):
+    boards = [json.loads(seen.value or b"") for seen in game.read("top_5")]
+    return sum(board.get("final", False) for board in boards)
+
+
+def test_a_board_that_is_switched_on_later_is_filled_from_the_log(names, game):
+    rules = Rules(zone=ZONE)
+    game.play(past(6, 800, days=5))
+    with running({**names, "LEADERBOARD_BOARDS": '["all-time"]'}):
+        game.drain()
+    game.play(past(7, 100, days=1))
+    with running(names) as (highscores, _):
+        drain(game, rules)
+        said = highscores.said()
+
+    assert f"{game.name('high_scores_day')} is new to group" in said
+    board_oracle.check(game, rules)
+
+
+def test_the_lowest_score_can_be_the_best(names, game):
+    rules = Rules(zone=ZONE, lowest=True)
+    ends = [("low", b"-9223372036854775808", 1), ("high", b"9223372036854775807", 1)]
+    game.play([*past(8, 1_000, days=3), *ends, ("low", b"-9223372036854775807", 2)])
+    with running({**names, "LEADERBOARD_ORDER": "lowest"}):
+        drain(game, rules)
+
+    board_oracle.check(game, rules)
