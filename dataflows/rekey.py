@@ -1,15 +1,16 @@
-"""Move every user of `high-scores` to the partition that Kafka's hash gives it now.
+"""Move every user of the tables to the partition that Kafka's hash gives it now.
 
     python -m dataflows.rekey
 
-It is needed after partitions were added to `high-scores`, which the flow refuses until then. Both
-flows must have ended before. It may be stopped and run again at any time: each user is written
-where it belongs before it is removed elsewhere.
+It is needed after partitions were added to `high-scores`, which the flow refuses until then. The
+tables of boards by period must have got as many before. Both flows must have ended. It may be
+stopped and run again at any time: each user is written where it belongs before it is removed
+elsewhere.
 """
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Message
@@ -21,13 +22,13 @@ from dataflows.kafka.producer import IdempotentWriter, Record
 from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
-from dataflows.wire import REKEYED, decode_score
+from dataflows.wire import REKEYED, decode_score, split_keys
 
 
 class Best(NamedTuple):
-    """A user's best as it stands in a partition of `high-scores`."""
+    """A user's best as it stands in a partition; the key is the user, or `period/user`."""
 
-    user: bytes
+    key: bytes
     value: bytes
     time: int
     rank_key: int
@@ -37,7 +38,7 @@ class Step(NamedTuple):
     """A message to write: the best where it belongs, or a tombstone (None) elsewhere."""
 
     partition: int
-    user: bytes
+    key: bytes
     best: Best | None
 
 
@@ -48,77 +49,93 @@ class Moves(NamedTuple):
     partitions: int
 
 
-def missing(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
+Users = Callable[[Iterable[bytes]], list[bytes]]
+"""Returns the user of each key of a table."""
+
+
+def missing(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[Step]:
     """Yield each best that is missing where it belongs.
 
-    `tables` are the partitions in order. Of several bests of a user the first in rank stays.
+    `tables` are the partitions in order. Of several bests of a key the first in rank stays.
     """
     bests: dict[bytes, Best] = {}
     for best in (best for table in tables for best in table.values()):
-        bests[best.user] = min(best, bests.get(best.user, best), key=lambda found: found.rank_key)
-    partitions = partitions_of(list(bests), len(tables))
-    for (user, best), partition in zip(bests.items(), partitions, strict=True):
-        if tables[partition].get(user) != best:
-            yield Step(partition, user, best)
+        bests[best.key] = min(best, bests.get(best.key, best), key=lambda found: found.rank_key)
+    partitions = partitions_of(users(bests), len(tables))
+    for (key, best), partition in zip(bests.items(), partitions, strict=True):
+        if tables[partition].get(key) != best:
+            yield Step(partition, key, best)
 
 
-def strays(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
-    """Yield a tombstone for each user of a partition where it does not belong."""
+def strays(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[Step]:
+    """Yield a tombstone for each key of a partition where it does not belong."""
     for partition, table in enumerate(tables):
-        for user, own in zip(table, partitions_of(list(table), len(tables)), strict=True):
+        for key, own in zip(table, partitions_of(users(table), len(tables)), strict=True):
             if own != partition:
-                yield Step(partition, user, None)
+                yield Step(partition, key, None)
 
 
 def rekey(settings: Settings) -> Moves:
-    """Re-key the table for the partitions that the broker names.
+    """Re-key the tables of all boards for the partitions that the broker names.
 
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
 
     Raises:
         FlowFailed: The table cannot be read or written; run it again when that is mended.
     """
-    topic = await_topics(settings, ["high_scores"])["high_scores"]
-    tables = [_read(settings, topic, partition) for partition in range(topic.partitions)]
+    topics = await_topics(settings, settings.tables)
     writer = IdempotentWriter(settings)
+    written = sum(
+        _rekey(settings, topic, list if kind == "high_scores" else _users_of_periods, writer)
+        for kind, topic in topics.items()
+    )
+    return Moves(written, topics["high_scores"].partitions)
+
+
+def _rekey(settings: Settings, topic: Topic, users: Users, writer: IdempotentWriter) -> int:
+    tables = [_read(settings, topic, partition) for partition in range(topic.partitions)]
     written = 0
-    for steps in (missing(tables), strays(tables)):
+    for steps in (missing(tables, users), strays(tables, users)):
         records = [_record(topic, step) for step in steps]
         writer.write(records)
         writer.flush()  # all stand where they belong before any is removed elsewhere
         written += len(records)
-    return Moves(written, topic.partitions)
+    return written
+
+
+def _users_of_periods(keys: Iterable[bytes]) -> list[bytes]:
+    return [user for _, user in split_keys(keys)]
 
 
 def _record(topic: Topic, step: Step) -> Record:
     value, time_ms = (step.best.value, step.best.time) if step.best else (None, 0)
-    return topic.name, value, step.user, step.partition, None, None, time_ms, [(REKEYED, b"1")]
+    return topic.name, value, step.key, step.partition, None, None, time_ms, [(REKEYED, b"1")]
 
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
     table: dict[bytes, Best] = {}
     for messages in read_to_end(settings, topic.name, partition, lambda: False):
         for message in messages:
-            user = message.key() or b""
-            best = _best(settings, user, message)
+            key = message.key() or b""
+            best = _best(settings, key, message)
             if best is None:
-                table.pop(user, None)
+                table.pop(key, None)
             else:
-                table[user] = best
+                table[key] = best
     return table
 
 
-def _best(settings: Settings, user: bytes, message: Message) -> Best | None:
+def _best(settings: Settings, key: bytes, message: Message) -> Best | None:
     value, time = message.value(), message.timestamp()[1]
     if value is None:
         return None
     score = decode_score(value, settings.topics.high_scores.format)
-    (rank_key,) = rank_keys([score], [time])
-    return Best(user, value, time, rank_key or 0)
+    (rank_key,) = rank_keys([settings.sign * score], [time])
+    return Best(key, value, time, rank_key or 0)
 
 
 def run(settings: Settings, _options: Namespace) -> None:
-    """Re-key the table of the settings."""
+    """Re-key the tables of the settings."""
     moves = rekey(settings)
     print(
         f"{moves.messages} messages written: every user stands where it belongs "

@@ -373,4 +373,5 @@ def decode_board(value: bytes) -> Board:
     except (ValueError, RecursionError) as error:
         msg = f"not a board: {error}"
         raise BadMessage(msg) from error
-    return Board(found.board, found.players, found.updated, rows, found.period, found.final)
+    is_final = found.final and found.period != ""
+    return Board(found.board, found.players, found.updated, rows, found.period, is_final)

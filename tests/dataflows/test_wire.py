@@ -226,7 +226,15 @@ def test_any_bytes_are_an_origin_positions_and_a_board_or_refused(value):
 rows = st.builds(Row, st.integers(1, 5), st.text(), int64s, st.integers(1, HIGHEST))
 
 
-boards = st.builds(Board, st.text(), st.integers(0), st.integers(0), st.lists(rows).map(tuple))
+boards = st.builds(
+    Board,
+    st.text(),
+    st.integers(0),
+    st.integers(0),
+    st.lists(rows).map(tuple),
+    st.text(),
+    st.booleans(),
+).map(lambda board: board._replace(final=board.final and board.period != ""))
 
 
 @given(boards)

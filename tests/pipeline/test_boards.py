@@ -45,7 +45,7 @@ def drain(game, rules):
     """Wait until everything is counted, and the boards are those of the last scores."""
     until_true(lambda: game.lag() == 0, 60)
     scores = game.read("scores")
-    expected = {}
+    expected: dict[str, object] = {}
     for board in rules.boards:
         expected |= board_oracle.documents(
             board_oracle.improvements(scores, board, rules), board, rules

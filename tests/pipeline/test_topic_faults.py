@@ -219,4 +219,4 @@ def test_a_broker_too_busy_to_describe_its_topics_is_waited_for(game, monkeypatc
     found = await_topics(game.settings)
 
     assert refusals == []
-    assert set(found) == set(topics.KINDS)
+    assert set(found) == set(game.settings.kinds)

@@ -86,7 +86,7 @@ def documents(found: Found, board: str, rules: Rules) -> dict[str, dict[str, Any
     """Give the rows and the players of the last board of each period, by the key of its message."""
     tables: dict[str, oracle.Standings] = defaultdict(dict)
     for (name, user), each in found.items():
-        tables[name]  # noqa: B018 - a period whose users are all removed has a board too
+        tables[name]
         if each[-1].score is not None:
             tables[name][user] = each[-1].score, each[-1].time
     return {f"{board}/{name}": _board(table, rules) for name, table in tables.items()}

@@ -9,7 +9,8 @@ from confluent_kafka import Message
 
 from conf.settings import Top5
 from dataflows.highscores.filter import CandidateFilter
-from dataflows.highscores.fold import Candidates, Origins, Shard, improvements
+from dataflows.highscores.fold import AllTime, Candidates, Counted, Origins, Shard
+from dataflows.highscores.nested import AllTimeRule
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.consumer import Deadlines
 from dataflows.top5.board import date
@@ -36,7 +37,7 @@ _JSON = SimpleNamespace(format="json")
 _TOPICS = SimpleNamespace(scores=_JSON, high_scores=_JSON)
 _CONTEXT: Any = SimpleNamespace(
     settings=SimpleNamespace(
-        topics=_TOPICS, user_max_bytes=16, top5=Top5(size=5, updates_per_second=0)
+        topics=_TOPICS, user_max_bytes=16, top5=Top5(size=5, updates_per_second=0), sign=1
     ),
     topic=lambda kind: SimpleNamespace(
         name=kind, partitions=PARTITIONS if kind == "scores" else SHARDS
@@ -74,8 +75,8 @@ class Highscores:
     def __init__(self, logs: Logs, positions: list[int], processes: int) -> None:
         self.positions = positions
         self._logs = logs
-        self._bests: list[dict[int, dict[bytes, int]]] = [{} for _ in range(processes)]
-        self._filters = [CandidateFilter(_CONTEXT, bests) for bests in self._bests]
+        self._restored: list[dict[int, Shard]] = [{} for _ in range(processes)]
+        self._filters = [CandidateFilter(_CONTEXT, each, AllTimeRule()) for each in self._restored]
         self._epoch = 0
         self._under_way: dict[tuple[int, int], list[Candidates]] = defaultdict(list)
         self._shards: dict[int, Shard] = {}  # that are restored
@@ -97,11 +98,11 @@ class Highscores:
         for begin in range(0, len(log), 2):
             origins.note(log[begin : begin + 2])
         counted = {partition: last.offset for partition, last in origins.last.items()}
-        self._shards[shard] = Shard(table, counted, {})
         for _, _, key, value, *_ in map(_seen, log):
             table.pop(key or b"", None)
             table |= {} if value is None else {key or b"": int(value)}
-        self._bests[shard % len(self._bests)][shard] = table
+        restored = Shard({"": table}, [AllTime(table, Counted(counted, {}))], {})
+        self._shards[shard] = self._restored[shard % len(self._restored)][shard] = restored
 
     def fold(self, partition: int, shard: int, arriving: int, delivered: int) -> None:
         """Let so many chunks of a partition arrive, and so many messages go out to the log."""
@@ -115,10 +116,10 @@ class Highscores:
 
     def _improve(self, shard: int, candidates: Candidates) -> list[tuple[Any, ...]]:
         found = []
-        held = self._shards[shard]
-        for user, score, time, offset in improvements(held, candidates):
+        (held,) = self._shards[shard].boards
+        for _, user, score, time, offset in held.improvements(candidates):
             value = None if score is None else encode_score(score, "json")
-            origin = Origin(ID, candidates.partition, offset, len(held.counted))
+            origin = Origin(ID, candidates.partition, offset, len(held.counted.until))
             found.append((user, value, time, (ORIGIN, encode_origin(origin))))
         return found
 
@@ -134,8 +135,9 @@ class Board:
 
     def __init__(self, logs: Logs, processes: int) -> None:
         self._logs = logs
-        self._tables = [RankTables(_CONTEXT) for _ in range(processes)]
-        self._logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
+        nothing: Any = None  # of periods
+        self._tables = [RankTables(_CONTEXT, nothing, nothing) for _ in range(processes)]
+        self._logic = PaceBoards(_CONTEXT.settings, nothing, nothing, Deadlines())
         self._ends = [len(log) for log in logs["high_scores"]]
         self._positions = [0] * SHARDS
         boards = logs.read("top_5")
@@ -158,5 +160,5 @@ class Board:
         is_caught_up = self._positions[shard] >= self._ends[shard]
         if not found and not is_caught_up:
             return []
-        batch = TableBatch(shard, SHARDS, found, self._positions[shard], is_caught_up)
+        batch = TableBatch("all-time", shard, SHARDS, found, self._positions[shard], is_caught_up)
         return [top for _, top in self._tables[shard % len(self._tables)](batch)]

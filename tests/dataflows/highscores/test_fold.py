@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflows.highscores.fold import (
+    AllTime,
     Candidates,
+    Counted,
     Improvement,
     LastOrigin,
     Origins,
-    Shard,
-    improvements,
 )
 from dataflows.leaderboard import HIGHEST, LOWEST
 from dataflows.wire import ORIGIN, Origin, encode_origin
@@ -30,7 +30,7 @@ def fold(log, best, counted, begin=0, partition=0):
         names, made = map(list, zip(*part, strict=True))
         offsets = list(range(first, first + len(part)))
         candidates = Candidates(partition, names, made, [1] * len(part), offsets)
-        found += improvements(Shard(best, counted, {}), candidates)
+        found += AllTime(best, Counted(counted, {})).improvements(candidates)
     return found
 
 
@@ -50,7 +50,7 @@ def expected(log):
 @given(logs)
 def test_the_fold_keeps_the_greatest_since_the_last_tombstone(log):
     best: dict[bytes, int] = {}
-    found = [(user, score, offset) for user, score, _, offset in fold(log, best, {})]
+    found = [(user, score, offset) for _, user, score, _, offset in fold(log, best, {})]
 
     assert (best, found) == expected(log)
 
@@ -78,7 +78,7 @@ def test_any_interleaving_of_partitions_gives_the_same_bests(one, other, dice):
         side = dice.choice([side for side in (0, 1) if taken[side] < len(rest[side])])
         user, score = rest[side][taken[side]][1]
         candidates = Candidates(side, [user], [score], [1], [taken[side]])
-        list(improvements(Shard(best, counted, {}), candidates))
+        list(AllTime(best, Counted(counted, {})).improvements(candidates))
         taken[side] += 1
 
     assert best == expected(one)[0] | expected(other)[0]
@@ -176,10 +176,11 @@ def test_an_origin_that_cannot_be_read_is_noted_and_the_one_before_it_counts():
 
 def removed_and_replayed(first, second):
     """Return who is there after two chunks of one score or tombstone each."""
-    shard = Shard({}, {}, {})
+    best: dict[bytes, int] = {}
+    board = AllTime(best, Counted({}, {}))
     for partition, score, time in (first, second):
-        list(improvements(shard, Candidates(partition, [b"ann"], [score], [time], [1])))
-    return set(shard.best)
+        list(board.improvements(Candidates(partition, [b"ann"], [score], [time], [1])))
+    return set(best)
 
 
 def test_a_tombstone_of_another_partition_removes_what_is_no_younger_in_any_order():

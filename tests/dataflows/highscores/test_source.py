@@ -8,6 +8,8 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, Message, TopicPartitio
 
 from dataflows.highscores import source
 from dataflows.highscores.group import GroupWatch
+from dataflows.highscores.starts import Starts
+from dataflows.periods import Calendar
 from dataflows.process import Stopping
 from dataflows.wire import CommitMark, decode_mark
 
@@ -52,13 +54,15 @@ def partition(consumer):
     context: Any = SimpleNamespace(
         stopping=Stopping(),
         topic=topics.get,
-        settings=SimpleNamespace(group="highscores", guarantee="exactly_once"),
+        settings=SimpleNamespace(
+            group="highscores", guarantee="exactly_once", tables=("high_scores",)
+        ),
         watchdog=SimpleNamespace(note_progress=lambda: None),
         transactions=SimpleNamespace(commit_if_due=lambda: None),
     )
-    made = source.ScoresSource(context)
-    made.__dict__["_consumer"] = consumer
-    return opened(made.build_part("scores", "000001", None))
+    starts = Starts(context, Calendar((), "UTC", 24))
+    starts.__dict__["consumer"] = consumer
+    return opened(source.ScoresSource(context, starts).build_part("scores", "000001", None))
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ def test_a_commit_carries_the_mark_of_the_next_generation():
 
     (mark,) = map(decode_mark, consumer.marks)
     assert mark is not None
-    assert mark[:3] == ("s", "t", 4)
+    assert mark[:3] == ("s", ("t",), 4)
     assert mark.flow != "abcd"
 
 
@@ -183,7 +187,7 @@ def test_the_mark_of_a_younger_flow_ends_the_older(monkeypatch, found, statuses)
     seen: list[int] = []
     monkeypatch.setattr("dataflows.highscores.group.exit_now", seen.append)
     watch = GroupWatch(cast("Any", SimpleNamespace(group="highscores")), "scores")
-    own = CommitMark("s", "t", 4, "abcd")
+    own = CommitMark("s", ("t",), 4, "abcd")
     watch._judge(own, decode_mark(found))  # noqa: SLF001 - without the thread that reads it
 
     assert seen == statuses

@@ -24,19 +24,23 @@ def shared(game, monkeypatch):
         game.send(
             *[(f"user{partition}", b"%d" % each) for each in range(COUNT)], partition=partition
         )
-    shared = SharedConsumer(game.settings, await_topics(game.settings)["scores"], Deadlines())
+    shared = SharedConsumer(game.settings, [await_topics(game.settings)["scores"]], Deadlines())
     yield shared
     for partition in PARTITIONS:
-        shared.remove(partition)
+        shared.remove((game.name("scores"), partition))
 
 
 def at(shared, partition, offset=OFFSET_BEGINNING):
-    return TopicPartition(shared._topic, partition, offset)  # noqa: SLF001 - its own topic
+    return TopicPartition(name(shared), partition, offset)
+
+
+def name(shared):
+    return shared._topics[0].name  # noqa: SLF001 - its own topic
 
 
 def poll(shared, partitions, found):
     for partition in partitions:
-        messages, _ = shared.poll(partition)
+        messages, _ = shared.poll((name(shared), partition))
         assert len(messages) <= consumer.BATCH
         assert {message.partition() for message in messages} <= {partition}
         found[partition] += [message.offset() for message in messages]
@@ -68,9 +72,9 @@ def test_a_commit_that_fails_is_reported_to_the_partitions_in_it(shared, game):
         note = partial(note_failure, failed, partition)
         shared.add(at(shared, partition, 0), note)
     shared.commit(TopicPartition(game.name("scores"), 0, 5))
-    until_true(lambda: shared.poll(0) and committed(shared, game) == 5, 30)
+    until_true(lambda: shared.poll((name(shared), 0)) and committed(shared, game) == 5, 30)
     shared.commit(TopicPartition(game.name("scores"), 1, 7, metadata="x" * 10_000))
-    until_true(lambda: shared.poll(0) and failed, 30)
+    until_true(lambda: shared.poll((name(shared), 0)) and failed, 30)
 
     assert failed == [1]
 

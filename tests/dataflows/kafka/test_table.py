@@ -152,7 +152,7 @@ def best(user, partition, **headers):
 def test_a_table_whose_users_belong_elsewhere_since_partitions_were_added_is_refused(mark):
     user = next(user for user in USERS if partition_of(user, 2) == 0 != partition_of(user, 3))
     reader = decoder(0, 3)
-    rows = reader.decode([best(user, 0, **mark)])
+    rows = reader.decode([best(user, 0, **mark)])[""]
 
     assert rows.users == []
     with pytest.raises(FlowFailed, match=f"1 users, such as {user!r}, belong to another of its 3"):
@@ -162,7 +162,7 @@ def test_a_table_whose_users_belong_elsewhere_since_partitions_were_added_is_ref
 def test_a_user_that_another_program_wrote_to_the_wrong_partition_is_left_out(caplog):
     stray, own = (next(user for user in USERS if partition_of(user, 3) == each) for each in (1, 0))
     reader = decoder(0, 3)
-    rows = reader.decode([best(stray, 0), best(own, 0)])
+    rows = reader.decode([best(stray, 0), best(own, 0)])[""]
     reader.check_strays()
 
     assert (rows.users, rows.scores) == ([own], [5])

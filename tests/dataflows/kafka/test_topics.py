@@ -23,6 +23,16 @@ from tests.support.processes import load_with
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 TABLE = {"cleanup.policy": "compact"}
 DAY_MS = "86400000"
+BOARDS = '["all-time", "day", "week", "month"]'
+KINDS = (
+    "scores",
+    "high_scores",
+    "high_scores_day",
+    "high_scores_week",
+    "high_scores_month",
+    "top_5",
+    "rejected",
+)
 
 
 def there(settings):
@@ -109,9 +119,9 @@ def test_scores_that_are_forgotten_are_told_of(caplog, forgetful):
         ),
     ],
 )
-@pytest.mark.parametrize("kind", topics.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_topic_that_may_lose_messages_is_told_of(caplog, kind, found, told):
-    check(kind, **found, partitions=getattr(load().topics, kind).partitions)
+    check(kind, **found, partitions=load().topics.of(kind).partitions)
 
     (record,) = caplog.records
     assert (record.levelname, told in record.message) == ("WARNING", True)
@@ -215,7 +225,7 @@ def test_batches_that_the_settings_keep_small_fit_a_small_topic(monkeypatch):
 
 
 @pytest.mark.parametrize("batch_bytes", [BATCH_BYTES, 5_000_000])
-@pytest.mark.parametrize("kind", topics.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_created_is_right_whatever_the_defaults_of_the_broker(kind, batch_bytes):
     bounds = {
         "cleanup.policy": "delete",

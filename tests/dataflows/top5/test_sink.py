@@ -17,16 +17,16 @@ from dataflows.top5.board import ShardTop
 from dataflows.top5.ranking import RankedUser
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables
-from dataflows.wire import POSITIONS, encode_board, encode_positions
 from tests.support.processes import Flow, open_game
 from tests.support.until import until_true
 
 USERS = 25_000
+NOTHING: Any = None  # of periods
 TWO = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "2" for kind in ("SCORES", "HIGH_SCORES")}
 
 
 def test_there_is_no_board_before_the_last_shard_has_caught_up():
-    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
+    logic = _pace()
     one = ShardTop(0, 2, 7, [RankedUser(-1, b"ann")], 1, [])
     other = ShardTop(1, 2, 9, [], 0, [])
     early = logic.on_batch([one])[0], logic.on_notify()[0], logic.on_eof()[0]
@@ -47,9 +47,10 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table
     """Another top5 had read more of the table, which changes no row and adds no player."""
     written: list[str] = []
     sink = _sink("this", lambda board: written.append("".join(row.user for row in board.rows)))
-    sink._load(_board(7, table_id, (9,)))  # noqa: SLF001 - restored, without Kafka
-    tables = RankTables(_context())
-    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
+    sink._last = {"all-time": Board("all-time", 0, 1, ())}  # noqa: SLF001 - without Kafka
+    sink._positions = {"all-time": (table_id, (9,))}  # noqa: SLF001
+    tables = RankTables(_context(), NOTHING, NOTHING)
+    logic = _pace()
 
     def read(batch):
         for _, top in tables(batch):
@@ -65,41 +66,37 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table
     assert steps == expected
 
 
+def _pace():
+    return PaceBoards(_context().settings, NOTHING, NOTHING, Deadlines())
+
+
 def _context():
     """Return what the step needs of a table with one partition."""
     topics = SimpleNamespace(high_scores=SimpleNamespace(format="json"))
     top5 = Top5(size=5, updates_per_second=0)
     topic = SimpleNamespace(name="high-scores", partitions=1)
     context: Any = SimpleNamespace(
-        settings=SimpleNamespace(topics=topics, top5=top5), topic=lambda _kind: topic
+        settings=SimpleNamespace(topics=topics, top5=top5, sign=1), topic=lambda _kind: topic
     )
     return context
 
 
 def _batch(position, *messages):
-    return TableBatch(0, 1, list(messages), position, is_caught_up=True)
+    return TableBatch("all-time", 0, 1, list(messages), position, is_caught_up=True)
 
 
 def _sink(table_id, write):
     """Give the sink without Kafka, for a table of that id; `write` is given its boards."""
     sink: Any = top5_sink.Top5Partition.__new__(top5_sink.Top5Partition)
     vars(sink).update(
-        _context=SimpleNamespace(settings=SimpleNamespace(guarantee="exactly_once")),
-        _topic=SimpleNamespace(name="top-5"),
-        _table=SimpleNamespace(name="high-scores", id=table_id),
+        _context=SimpleNamespace(
+            settings=SimpleNamespace(guarantee="exactly_once"),
+            topic=lambda _kind: SimpleNamespace(name="high-scores", id=table_id),
+        ),
         _writer=SimpleNamespace(write=lambda boards: [write(board) for board in boards]),
         _record=lambda board, _positions: board,
-        _last={},
-        _positions=(),
     )
     return sink
-
-
-def _board(offset, table_id, positions):
-    """Return a message of `top-5`: an empty board of these positions of a table."""
-    headers: Any = [(POSITIONS, encode_positions(table_id, positions))]
-    value = encode_board(Board("all-time", 0, 1, ()))
-    return Message("top-5", 0, offset, b"all-time", value, headers)
 
 
 def _best(offset, user, score):

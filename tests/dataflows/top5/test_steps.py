@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,14 @@ def clock(monkeypatch):
     return clock
 
 
+def pace(updates_per_second, deadlines=None):
+    """Give the step for the board of all time."""
+    nothing: Any = None  # of periods
+    top5 = Top5(size=5, updates_per_second=updates_per_second)
+    settings: Any = SimpleNamespace(top5=top5, sign=1)
+    return PaceBoards(settings, nothing, nothing, deadlines or Deadlines())
+
+
 def top(position, *leaders, players=9, removals=()):
     """Give the one shard with these leaders, who have the scores 9, 8 and so on."""
     users = [RankedUser(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
@@ -42,7 +51,7 @@ def published(given):
 
 
 def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newest(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=4), Deadlines())
+    logic = pace(4)
     first = published(logic.on_batch([top(1, "a")]))
     held = [published(logic.on_batch([top(2, "b")])), published(logic.on_batch([top(3, "c")]))]
     due = seconds_until(logic.notify_at())
@@ -57,7 +66,7 @@ def test_the_first_board_goes_out_at_once_the_next_at_the_pace_and_then_the_newe
 
 
 def test_other_players_alone_go_out_once_a_second(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=0), Deadlines())
+    logic = pace(0)
     logic.on_batch([top(1, "a", players=1)])
     held = published(logic.on_batch([top(2, "a", players=2)]))
     due = seconds_until(logic.notify_at())
@@ -70,7 +79,7 @@ def test_other_players_alone_go_out_once_a_second(clock):
 
 @pytest.mark.usefixtures("clock")
 def test_what_waits_goes_out_before_the_flow_ends():
-    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
+    logic = pace(1)
     logic.on_batch([top(1, "a")])
     logic.on_batch([top(2, "b")])
 
@@ -78,7 +87,7 @@ def test_what_waits_goes_out_before_the_flow_ends():
 
 
 def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_shows(clock):
-    logic = PaceBoards(Top5(size=5, updates_per_second=1), Deadlines())
+    logic = pace(1)
     one, other = Removal(b"a", 5), Removal(b"b", 7)
     logic.on_batch([top(1, "a", "b", "c")])
     logic.on_batch([top(2, "b", "c", removals=[one])])
@@ -94,13 +103,13 @@ def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_sho
 
 def test_a_board_that_waits_sets_a_deadline_by_a_clock_that_is_never_set_back(clock):
     deadlines = Deadlines()
-    logic = PaceBoards(Top5(size=5, updates_per_second=4), deadlines)
+    logic = pace(4, deadlines)
     logic.on_batch([top(1, "a")])
     at_rest = deadlines.seconds_left()
     logic.on_batch([top(2, "b")])
     waiting = deadlines.seconds_left()
     clock.now += 0.25
-    due = deadlines.pop_due("board"), deadlines.pop_due("board")
+    due = deadlines.pop_due("all-time"), deadlines.pop_due("all-time")
     then = published(logic.on_batch([top(2, "b")]))
 
     assert at_rest == float("inf")

@@ -1,0 +1,184 @@
+"""The nested rule: what the filter drops would have improved no board, whatever the boards are."""
+
+from collections import defaultdict
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+from confluent_kafka import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataflows.highscores.filter import CandidateFilter
+from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Counted, Shard
+from dataflows.highscores.nested import NestedRule
+from dataflows.highscores.source import ScoresBatch
+from dataflows.kafka.partitioner import partition_of
+from dataflows.periods import BOARDS, Calendar, StreamTime
+
+SHARDS = 2
+HOUR_MS = 3600 * 1000
+MONDAY = 1_764_547_200_000  # 2025-12-01, the first day of a week and of a month
+USERS = [b"a", b"b", b"f"]  # of both shards
+
+scores = st.tuples(
+    st.sampled_from(USERS),
+    st.one_of(st.none(), st.integers(0, 5)),
+    st.one_of(
+        st.integers(-80, 80).map(lambda hours: MONDAY + hours * HOUR_MS),
+        st.sampled_from([1, MONDAY - 1, MONDAY, 2**62, MONDAY + 10**13]),
+    ),
+)
+logs = st.lists(scores, max_size=25)
+rules = st.tuples(st.sets(st.sampled_from(BOARDS[1:]), min_size=1), st.integers(0, 40))
+cuts = st.lists(st.integers(0, 25), max_size=6)
+
+
+class Written(NamedTuple):
+    """A message of a table."""
+
+    period: str
+    user: bytes
+    score: int | None
+    offset: int
+
+
+class Pipeline:
+    """The filter and the shards of one process, and what is written, by shard and board."""
+
+    def __init__(self, rules, log):
+        self.calendar = Calendar(rules[0], "UTC", rules[1])
+        self.messages = [
+            Message("scores", 0, offset, user, _value(score), timestamp=(1, time))
+            for offset, (user, score, time) in enumerate(log)
+        ]
+        self.written: dict[tuple[int, int], list[Written]] = defaultdict(list)
+        self.stream = StreamTime()
+        self.streams = [self._advance(message) for message in self.messages]
+
+    def _advance(self, message):
+        time = message.timestamp()[1] if message.value() is not None else 0
+        self.stream.advance([message.key()], [time])
+        return self.stream.now, self.stream.doubt
+
+    def shard(self, number):
+        """Restore a shard from what is written."""
+        tables: dict[str, dict[bytes, int]] = {"": {}}
+        counted = [Counted({}, {}) for _ in range(1 + len(self.calendar.boards))]
+        for board, each in enumerate(counted):
+            for period, user, score, offset in self.written[number, board]:
+                table = tables.setdefault(period, {})
+                table.pop(user, None)
+                table |= {} if score is None else {user: score}
+                each.until[0] = offset
+        folds: list[AllTime | ByPeriod] = [AllTime(tables[""], counted[0])]
+        for name, each in zip(self.calendar.boards, counted[1:], strict=True):
+            folds.append(ByPeriod(name, self.calendar, tables, each, sources=1))
+        replayed = {0: max((each.until.get(0, -1) for each in counted), default=-1)}
+        return Shard(tables, folds, replayed)
+
+    def run(self, begin, places, local, *, late=False):
+        """Read on from an offset, in batches; candidates arrive at once, or an epoch later."""
+        shards = {number: self.shard(number) for number in range(SHARDS)}
+        now, doubt = self.streams[begin - 1] if begin else (0, (0, 0))
+        start = SimpleNamespace(stream=StreamTime(now, doubt))
+        starts: Any = SimpleNamespace(of=lambda _partition: start)
+        rule = NestedRule(self.calendar, starts)
+        step = CandidateFilter(_context(), {each: shards[each] for each in local}, rule)
+        waiting: list[tuple[int, Candidates]] = []
+        bounds = sorted(
+            {
+                begin,
+                len(self.messages),
+                *(min(max(each, begin), len(self.messages)) for each in places),
+            }
+        )
+        for epoch, (first, end) in enumerate(pairwise(bounds)):
+            batch = ScoresBatch(0, epoch // 2, self.messages[first:end])
+            waiting += [(int(name), cast("Candidates", item)) for name, item in step(batch)]
+            if not late or epoch % 2:
+                self._fold(shards, waiting)
+                waiting.clear()
+        self._fold(shards, waiting)
+
+    def run_unfiltered(self):
+        """Let every score arrive at its shard."""
+        shards = {number: self.shard(number) for number in range(SHARDS)}
+        for message, (stream, _) in zip(self.messages, self.streams, strict=True):
+            value = message.value()
+            columns = [message.key()], [value and int(value)], [message.timestamp()[1]]
+            offset = message.offset()
+            item = Candidates(0, *columns, [offset], [stream], stream)
+            self._fold(shards, [(partition_of(message.key(), SHARDS), item)])
+
+    def _fold(self, shards, items):
+        for number, item in items:
+            for board, fold in enumerate(shards[number].boards):
+                for period, user, score, _, offset in fold.improvements(item):
+                    self.written[number, board].append(Written(period, user, score, offset))
+
+
+def _value(score):
+    return None if score is None else b"%d" % score
+
+
+def _context():
+    topics = SimpleNamespace(scores=SimpleNamespace(format="json"))
+    context: Any = SimpleNamespace(
+        settings=SimpleNamespace(topics=topics, user_max_bytes=16, sign=1),
+        topic=lambda kind: SimpleNamespace(partitions=1 if kind == "scores" else SHARDS),
+    )
+    return context
+
+
+def _found(pipeline):
+    """Return what is written, in order, tombstones of one score in any."""
+    return {
+        place: sorted(written, key=lambda each: (each.offset, each.period))
+        for place, written in pipeline.written.items()
+        if written
+    }
+
+
+@given(logs, rules, cuts, st.sets(st.integers(0, SHARDS - 1)), st.booleans())
+def test_the_filter_never_drops_what_would_have_improved_a_board(log, rules, places, local, late):
+    filtered, unfiltered = (Pipeline(rules, log) for _ in range(2))
+    filtered.run(0, places, local, late=late)
+    unfiltered.run_unfiltered()
+
+    assert _found(filtered) == _found(unfiltered)
+
+
+@given(logs, rules, cuts, st.data())
+def test_a_crash_between_the_writes_of_two_boards_is_made_good(log, rules, places, data):
+    """Each table has a prefix of what it should have; the replay completes each, none twice."""
+    whole, crashed = (Pipeline(rules, log) for _ in range(2))
+    whole.run_unfiltered()
+    begin = len(log)
+    for place, written in whole.written.items():
+        kept = data.draw(st.integers(0, len(written)))
+        crashed.written[place] = written[:kept]
+        begin = min([begin, *(each.offset for each in written[kept:])])
+    begin = data.draw(st.integers(0, begin))
+    crashed.run(begin, places, range(SHARDS))
+
+    assert _found(crashed) == _found(whole)
+
+
+@given(logs, rules)
+def test_the_tables_of_closed_periods_are_given_back(log, rules):
+    pipeline = Pipeline(rules, log)
+    pipeline.run_unfiltered()
+    (shard, *_) = [pipeline.shard(0)]
+    item = Candidates(0, [], [], [], [], [], pipeline.stream.now)
+    for fold in shard.boards:
+        list(fold.improvements(item))
+    left = set(shard.tables) - {""}
+
+    for name in left:
+        (period,) = filter(None, (pipeline.calendar.find(board, name) for board in BOARDS[1:]))
+        assert period.closes_at > pipeline.stream.now
+
+
+def test_the_users_of_these_tests_are_in_both_shards():
+    assert {partition_of(user, SHARDS) for user in USERS} == set(range(SHARDS))
