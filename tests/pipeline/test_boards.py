@@ -4,10 +4,14 @@ import contextlib
 import itertools
 import json
 import random
+import subprocess
 import time
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from conf import clients
+from local import jars
 from tests.support import board_oracle
 from tests.support.board_oracle import HOUR_MS, Rules
 from tests.support.processes import Flow, open_game, running
@@ -142,3 +146,58 @@ def test_the_lowest_score_can_be_the_best(names, game):
         drain(game, rules)
 
     board_oracle.check(game, rules)
+
+
+def test_a_clock_in_the_year_3000_closes_no_period(names, settings, monkeypatch):
+    """The broker here takes any time; Kafka's default refuses what is an hour ahead."""
+    config = {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
+    name, rules = settings.topics.scores.name, Rules(zone=ZONE)
+    admin = AdminClient(clients.client(settings))
+    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(10)
+    now = time.time_ns() // 1_000_000
+    with contextlib.closing(open_game(names, monkeypatch)) as game:
+        game.play([("bob", b"1", now), ("ann", b"2", now), ("cyd", b"9", 32_503_680_000_000)])
+        game.play([("ann", b"5", now + 1), ("bob", b"7", now + 2)])
+        with running(names):
+            until_true(lambda: game.lag() == 0, 60)
+            today = f"day/{board_oracle.period('day', now, rules.zone)[0]}"
+            until_true(lambda: users(game).get(today) == ["bob", "ann"], 30)
+
+    assert users(game)["day/3000-01-01"] == ["cyd"]
+    assert finals(game) == 0
+
+
+def users(game):
+    """Give the users of the last board of each period."""
+    shown = board_oracle.shown(game.read("top_5"))
+    return {key: [row["user"] for row in board["rows"]] for key, board in shown.items()}
+
+
+def test_kafkas_own_consumer_reads_the_table_of_the_day(names, game):
+    now = time.time_ns() // 1_000_000
+    game.play([("ann", b"5", now), ("bob", b"7", now)])
+    with running(names):
+        until_true(lambda: len(game.read("high_scores_day")) == 2, 60)
+    day, _ = board_oracle.period("day", now, ZONE)
+    command = [
+        "--bootstrap-server",
+        game.settings.bootstrap_servers,
+        "--topic",
+        game.name("high_scores_day"),
+        "--from-beginning",
+        "--max-messages",
+        "2",
+        "--formatter-property",
+        "print.key=true",
+        "--timeout-ms",
+        "30000",
+    ]
+    read = subprocess.run(
+        [jars.java(), "-cp", jars.class_path(), "org.apache.kafka.tools.consumer.ConsoleConsumer", *command],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert sorted(read.stdout.splitlines()) == [f"{day}/ann\t5", f"{day}/bob\t7"]
