@@ -63,7 +63,7 @@ def is_stale(status):
     return status["stale_since"] is not None
 
 
-def test_the_page_is_told_since_when_the_board_is_stale_and_all_recovers(kafka, monkeypatch):
+def test_the_page_shows_since_when_the_board_is_stale_and_all_recovers(kafka, monkeypatch):
     monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", kafka.address)
     settings = load()
     await_topics(settings)

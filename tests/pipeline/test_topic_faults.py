@@ -74,7 +74,7 @@ def test_a_topic_deleted_under_a_running_flow_ends_it_loudly(names, game, admin,
 
 
 @pytest.mark.parametrize(("name", "kind"), [("highscores", "scores"), ("top5", "high_scores")])
-def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, admin, name, kind):
+def test_a_topic_recreated_under_a_running_flow_asks_for_a_restart(names, game, admin, name, kind):
     with contextlib.closing(Flow(name, {**names, **SOON})) as flow:
         game.send(*some(1, 300))
         until_true(lambda: game.lag() == 0 or game.end("top_5"), 30)
@@ -89,7 +89,7 @@ def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, 
     assert statuses == [1] or f"{game.name(kind)} was recreated: start the flow again" in said
 
 
-def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
+def test_a_recreated_table_is_filled_from_all_scores_again(names, game, admin):
     with running(names):
         game.send(*some(1, 300))
         game.drain()
@@ -104,7 +104,9 @@ def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
     oracle.check(game.read)
 
 
-def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, game, admin):
+def test_a_best_that_cannot_be_read_ends_both_flows_until_the_table_is_recreated(
+    names, game, admin
+):
     game.send(*some(1, 100))
     with contextlib.closing(Flow("highscores", names)):
         until_true(lambda: game.lag() == 0, 30)
@@ -152,7 +154,7 @@ def test_a_bad_message_that_does_not_fit_is_cut_and_says_so(names, game, admin):
     ],
     ids=["too large", "out of range"],
 )
-def test_a_message_that_a_topic_refuses_ends_the_flow_until_that_is_mended(
+def test_a_message_that_a_topic_refuses_ends_the_flow_until_the_topic_is_fixed(
     names, game, admin, guarantee, refusal
 ):
     """The start would refuse such a topic: it is configured so while the flow runs."""

@@ -61,7 +61,7 @@ class Stage:
 
     def _run(self) -> None:
         app = create_app(self._settings)
-        app.before_serving_funcs.clear()  # no relays
+        app.before_serving_funcs.clear()  # no topic readers
         app.after_serving_funcs.clear()
         app.view_functions["streams.live"] = self._live
         server = Server(app, self._settings.web, lambda: self._send(b""))
