@@ -1,8 +1,8 @@
 """Simulated players, from a seed: their names, when they play, and their scores; pure.
 
 The strength of a score is skill plus luck. Both are exponentially distributed, so a few players
-lead the board, and a newcomer reaches it now and then. All players improve with each score, at a rate
-that keeps the best five changing.
+lead the board, and a newcomer reaches it now and then. All players improve with each score, at a
+rate that keeps the best five changing.
 """
 
 import heapq
