@@ -1,4 +1,4 @@
-"""A topic is deleted, or refuses a message: loud, and right again once it is mended."""
+"""A topic is deleted, or refuses a message: the flow ends, and is right again once that is fixed."""
 
 import contextlib
 import itertools
@@ -159,7 +159,7 @@ def test_a_message_that_a_topic_refuses_ends_the_flow_until_the_topic_is_fixed(
 ):
     """The start would refuse such a topic: it is configured so while the flow runs."""
     given = {**names, **SOON, "LEADERBOARD_GUARANTEE": guarantee}
-    user, limit, refusing, mended = refusal
+    user, limit, refusing, fixed = refusal
     with contextlib.closing(Flow("highscores", given)) as flow:
         until_true(lambda: flow.restored() == 8, 30)
         configure(admin, game.name("high_scores"), limit, refusing)
@@ -168,7 +168,7 @@ def test_a_message_that_a_topic_refuses_ends_the_flow_until_the_topic_is_fixed(
         game.send(*some(2, 100))
         statuses = flow.wait(30)
         said = flow.said()
-    configure(admin, game.name("high_scores"), limit, mended)
+    configure(admin, game.name("high_scores"), limit, fixed)
     with running(given):
         game.drain()
 
