@@ -54,7 +54,7 @@ def publish(settings, score):
 
 
 def following(events, name, is_wanted=lambda _: True):
-    """Give the data of the next event of that name that is wanted."""
+    """Return the data of the next event of that name that is wanted."""
     found = (event.json() for event in events if event.event == name and event.data)
     return next(filter(is_wanted, found))
 

@@ -1,4 +1,4 @@
-"""A topic is deleted, or refuses a message: the flow ends, and is right again once that is fixed."""
+"""A topic is deleted, or refuses a message: the flow ends, and is right again after a fix."""
 
 import contextlib
 import itertools

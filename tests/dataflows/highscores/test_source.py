@@ -44,7 +44,7 @@ class FakeConsumer:
 
 
 def partition(consumer):
-    """Give partition 1 of `scores` with the id "s", for a table of the id "t"."""
+    """Return partition 1 of `scores` with the id "s", for a table of the id "t"."""
     topics = {
         "scores": SimpleNamespace(name="scores", id="s", partitions=2),
         "high_scores": SimpleNamespace(name="high-scores", id="t"),
@@ -63,7 +63,7 @@ def partition(consumer):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that stands still until it is set."""
+    """Return a clock that stands still until it is set."""
     clock = SimpleNamespace(now=1_000.0)
     fake = SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr("dataflows.highscores.source.time", fake)

@@ -68,7 +68,7 @@ def new_boards():
 
 @pytest.fixture
 def read_topic():
-    """Give a function that reads a topic until the test ends."""
+    """Return a function that reads a topic until the test ends."""
     readers = []
 
     def run(read):
