@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back: whoever watches is told, and all recovers by itself."""
+"""Kafka goes away and comes back: the page shows it, and everything recovers by itself."""
 
 import time
 from contextlib import ExitStack

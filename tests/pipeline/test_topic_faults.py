@@ -209,7 +209,7 @@ def is_compacted(game, seed):
 
 
 def test_a_broker_too_busy_to_describe_its_topics_is_waited_for(game, monkeypatch):
-    describe = topics._describe  # noqa: SLF001 - no real broker can be told to be busy
+    describe = topics._describe  # noqa: SLF001 - no real broker can be made busy
     refusals = [KafkaException(KafkaError(KafkaError._TIMED_OUT))] * 2  # noqa: SLF001 - public
 
     def busy(*arguments):

@@ -167,7 +167,7 @@ def test_a_commit_carries_the_mark_of_the_next_generation():
 
 @pytest.mark.parametrize(("metadata", "offset"), [("s:t:3:abcd", 5), ("foreign", 2)])
 def test_the_start_is_committed_at_once_so_that_an_older_flow_sees_the_mark(metadata, offset):
-    """Where reading begins anew, it is the first offset that is there."""
+    """If reading starts again, it is the first offset that is there."""
     consumer: Any = FakeConsumer(metadata)
     partition(consumer)
 

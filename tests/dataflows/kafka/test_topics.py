@@ -1,4 +1,4 @@
-"""The topics as they are found: what is missing is created or waited for, what is wrong is told."""
+"""The topics: missing ones are created or awaited, wrong ones are refused or reported."""
 
 import re
 import threading
