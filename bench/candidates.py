@@ -1,4 +1,4 @@
-"""Who is measured: bare loops, our flow, and others that do the same; a missing one says why."""
+"""The measured programs: bare loops, our flow, and others that do the same work."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ FLOWS = (
         environment={"LEADERBOARD_GUARANTEE": "exactly_once"},
     ),
 )
-BASE = (LOOPS[2], FLOWS[0])  # what every other is measured against, in the same run
+BASE = (LOOPS[2], FLOWS[0])  # every other candidate is compared with these, in the same run
 
 
 class Skipped(NamedTuple):
@@ -45,7 +45,7 @@ class Skipped(NamedTuple):
 
 
 def pythons() -> list[Candidate | Skipped]:
-    """Give the others in Python."""
+    """Return the others in Python."""
     return [Candidate(NAIVE, "bytewax.run", ["bench.naive", "-s", "1"]), _quix()]
 
 
@@ -65,7 +65,7 @@ def _quix() -> Candidate | Skipped:
 
 
 def javas() -> list[Candidate | Skipped]:
-    """Give Kafka Streams in three ways, built first where that is needed."""
+    """Return three Kafka Streams programs, built first if necessary."""
     ways = {CACHED: "reduce", EACH: "each", TUNED: "processor"}
     why = _build()
     if why:
@@ -79,7 +79,7 @@ def javas() -> list[Candidate | Skipped]:
 
 
 def _build() -> str:
-    """Build bench/java, and say why that cannot be done, or nothing."""
+    """Build bench/java; return why that is not possible, or ""."""
     missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
     if missing:
         return f"there is no {missing[0]}"

@@ -1,7 +1,7 @@
 """Fan-out: many clients of the board over HTTP/1.1, boards published on Kafka.
 
 `python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures one web process once, on a
-broker of its own; with `--workers N`, so many.
+separate broker; with `--workers N`, that number of processes.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def run(
     """Connect clients all at once, publish boards, and measure the web app and what arrives.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
-    the client's. Clients and server share the machine: each one's CPU is given apart.
+    the client's. Clients and server share the machine, so the CPU of each is measured separately.
     """
     settings = load()
     await_topics(settings)
@@ -78,7 +78,7 @@ def run(
 
 
 class _Usage:
-    """What a process and its children have used: CPU seconds, KiB of memory; and when that was."""
+    """CPU seconds and KiB of memory of a process and its children, and when they were measured."""
 
     def __init__(self, pid: int) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -99,7 +99,7 @@ def _kib(pid: str) -> float:
 
 
 class _Boards:
-    """Publishes boards whose first score is the microsecond of their publishing."""
+    """Publishes boards; the first score of each is the time of its publishing in microseconds."""
 
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(kafka.producer(settings))
@@ -142,21 +142,21 @@ def _watching(port: int, clients: int, seconds: float) -> Iterator[subprocess.Po
 
 def _line(process: subprocess.Popen[bytes]) -> Mapping[str, float]:
     if process.stdout is None or not (line := process.stdout.readline()):
-        msg = "the watchers ended before they said what came"
+        msg = "the watchers ended without a result"
         raise RuntimeError(msg)
     found: Mapping[str, float] = json.loads(line)
     return found
 
 
 def main() -> None:
-    """Measure once and print it."""
+    """Measure once, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m bench.fanout", description=__doc__)
     parser.add_argument("clients", type=int)
     parser.add_argument("updates_per_second", type=float)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--workers", type=int, default=1)
     given = vars(parser.parse_args())
-    with tempfile.TemporaryDirectory() as place, running(Path(place)) as address:
+    with tempfile.TemporaryDirectory() as data, running(Path(data)) as address:
         os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
         print(json.dumps({name: round(it, 2) for name, it in run(**given).items()}, indent=1))
 

@@ -1,7 +1,7 @@
-"""Latency of scores that change the board: from the producer's clock to each place they pass.
+"""Latency of scores that change the board: from the producer's clock to topics and an SSE client.
 
-A leading score is the time at which it was made, in microseconds, so it always leads, and an
-observer's clock says how long it took. Most scores are low ones that change nothing.
+The value of a leading score is the time in microseconds at which it was made. So it always leads,
+and an observer can compute its latency. Most scores are low and change nothing.
 """
 
 import http.client
@@ -24,7 +24,7 @@ from conf.settings import Settings
 from local import children
 from local.claims import ports
 
-LEADING_SHARE = 10  # one score in so many leads
+LEADING_SHARE = 10  # one score in this many leads
 USERS = 97
 READY_SECONDS = 60
 GRACE_SECONDS = 1  # for the last scores to arrive
@@ -40,7 +40,7 @@ PARTS = (
 
 
 class Load(NamedTuple):
-    """How fast it is played, for how long, and with which settings."""
+    """The rate of scores, the duration, and the settings."""
 
     rate: int  # scores a second
     seconds: float
@@ -49,7 +49,7 @@ class Load(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the settings by environment."""
+        """Return the settings as environment variables."""
         return {
             "LEADERBOARD_GUARANTEE": self.guarantee,
             "LEADERBOARD_TOP5__UPDATES_PER_SECOND": str(self.boards),
@@ -59,7 +59,7 @@ class Load(NamedTuple):
 def run(
     settings: Settings, environment: Mapping[str, str], load: Load
 ) -> Iterator[dict[str, float | str]]:
-    """Play, and yield for each place p50, p99 and the longest in ms of all leading scores."""
+    """Send scores; yield for each topic and the client the p50, p99 and longest latency in ms."""
     (port,) = ports(0)
     given = {**environment, "LEADERBOARD_WEB__PORT": str(port), **QUICK}
     processes = [process for part in PARTS for process in start(part, given)]
@@ -84,14 +84,14 @@ def _summary(found: Sequence[float]) -> dict[str, float]:
 
 
 def delays(sent: Sequence[int], observed: Sequence[tuple[int, int]]) -> list[float]:
-    """Give for each score the ms until it, or a later one that leads in its place, was seen.
+    """Return for each score the ms until it, or a later leading score, was observed.
 
     Args:
         sent: Leading scores, in order: each is its own time in microseconds.
-        observed: Leading scores and when they were seen, by that time.
+        observed: Pairs of a leading score and the time of observation, in the order of time.
 
     Raises:
-        TimeoutError: The last of them were never seen.
+        TimeoutError: The last of them were never observed.
     """
     leaders: list[int] = []
     times: list[int] = []
@@ -132,7 +132,7 @@ def _is_ready(port: int) -> bool:
 
 
 def _play(settings: Settings, load: Load) -> list[int]:
-    """Send scores at a steady rate, and give the leading ones."""
+    """Send scores at a steady rate; return the leading ones."""
     producer = Producer(clients.producer(settings))
     topic = settings.topics.scores.name
     leading: list[int] = []

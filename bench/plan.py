@@ -1,4 +1,4 @@
-"""How much is measured: all of it, a quick look, or the least that shows that all of it works."""
+"""How much is measured: everything, a quick look, or the least that tests the benchmark."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ GUARANTEES = ("at_least_once", "exactly_once")
 
 
 class Crowd(NamedTuple):
-    """So many clients of one web process, that many boards a second, for that long."""
+    """Clients of one web process, boards a second, and the duration."""
 
     clients: int
     updates_per_second: float

@@ -1,4 +1,4 @@
-"""The report: Markdown for people, with plots beside it, of the JSON that the parts have left."""
+"""The report in Markdown, with plots, from the JSON of all parts."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ MILLION = 1_000_000
 
 
 def write(facts: Facts, into: Path) -> Path:
-    """Write `report.md` and the plots, and give the path of the report."""
+    """Write `report.md` and the plots, and return the path of the report."""
     into.mkdir(parents=True, exist_ok=True)
     for name, text in pictures.draw(facts).items():
         (into / name).write_text(text)
@@ -82,12 +82,12 @@ def _line(name: str, runs: list[Row], base: float) -> list[object]:
 
 
 def _rate(runs: list[Row]) -> float:
-    """Give the median rate; a wrong run has none."""
+    """Return the median rate; a wrong run counts as 0."""
     return median(0.0 if run["wrong"] else run["rate"] for run in runs)
 
 
 def _plain(rows: list[Row]) -> str:
-    """Write rows as they are; a column that a row does not have stays empty."""
+    """Write rows as they are; a column that a row lacks stays empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return table(names, ([row.get(name) for name in names] for row in rows))
 

@@ -14,14 +14,14 @@ from conf.settings import Settings
 
 LIMIT_SECONDS = 240
 POLL_SECONDS = 0.02
-DONE_SECONDS = 0.3  # of silence, when there are as many messages as there must be
-TAIL = 400  # characters of what a candidate said that has failed
+DONE_SECONDS = 0.3  # without a message, when all expected ones are there
+TAIL = 400  # characters of the output of a failed candidate
 
 
 class Result(NamedTuple):
     """A run: seconds and CPU seconds from the first message to the last, peak MiB, messages.
 
-    `wrong` says what is wrong, and is empty where the result is right: only then its time counts.
+    `wrong` is the reason why the result is wrong, "" if it is right: only then its time counts.
     """
 
     seconds: float
@@ -32,18 +32,18 @@ class Result(NamedTuple):
 
 
 class Failed(RuntimeError):  # noqa: N818 - what the candidate has
-    """A candidate ended before its work, or did not get done."""
+    """A candidate ended too early, or did not finish in time."""
 
 
 class Moment(NamedTuple):
-    """A time, and the CPU seconds that were used by then."""
+    """A time, and the CPU seconds used until then."""
 
     at: float
     cpu: float
 
 
 class Run(NamedTuple):
-    """A candidate that runs, and what it is to make of its topics."""
+    """A running candidate, and its expected result."""
 
     candidate: Candidate
     expected: Expected
@@ -53,19 +53,19 @@ class Run(NamedTuple):
 
     @property
     def pids(self) -> list[int]:
-        """Name its processes."""
+        """Return the ids of its processes."""
         return [process.pid for process in self.processes]
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether one of its processes has ended."""
+        """Return whether one of its processes has ended."""
         return any(process.poll() is not None for process in self.processes)
 
 
 def run(
     settings: Settings, candidate: Candidate, environment: Mapping[str, str], expected: Expected
 ) -> Result:
-    """Run a candidate until its work is done, and check what it has made of it."""
+    """Run a candidate until its work is done, and check its result."""
     ends = Ends(settings, settings.topics.high_scores.name)
     with tempfile.TemporaryFile() as output:
         running = Run(candidate, expected, ends, start(candidate, environment, output), output)
@@ -87,14 +87,14 @@ def _await_report(running: Run) -> Result:
         running.processes[0].wait(LIMIT_SECONDS)
         found = json.loads(_said(running.output))
     except (subprocess.TimeoutExpired, ValueError) as error:
-        msg = "gave no report"
+        msg = "printed no report"
         raise Failed(msg) from error
     is_right = found.pop("sum") in {None, sum(running.expected.best.values())}
     return Result(**found, messages=running.ends.news(), wrong="" if is_right else "wrong bests")
 
 
 def _await_output(running: Run) -> Result:
-    """Watch the output until it is quiet."""
+    """Watch the output until no more messages arrive."""
     deadline = time.monotonic() + LIMIT_SECONDS
     count = 0
     first: Moment | None = None
@@ -117,7 +117,7 @@ def _patience(running: Run, messages: int) -> float:
 
 
 def _difference(settings: Settings, expected: Expected) -> str:
-    """Say what is wrong with the table, by the last value of each key."""
+    """Return the error of the table, by the last value of each key, "" if it is right."""
     found = last_values(settings, settings.topics.high_scores.name)
     right = {user: b"%d" % score for user, score in expected.best.items()}
     wrong = sum(found.get(user) != score for user, score in right.items())

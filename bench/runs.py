@@ -1,4 +1,4 @@
-"""Candidates as processes: started, ended, and what they use of memory and CPU."""
+"""Candidates as processes: starting, ending, and their memory and CPU."""
 
 import os
 import subprocess
@@ -16,11 +16,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Candidate(NamedTuple):
-    """A program to measure: its name, its module, its arguments, how many processes of it.
+    """A program to measure: its name, its module, its arguments, its number of processes.
 
-    `program` is what runs the module. One that `reports` prints at its end what it has measured;
-    any other is ended when it has written what it must, or nothing for `quiet_seconds`. One that
-    `writes` leaves the best of each user on `high-scores`. `environment` is its own.
+    `program` runs the module. A candidate that `reports` prints its measurements at its end. Any
+    other is ended when it has written all expected messages, or nothing for `quiet_seconds`. One
+    that `writes` leaves the best of each user on `high-scores`. `environment` is for it alone.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Candidate(NamedTuple):
 def start(
     candidate: Candidate, environment: Mapping[str, str], output: IO[bytes] | None = None
 ) -> list[subprocess.Popen[bytes]]:
-    """Start the processes of a candidate; what they say goes to `output`, or is dropped."""
+    """Start the processes of a candidate; what they print goes to `output`, or is dropped."""
     command = [*candidate.program, candidate.module, *candidate.arguments]
     cluster: list[list[str]] = [[]]
     if candidate.processes > 1:
@@ -60,7 +60,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def memory_mib(pid: int | str, field: str = "VmRSS") -> float:
-    """Give the memory that a process has now, or with `VmHWM` the most that it ever had, in MiB.
+    """Return the memory of a process in MiB: now, or with `VmHWM` its peak.
 
     The kernel's `ru_maxrss` would not do: a process inherits it from its parent.
     """
@@ -70,6 +70,6 @@ def memory_mib(pid: int | str, field: str = "VmRSS") -> float:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Give the CPU seconds that processes have used so far, all of their threads."""
+    """Return the CPU seconds that processes have used so far, with all their threads."""
     stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS

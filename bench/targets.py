@@ -1,4 +1,4 @@
-"""What was promised, and whether it is reached: a row for every target, measured or not."""
+"""The targets, and whether they are reached: a row for each, measured or not."""
 
 import os
 from collections.abc import Callable
@@ -20,10 +20,10 @@ class Target(NamedTuple):
     figure: Figure
     limit: float
     unit: str = ""
-    is_least: bool = False  # the limit is the least that will do, not the most
+    is_least: bool = False  # the figure must be at least the limit, not at most
 
     def line(self, facts: Facts) -> tuple[str, str, str, str]:
-        """Give what it is, the target, the figure, and whether it is reached."""
+        """Return its name, the limit, the figure, and whether the target is reached."""
         unit = f" {self.unit}" if self.unit else ""
         goal = f"{'≥' if self.is_least else '≤'} {cell(self.limit)}{unit}"
         figure = self.figure(facts)
@@ -34,17 +34,17 @@ class Target(NamedTuple):
 
 
 def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
-    """Give a line for each target."""
+    """Return a line for each target."""
     return [target.line(facts) for target in TARGETS]
 
 
 def ratio(above: float | None, below: float | None) -> float | None:
-    """Divide, where both are there."""
+    """Divide, if both figures are there."""
     return above / below if above is not None and below else None
 
 
 def _rate(part: str, *names: str, **where: object) -> Figure:
-    """Give the best of these candidates' median rates."""
+    """Return the best of these candidates' median rates."""
 
     def figure(facts: Facts) -> float | None:
         rates = [facts.median(part, "rate", candidate=name, **where) for name in names]
@@ -71,7 +71,7 @@ def _over(above: Figure, below: Figure) -> Figure:
 
 
 def slope(facts: Facts, name: str, flow: str) -> float | None:
-    """Give what a user more adds to a column of the restarts, between the least and most users."""
+    """Return the increase of a column of the restarts for each user more."""
     users = sorted({row["users"] for row in facts.rows("restarts", flow=flow)})
     if len(users) < 2:  # noqa: PLR2004 - a slope has two ends
         return None
@@ -101,7 +101,7 @@ def _idle(flow: str) -> Figure:
 
 
 def _events(facts: Facts) -> float | None:
-    """Give the most events a second that were delivered."""
+    """Return the highest number of events a second that were delivered."""
     return max((row["events_per_second"] for row in facts.rows("fanout")), default=None)
 
 

@@ -1,4 +1,4 @@
-"""Topics as the benchmark fills, watches and reads them; shares no code with the flows."""
+"""Filling, watching and reading topics; shares no code with the flows."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ BATCH = 10_000  # messages
 
 
 def producer(settings: Settings) -> Producer:
-    """Give a producer that fills a topic fast."""
+    """Return a producer that fills a topic fast."""
     fast = {"linger.ms": "50", "queue.buffering.max.messages": QUEUE_MESSAGES}
     return Producer({**clients.producer(settings), **fast})
 
@@ -37,7 +37,7 @@ def produce(out: Producer, topic: str, key: bytes, value: bytes, **more: Any) ->
 
 
 def partitions_of(settings: Settings, topic: str) -> list[int]:
-    """Give the numbers of a topic's partitions."""
+    """Return the numbers of a topic's partitions."""
     consumer = Consumer(clients.consumer(settings))
     try:
         return _partitions(consumer, topic)
@@ -46,12 +46,12 @@ def partitions_of(settings: Settings, topic: str) -> list[int]:
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
-    """Name the partitions; a client that has asked knows their leaders, and reads 0.5 s sooner."""
+    """Return the partitions; then the client knows their leaders, and reads 0.5 s sooner."""
     return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
 
 
 def _end(consumer: Consumer, part: TopicPartition) -> int:
-    """Give the end offset of a partition; one that was just made has no leader for a moment."""
+    """Return the end offset of a partition; a new one has no leader at first."""
     deadline = time.monotonic() + REQUEST_SECONDS
     while True:
         try:
@@ -63,7 +63,7 @@ def _end(consumer: Consumer, part: TopicPartition) -> int:
 
 
 class Ends:
-    """The end offsets of a topic, looked at from outside."""
+    """The end offsets of a topic, as any client sees them."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
@@ -71,20 +71,20 @@ class Ends:
         self._before = self.count()
 
     def count(self) -> int:
-        """Count what was ever written, transaction markers too."""
+        """Count the messages that were ever written, and the transaction markers."""
         return sum(_end(self._consumer, part) for part in self._parts)
 
     def news(self) -> int:
-        """Count what was written since it looked first."""
+        """Count what was written since this object was made."""
         return self.count() - self._before
 
     def close(self) -> None:
-        """Stop looking."""
+        """Close the connection."""
         self._consumer.close()
 
 
 class News:
-    """What is written to a topic from now on."""
+    """Reads what is written to a topic from now on."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
@@ -94,10 +94,10 @@ class News:
         self._consumer.assign(parts)
 
     def first(self, seconds: float) -> bytes:
-        """Wait for the first message, and give its value; ends the reading.
+        """Wait for the first message, and return its value; then close the connection.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: None arrived in time.
         """
         try:
             message = self._consumer.poll(seconds)
@@ -110,7 +110,7 @@ class News:
 
 
 def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    """Read a topic to its end, and give the last value of each key."""
+    """Read a topic to its end, and return the last value of each key."""
     quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
     consumer = Consumer({**clients.consumer(settings), **quick})
     parts = [TopicPartition(topic, each, OFFSET_BEGINNING) for each in _partitions(consumer, topic)]

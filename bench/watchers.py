@@ -1,8 +1,8 @@
 """`python -m bench.watchers PORT CLIENTS SECONDS`: many clients of the board, in one process.
 
-All connect at once, over plain sockets and epoll, so that they cost less than what they measure.
-One line of JSON says when all had their first event, another one, SECONDS later, what came.
-A board's first row has as its score the microsecond at which the board was published.
+All connect at once, with plain sockets and epoll, so that they need less CPU than the server. One
+line of JSON has the time until all had their first event; another one, SECONDS later, the events.
+The score of a board's first row is the time of its publishing in microseconds.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import time
 from array import array
 
 STORM_SECONDS = 60  # for all clients to have their first event
-ADDRESSES = 50  # of this machine that the clients come from
+ADDRESSES = 50  # of this machine, from which the clients connect
 REQUEST = b"GET /highScores HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
 SENT = re.compile(rb'"score":"(\d{16})"')
 EVENT_END = b"\n\n\r\n"  # of the event, then of the chunk
@@ -28,13 +28,13 @@ class Crowd:
 
     Args:
         port: Of the web app on this machine.
-        clients: How many.
+        clients: Their number.
     """
 
     def __init__(self, port: int, clients: int) -> None:
         self._epoll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
-        self._parts: dict[int, bytes] = {}  # of events that have not come whole
+        self._parts: dict[int, bytes] = {}  # of events that are incomplete
         self.served = array("d")  # seconds from the start to each client's first event
         self.latencies = array("d")  # ms
         self.lost = 0  # connections that ended
@@ -43,7 +43,7 @@ class Crowd:
             self._connect(port, number)
 
     def read(self, until: float, clients: int) -> None:
-        """Read until a time, or until so many clients have had their first event."""
+        """Read until a time, or until this number of clients has had its first event."""
         while (left := until - time.monotonic()) > 0 and len(self.served) < clients:
             for fd, event in self._epoll.poll(left):
                 if event & select.EPOLLOUT:
@@ -104,7 +104,7 @@ class Crowd:
 
 
 def main() -> None:
-    """Connect, read, and say what came."""
+    """Connect, read, and print the results."""
     parser = argparse.ArgumentParser(prog="python -m bench.watchers", description=__doc__)
     parser.add_argument("port", type=int)
     parser.add_argument("clients", type=int)

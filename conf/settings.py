@@ -1,4 +1,4 @@
-"""What there is to set, and what each setting may be; `settings.toml` says what each one means."""
+"""The settings and their valid values; `settings.toml` explains each of them."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-# What correctness rests on, with the aliases that librdkafka has for some of them.
+# Properties that correctness depends on, with the aliases that librdkafka has for some of them.
 RESERVED = frozenset(
     {
         "acks",
@@ -166,7 +166,7 @@ class _Frozen(BaseModel):
 
 
 class Topic(_Frozen):
-    """A topic as it is created; `partitions` gives way to what an existing topic has."""
+    """A topic as it is created; an existing topic keeps its own number of `partitions`."""
 
     name: Name
     partitions: Partitions
@@ -191,7 +191,7 @@ class HighScores(Topic):
 
 
 class Rejected(Topic):
-    """The topic of what could not be read."""
+    """The topic of messages that could not be read."""
 
     retention_ms: Retention
 
@@ -247,7 +247,7 @@ class Flows(_Frozen):
 
 
 class Web(_Frozen):
-    """The web app: where it listens (port 0: any), its streams, and what clients may do."""
+    """The web app: its address (port 0: any), its streams, and the limits of clients."""
 
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]

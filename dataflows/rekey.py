@@ -1,11 +1,11 @@
-"""Move every user of the tables to the partition that Kafka's hash gives it now.
+"""Move every user of the tables to the partition that Kafka's hash chooses now.
 
     python -m dataflows.rekey
 
 It is needed after partitions were added to `high-scores`, which the flow refuses until then. The
 tables of boards by period must have got as many before. Both flows must have ended. It may be
-stopped and run again at any time: each user is written where it belongs before it is removed
-elsewhere.
+stopped and run again at any time: each user is written to the right partition before it is removed
+from others.
 """
 
 import sys
@@ -26,7 +26,7 @@ from dataflows.wire import REKEYED, decode_score, split_keys
 
 
 class Best(NamedTuple):
-    """A user's best as it stands in a partition; the key is the user, or `period/user`."""
+    """A user's best in one partition of a table; the key is the user, or `period/user`."""
 
     key: bytes
     value: bytes
@@ -35,7 +35,7 @@ class Best(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A message to write: the best where it belongs, or a tombstone (None) elsewhere."""
+    """A message to write: the best in its right partition, or a tombstone (None) in another one."""
 
     partition: int
     key: bytes
@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """How many messages were written until every user stood in one of that many partitions."""
+    """The number of written messages, and the number of partitions."""
 
     messages: int
     partitions: int
@@ -54,7 +54,7 @@ Users = Callable[[Iterable[bytes]], list[bytes]]
 
 
 def missing(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[Step]:
-    """Yield each best that is missing where it belongs.
+    """Yield each best that is missing in its right partition.
 
     `tables` are the partitions in order. Of several bests of a key the first in rank stays.
     """
@@ -68,7 +68,7 @@ def missing(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[St
 
 
 def strays(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[Step]:
-    """Yield a tombstone for each key of a partition where it does not belong."""
+    """Yield a tombstone for each key in a wrong partition."""
     for partition, table in enumerate(tables):
         for key, own in zip(table, partitions_of(users(table), len(tables)), strict=True):
             if own != partition:
@@ -81,7 +81,7 @@ def rekey(settings: Settings) -> Moves:
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
 
     Raises:
-        FlowFailed: The table cannot be read or written; run it again when that is mended.
+        FlowFailed: The table cannot be read or written; fix the cause, and run it again.
     """
     topics = await_topics(settings, settings.tables)
     writer = IdempotentWriter(settings)
@@ -98,7 +98,7 @@ def _rekey(settings: Settings, topic: Topic, users: Users, writer: IdempotentWri
     for steps in (missing(tables, users), strays(tables, users)):
         records = [_record(topic, step) for step in steps]
         writer.write(records)
-        writer.flush()  # all stand where they belong before any is removed elsewhere
+        writer.flush()  # all are in the right partition before any is removed from another
         written += len(records)
     return written
 
@@ -138,8 +138,8 @@ def run(settings: Settings, _options: Namespace) -> None:
     """Re-key the tables of the settings."""
     moves = rekey(settings)
     print(
-        f"{moves.messages} messages written: every user stands where it belongs "
-        f"among {moves.partitions} partitions"
+        f"{moves.messages} messages written: every user is in the right one "
+        f"of {moves.partitions} partitions"
     )
 
 

@@ -1,6 +1,6 @@
-"""A broker as a child process: how it is set up, started, known to be ready, and stopped.
+"""A broker as a child process: configuration, start, readiness and stop.
 
-Kafka runs inside its data directory, so that no path has to pass through its format of properties.
+Kafka runs inside its data directory, so that no path needs escaping in its properties file.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 from local import children, claims, jars
 
 FORMAT_SECONDS = 60
-STARTUP_SECONDS = 120  # a broker that was killed reads its log again
-STOP_SECONDS = 10  # then it is killed, which loses nothing
+STARTUP_SECONDS = 120  # after a kill a broker reads its log again
+STOP_SECONDS = 10  # then it is killed, and loses nothing
 TAIL_LINES = 12
 
 JAVA_OPTIONS = (
     "-Xmx512m",
     "-XX:+ExitOnOutOfMemoryError",
     "-Dlog4j2.configurationFile=log4j2.properties",
-    # What Kafka's libraries do and Java 25 warns of.
+    # Java 25 warns of these, and Kafka's libraries need them.
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class Failed(RuntimeError):  # noqa: N818 - it reads as what it is
-    """Kafka did not start or did not last; the text has the end of its log."""
+    """Kafka did not start, or ended; the text has the end of its log."""
 
     def __init__(self, what: str, data: Path) -> None:
         super().__init__(
@@ -49,14 +49,14 @@ class Failed(RuntimeError):  # noqa: N818 - it reads as what it is
 
 
 class Broker(NamedTuple):
-    """A broker as a process, where its data are, and the address where clients find it."""
+    """A broker: its address for clients, its data directory, and its process."""
 
     address: str
     data: Path
     process: subprocess.Popen[bytes]
 
     def wait(self) -> Failed:
-        """Wait for the end that nobody asked for, and say how it came."""
+        """Wait for an unexpected end, and return it as an error."""
         children.exit_if_asked()
         return Failed(f"Kafka ended with status {self.process.wait()}", self.data)
 
@@ -68,9 +68,9 @@ def started(data: Path, port: int, properties: Mapping[str, str]) -> Iterator[Br
     It is killed if the calling thread ends without leaving the block.
 
     Raises:
-        Failed: It does not come up within 120 s.
-        claims.Taken: The port or the data directory belongs to somebody else.
-        jars.Unavailable: Kafka itself cannot be had.
+        Failed: It is not ready within 120 s.
+        claims.Taken: Another program uses the port or the data directory.
+        jars.Unavailable: Kafka cannot be downloaded.
     """
     class_path = jars.class_path()
     data.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def _java(class_path: str) -> list[str]:
 
 
 def _format(data: Path, class_path: str, output: IO[bytes]) -> None:
-    """Make a fresh data directory Kafka's; what is looked for is written last."""
+    """Format a new data directory; Kafka writes `meta.properties` last."""
     if (data / "log" / "meta.properties").exists():
         return
     arguments = ["format", "--cluster-id", uuid.uuid4().hex, "--config", "broker.properties"]
@@ -137,7 +137,7 @@ def _await_ready(broker: Broker) -> None:
 
 
 def _is_ready(address: str) -> bool:
-    """Ask whether a topic could be created: the controller says no while the broker is fenced."""
+    """Return whether a topic could be created: a fenced broker's controller refuses."""
     host, _, port = address.partition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()

@@ -1,7 +1,7 @@
 """The whole pipeline on this machine: `just demo` runs every part of `conf/Procfile`.
 
 It prints a line for each part that is ready, then the address of the board, then only what matters:
-warnings, and parts that ended, which are started again. `--verbose` prints every line of every
+warnings, and parts that ended, which it starts again. `--verbose` prints every line of every
 part. Ctrl-C ends them all, Kafka last.
 """
 
@@ -56,14 +56,14 @@ def parts(procfile: str) -> list[Part]:
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Tell whether a program listens on a port already."""
+    """Return whether a program listens on a port already."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 
 
 class Supervisor:
-    """Runs parts, prints what they log, and starts again what ends."""
+    """Runs parts, prints what they log, and restarts each that ends."""
 
     def __init__(self, environment: Mapping[str, str], *, verbose: bool) -> None:
         self.address: str | None = None  # of the page
@@ -76,7 +76,7 @@ class Supervisor:
         self._is_stopping = False
 
     async def keep(self, part: Part) -> None:
-        """Run a part until `stop`; each time it ends it is started again, after a pause."""
+        """Run a part until `stop`, and restart it after a pause whenever it ends."""
         pauses = iter(PAUSES)
         pause = next(pauses)
         while not self._is_stopping:
@@ -103,7 +103,7 @@ class Supervisor:
             await process.wait()
 
     def are_ready(self, names: set[str]) -> bool:
-        """Tell whether these parts are ready, as far as they say so."""
+        """Return whether these parts have logged that they are ready."""
         return self._ready >= names & READY.keys()
 
     def print(self, name: str, line: str) -> None:
@@ -122,7 +122,7 @@ class Supervisor:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # the terminal's Ctrl-C comes to us alone
+            start_new_session=True,  # Ctrl-C reaches only this process
             preexec_fn=children.die_with_parent,
         )
         self._processes[part.name] = process
@@ -144,7 +144,7 @@ class Supervisor:
 async def announce(supervisor: Supervisor, found: Sequence[Part]) -> None:
     """Print the address once all parts are ready and the page answers."""
     names = {part.name for part in found}
-    while not await _is_live(supervisor, names):  # noqa: ASYNC110 - it asks
+    while not await _is_live(supervisor, names):  # noqa: ASYNC110 - it polls
         await asyncio.sleep(0.2)
     print(f"\nthe board is live at {supervisor.address} (Ctrl-C ends it)\n", flush=True)
 
@@ -163,10 +163,10 @@ def _answers(address: str | None) -> bool:
 
 
 def taken(settings: Settings) -> str:
-    """Return what is in the way of the demo, "" where nothing is.
+    """Return why the demo cannot run, "" if it can.
 
     Raises:
-        InvalidSettings: Kafka cannot run here where the settings say.
+        InvalidSettings: The settings name a Kafka that cannot run on this machine.
     """
     web = settings.web
     kafka = claims.HOST, claims.port_of(settings)

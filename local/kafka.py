@@ -1,8 +1,8 @@
-"""A real Apache Kafka in the foreground: KRaft, one node, on 127.0.0.1 only.
+"""A real Apache Kafka in the foreground: KRaft, one node, only on 127.0.0.1.
 
-`python -m local.kafka --data DIR` listens where the setting `bootstrap_servers` says, and prints
-`ready 127.0.0.1:9092` once it can be used. Its data stay in DIR between starts, beside Kafka's own
-log, `kafka.log`.
+`python -m local.kafka --data DIR` listens on the address in the setting `bootstrap_servers`,
+and prints `ready 127.0.0.1:9092` when clients can use it. DIR keeps its data between starts, and
+Kafka's own log, `kafka.log`.
 """
 
 import argparse
@@ -23,16 +23,16 @@ DATA = Path(".local/kafka")
 def running(
     data: Path, port: int = 0, properties: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """Run a broker for the length of the block and give its address, host:port.
+    """Run a broker for the length of the block; yields its address, host:port.
 
-    Raises what `broker.started` raises; port 0 is any free one.
+    Port 0 is any free one. Raises the errors of `broker.started`.
     """
     with broker.started(data, port, properties or {}) as started:
         yield started.address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start or does not last."""
+    """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start, or ends."""
     options = _options(arguments)
     set_up_logging()
     children.exit_on_signals()
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
-    parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
+    parser.add_argument("--port", type=int, help="0: any free one (default: that of the settings)")
     parser.add_argument("--data", type=Path, default=DATA, help=f"kept (default: {DATA})")
     parser.add_argument(
         "--set",

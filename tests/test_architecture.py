@@ -1,6 +1,7 @@
 """The tree is the architecture: pure modules stay pure, and imports between folders run one way."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -60,7 +61,7 @@ def root(module):
 
 @cache
 def imports(module):
-    """Give what a module of ours names in its imports, modules of ours by their full names."""
+    """Return the imports of a module of ours, our modules by their full names."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
@@ -72,7 +73,7 @@ def imports(module):
 
 
 def reached(module):
-    """Give all that a module imports, directly and by others of ours."""
+    """Return everything that a module imports, directly and through our modules."""
     found: set[str] = set()
     waiting = [module]
     while waiting:
@@ -80,6 +81,18 @@ def reached(module):
         found |= news
         waiting += news & MODULES.keys()
     return found
+
+
+@pytest.mark.parametrize("package", ["dataflows", "web"])
+def test_the_map_of_a_package_names_each_of_its_files_once(package):
+    text = ast.get_docstring(ast.parse(MODULES[package].read_text())) or ""
+    files = [
+        path.relative_to(ROOT / package).as_posix()
+        for path in MODULES.values()
+        if path.is_relative_to(ROOT / package) and not path.stem.endswith("__")
+    ]
+
+    assert sorted(re.findall(r"[\w/]+[^\W_]\.py", text)) == sorted(files)
 
 
 @pytest.mark.parametrize("module", PURE)

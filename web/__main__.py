@@ -53,7 +53,7 @@ async def serve(settings: Settings) -> int:
 
 
 async def supervise(settings: Settings, workers: int) -> int:
-    """Let so many workers serve, and replace those that die."""
+    """Run this number of workers, and replace those that die."""
     sockets = listen_shared(settings.web.host, settings.web.port, workers)
     log.info("listening on %s", url(settings.web, sockets[0]))
     return await Workers(sockets, _stop_event()).run()

@@ -1,7 +1,7 @@
 """The step that drops scores which cannot improve, a batch at a time.
 
-Most scores end here. So it works in columns: no Python call is made for a score that is dropped.
-`nested` says which tables a score is compared with where there are boards by period.
+Most scores end here. So the filter works on columns: a dropped score costs no Python call. `nested`
+chooses the tables that a score is compared with.
 """
 
 from collections import defaultdict
@@ -82,7 +82,7 @@ class CandidateFilter:
         return self._context.topic("high_scores").partitions
 
     def _open_shards(self, partition: int) -> Iterator[Item]:
-        """Let every shard be restored at the start, not when its first score happens to come."""
+        """Let every shard be restored at the start, not when its first score arrives."""
         if self._rule.has_periods:
             yield from self._tell_all(partition)
             return
@@ -135,7 +135,7 @@ class CandidateFilter:
         strangers: list[bool],
         rejected: list[tuple[Message, BadMessage]],
     ) -> tuple[Scores, list[bool]]:
-        """Drop and reject what no user can have made: only strangers can be unreadable."""
+        """Reject messages whose key is no user: users in the table are valid already."""
         good = [True] * len(strangers)
         for place in compress(range(len(strangers)), strangers):
             try:
@@ -148,7 +148,7 @@ class CandidateFilter:
         return scores.select(good), list(compress(strangers, good))
 
     def _shards_of(self, partition: int, users: list[bytes], strangers: list[bool]) -> list[int]:
-        """Return the shard of each user: one in the table of the own shard needs no hash."""
+        """Return the shard of each user; a user in the table of the own shard needs no hash."""
         shards = [partition % self._table_partitions] * len(users)
         unknown = list(compress(range(len(users)), strangers))
         names = [users[place] for place in unknown]
@@ -160,7 +160,7 @@ class CandidateFilter:
         return shards
 
     def _sift(self, number: int, partition: int, scores: Scores, removed: set[bytes]) -> Scores:
-        """Drop what does not beat another shard's tables, or what was sent to another process."""
+        """Drop what does not beat another shard's tables, or a score sent to another process."""
         shard = self._shards.get(number, self._sent)
         scores = scores.select(self._rule.may_improve(shard, partition, scores, removed))
         if shard is self._sent:

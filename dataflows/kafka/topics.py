@@ -42,7 +42,7 @@ class WrongTopic(ValueError):  # noqa: N818 - what the topic is
     """The configuration of a topic would make results wrong; the message has the remedy."""
 
 
-class _NotYet(Exception):  # noqa: N818 - it says what is to be waited for
+class _NotYet(Exception):  # noqa: N818 - a reason to wait
     """A topic is not there, or not described."""
 
 
@@ -58,9 +58,8 @@ def await_topics(
 ) -> dict[str, Topic]:
     """Wait until the broker has these topics, create what is missing, and check them.
 
-    Without `kinds` it is about all topics that the settings ask for.
-
-    The log says every 5 s what is waited for. `stopping` ends the wait within 0.2 s.
+    Without `kinds` these are all topics that the settings ask for. The log names the reason every
+    5 s. `stopping` ends the wait within 0.2 s.
 
     Raises:
         Unavailable: They are not there after `startup_timeout_seconds`.
@@ -114,7 +113,7 @@ class _Broker:
         return found
 
     def pause(self, reason: str) -> None:
-        """Wait a moment; `reason` is what the log and an error say.
+        """Wait a moment; `reason` is for the log and the error.
 
         Raises:
             Stopped: The program stops.
@@ -124,7 +123,7 @@ class _Broker:
         self._check(reason)
 
     def reason(self, error: KafkaException | None = None) -> str:
-        """Name the broker, and what is known of why it does not answer."""
+        """Name the broker, and the last reason why it does not answer."""
         return f"{self._name} ({self._error or (error and _text(error)) or 'no answer yet'})"
 
     def _check(self, reason: str) -> None:
@@ -171,7 +170,7 @@ def _ensure(broker: _Broker, settings: Settings, names: Mapping[str, str]) -> di
 
 
 def _refusal(answer: object) -> str | None:
-    """Return why there is no topic: "" where it is unknown or new, None where there is one."""
+    """Return why there is no topic: "" if it is unknown or new, None if there is one."""
     if not isinstance(answer, KafkaException):
         return None if getattr(answer, "partitions", ()) else ""
     is_unknown = answer.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
@@ -192,7 +191,7 @@ def _text(error: KafkaException) -> str:
 def _describe(
     broker: _Broker, names: Mapping[str, str], topics: Mapping[str, Any]
 ) -> tuple[dict[str, Topic], int]:
-    """Return the topics by kind, and how many brokers there are (0: it does not say).
+    """Return the topics by kind, and the number of brokers (0: unknown).
 
     Raises:
         KafkaException: There was no answer.

@@ -1,4 +1,4 @@
-"""The steps of top5: rank each shard's tables, and pace the boards that come of them."""
+"""The steps of top5: rank each shard's tables, and decide when a board is written."""
 
 import logging
 import time
@@ -140,7 +140,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         self._boards: dict[str, PacedBoard] = {}
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[BoardUpdate], bool]:
-        """Take the newest of each shard."""
+        """Merge the newest tops of the shards; return the boards that are due."""
         was_complete, self._name = self._is_complete(), values[0].board
         for value in values:
             self._shards = value.shards
@@ -156,7 +156,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         return self._publish_due(), False
 
     def on_notify(self) -> tuple[list[BoardUpdate], bool]:
-        """Return the boards that had to wait."""
+        """Return the boards that wait, if they are due."""
         return self._publish_due(), False
 
     def on_eof(self) -> tuple[list[BoardUpdate], bool]:

@@ -6,11 +6,11 @@ import pytest
 
 from bench import candidates, growth, latency, plots, report, results, targets, throughput
 from bench import game as games
+from bench.broker import Broker
 from bench.candidates import LOOP, NAIVE, OURS, QUIX
 from bench.facts import Facts, Part
 from bench.game import Game
 from bench.parts import PARTS
-from bench.place import Place
 from bench.plan import PLANS
 
 TINY = PLANS["tiny"]
@@ -24,7 +24,7 @@ def loops_and_flows():
 @pytest.mark.parametrize("give", [loops_and_flows, candidates.pythons, candidates.javas])
 def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_path):
     everyone = give()
-    part = throughput.run(Place(kafka, tmp_path), TINY.game, everyone, 1)
+    part = throughput.run(Broker(kafka, tmp_path), TINY.game, everyone, 1)
 
     assert [row["wrong"] for row in part.rows] == [""] * len(part.rows)
     assert {row["candidate"] for row in part.rows} | set(part.skipped) == {
@@ -36,7 +36,7 @@ def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_pat
 def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
     game = Game(1_000, 50)
     best = games.expected(game).best
-    with Place(kafka, tmp_path).fresh() as (settings, environment):
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
         games.fill(settings, game)
         wanted = games.Expected(best | {b"player-7": 1}, games.expected(game).improvements)
         result = results.run(settings, candidates.FLOWS[0], environment, wanted)
@@ -46,7 +46,7 @@ def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
 
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
 def test_every_part_finds_what_it_measures(name, kafka, tmp_path):
-    part = PARTS[name](Place(kafka, tmp_path), TINY)
+    part = PARTS[name](Broker(kafka, tmp_path), TINY)
 
     assert part.rows
     assert not any(row.get("wrong") for row in part.rows)

@@ -168,7 +168,7 @@ def test_a_clock_in_the_year_3000_closes_no_period(names, settings, monkeypatch)
 
 
 def users(game):
-    """Give the users of the last board of each period."""
+    """Return the users of the last board of each period."""
     shown = board_oracle.shown(game.read("top_5"))
     return {key: [row["user"] for row in board["rows"]] for key, board in shown.items()}
 
@@ -193,7 +193,13 @@ def test_kafkas_own_consumer_reads_the_table_of_the_day(names, game):
         "30000",
     ]
     read = subprocess.run(
-        [jars.java(), "-cp", jars.class_path(), "org.apache.kafka.tools.consumer.ConsoleConsumer", *command],
+        [
+            jars.java(),
+            "-cp",
+            jars.class_path(),
+            "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            *command,
+        ],
         capture_output=True,
         check=True,
         text=True,

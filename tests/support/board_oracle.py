@@ -23,7 +23,7 @@ class Rules(NamedTuple):
 
 
 def period(board: str, time_ms: int, zone: str) -> tuple[str, int]:
-    """Give the name of the period of a time, and when it ends, in ms."""
+    """Return the name of the period of a time, and when it ends, in ms."""
     day = datetime.fromtimestamp(time_ms / 1000, ZoneInfo(zone)).date()
     if board == "day":
         return str(day), _begin(day + timedelta(days=1), zone)
@@ -43,7 +43,7 @@ Found = dict[tuple[str, bytes], list[Improvement]]
 
 
 def improvements(scores: Iterable[Seen], board: str, rules: Rules) -> Found:
-    """Give what must stand on the table of a board, by period and user, in order."""
+    """Return what must stand on the table of a board, by period and user, in order."""
     found: Found = defaultdict(list)
     best: dict[str, dict[bytes, int]] = defaultdict(dict)
     ends: dict[str, int] = {}
@@ -71,7 +71,7 @@ def improvements(scores: Iterable[Seen], board: str, rules: Rules) -> Found:
 
 
 def written(table: Iterable[Seen]) -> Found:
-    """Give what does stand on the table of a board, by period and user, in order."""
+    """Return what does stand on the table of a board, by period and user, in order."""
     found: Found = defaultdict(list)
     for seen in table:
         name, _, user = (seen.key or b"").partition(b"/")
@@ -83,7 +83,7 @@ def written(table: Iterable[Seen]) -> Found:
 
 
 def documents(found: Found, board: str, rules: Rules) -> dict[str, dict[str, Any]]:
-    """Give the rows and the players of the last board of each period, by the key of its message."""
+    """Return the rows and the players of the last board of each period, by the key of its message."""
     tables: dict[str, oracle.Standings] = defaultdict(dict)
     for (name, user), each in found.items():
         tables[name]
@@ -103,7 +103,7 @@ def _board(table: oracle.Standings, rules: Rules) -> dict[str, Any]:
 
 
 def shown(boards: Sequence[Seen]) -> dict[str, dict[str, Any]]:
-    """Give the rows and the players of the last document of each key of `top-5`."""
+    """Return the rows and the players of the last document of each key of `top-5`."""
     return {
         (seen.key or b"").decode(): oracle.shown(seen.value or b"")
         for seen in boards

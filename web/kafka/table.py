@@ -125,7 +125,7 @@ class TableReader:
                 yield best
 
     def _best(self, message: Message, value: bytes) -> Best | None:
-        """Return a best; None if it comes from an earlier `scores`, or says not where from."""
+        """Return a best; None if it comes from an earlier `scores`, or has no origin."""
         found = dict(client.headers(message) or ()).get(ORIGIN)
         if not isinstance(found, bytes):
             return None
