@@ -174,19 +174,26 @@ class StreamTime:
     """The stream time of a partition of `scores`: the greatest time of a score so far.
 
     It decides, as in Kafka Streams, when a period closes, so that a replay gives the same result.
-    One user with a clock in the year 3000 must not close the periods of all others: a score that is
-    more than a year ahead counts only once another user has one too, and the first score of a
-    partition is dropped for one of another user that is more than a year before it.
+    One user with a clock in the year 3000 must not close the periods of all others:
+
+    - A score that is more than a year ahead moves it only once another user has one, too.
+    - While one user alone has scores in a partition, stream time is that user's. If the first score
+      of another is more than a year before it, stream time starts again there for all others.
+
+    So no user's stream time ever goes back.
 
     Args:
         now: In ms; 0 before the first score.
-        doubt: The time and the user (hashed) of a score that no other user has confirmed; where the
-            time is `now`, of the first one.
+        first: The last time, and the user (hashed), of the one who was alone; 0, 0: nobody.
+        ahead: The time and the user (hashed) of a score that no other user has confirmed; or 0, 0.
     """
 
-    def __init__(self, now: int = 0, doubt: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, now: int = 0, first: tuple[int, int] = (0, 0), ahead: tuple[int, int] = (0, 0)
+    ) -> None:
         self.now = now
-        self.doubt = doubt
+        self.first = first
+        self.ahead = ahead
 
     def advance(self, users: Sequence[bytes], times: Sequence[int]) -> Sequence[int]:
         """Return the stream time at each of these scores, in their order, each one included.
@@ -194,27 +201,34 @@ class StreamTime:
         A tombstone has the time 0, and moves nothing.
         """
         newest = max(times, default=0)
-        if self.doubt[0] != self.now and newest <= self.now + YEAR_MS:
+        if self.now and not self.first[0] and newest <= self.now + YEAR_MS:
             found = list(accumulate(times, max, initial=self.now))[1:]
             self.now = max(self.now, newest)
             return found
         return [self._advance(crc32(user), time) for user, time in zip(users, times, strict=True)]
 
+    def encode(self) -> tuple[int, ...]:
+        """Return the five numbers that a mark keeps."""
+        return self.now, *self.first, *self.ahead
+
     def _advance(self, user: int, time: int) -> int:
-        if not time:
-            return self.now
-        doubted_time, doubted_user = self.doubt
-        is_first = doubted_time == self.now
-        if not self.now:
-            self.now, self.doubt = time, (time, user)
-        elif is_first and user != doubted_user:
-            self.doubt = 0, 0
-            self.now = time if time < self.now - YEAR_MS else self.now
-        if time <= self.now + YEAR_MS:
+        if time:
+            self._move(user, time)
+        first_time, first_user = self.first
+        return max(self.now, first_time) if user == first_user else self.now
+
+    def _move(self, user: int, time: int) -> None:
+        first_time, first_user = self.first
+        is_alone = first_time == self.now
+        if not self.now or (is_alone and user == first_user and time <= self.now + YEAR_MS):
             self.now = max(self.now, time)
-            self.doubt = (self.now, user) if is_first and user == doubted_user else self.doubt
-        elif doubted_time > self.now + YEAR_MS and user != doubted_user:
-            self.now, self.doubt = min(time, doubted_time), (0, 0)
-        elif self.doubt[0] != self.now:
-            self.doubt = time, user
-        return self.now
+            self.first = self.now, user
+        elif is_alone and user != first_user and time < self.now - YEAR_MS:
+            self.now = time
+        elif time <= self.now + YEAR_MS:
+            self.now = max(self.now, time)
+            self.first = self.first if self.now < first_time else (0, 0)
+        elif self.ahead[0] > self.now + YEAR_MS and user != self.ahead[1]:
+            self.now, self.first, self.ahead = min(time, self.ahead[0]), (0, 0), (0, 0)
+        else:
+            self.ahead = time, user

@@ -280,35 +280,34 @@ class CommitMark(NamedTuple):
 
     `generation` grows with each start of a flow, by partition; of two flows that run at once the
     one with the greater mark is the younger. `stream` is the stream time at the position (see
-    `periods.StreamTime`), only where there are boards by period.
+    `periods.StreamTime.encode`), only where there are boards by period.
     """
 
     scores_id: str
     table_ids: tuple[str, ...]
     generation: int
     flow: str
-    stream: tuple[int, int, int] | None = None
+    stream: tuple[int, ...] = ()
 
 
 def encode_mark(mark: CommitMark) -> str:
-    """Write a mark as `scores-id:table-ids:generation:flow`, and `:now:ahead-time:ahead-user`."""
+    """Write a mark as `scores-id:table-ids:generation:flow`, and the five numbers of its stream."""
     tables = "+".join(mark.table_ids)
-    return ":".join(map(str, (mark.scores_id, tables, *mark[2:4], *(mark.stream or ()))))
+    return ":".join(map(str, (mark.scores_id, tables, *mark[2:4], *mark.stream)))
 
 
 def decode_mark(metadata: str | None) -> CommitMark | None:
     """Read a mark; None: another program has committed. Earlier versions wrote only the ids."""
     scores_id, _, rest = (metadata or "").partition(":")
     tables, *parts = rest.split(":")
-    if not rest or len(parts) not in {0, 2, 5}:
+    if not rest or len(parts) not in {0, 2, 7}:
         return None
-    generation, flow, *stream = parts or ("0", "")
+    generation, flow, *times = parts or ("0", "")
     try:
-        numbers = tuple(map(_number, (generation, *stream)))
+        number, *stream = map(_number, (generation, *times))
     except ValueError:
         return None
-    times = (numbers[1], numbers[2], numbers[3]) if stream else None
-    return CommitMark(scores_id, tuple(tables.split("+")), numbers[0], flow, times)
+    return CommitMark(scores_id, tuple(tables.split("+")), number, flow, tuple(stream))
 
 
 def _number(digits: str) -> int:

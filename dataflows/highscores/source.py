@@ -17,8 +17,9 @@ failure.
 **What a commit contains.** Its mark, in the metadata, names the ids of `scores` and of the tables,
 and the flow. A position is trusted only with a mark of these topics: not that of a topic that was
 recreated, not one from before a board was switched on, and not one that another program with our
-group id has moved. Everything is read again otherwise, which writes nothing twice. Its leader epoch lets librdkafka see that the log has become
-shorter meanwhile, also where new scores have passed the position (KIP-320).
+group id has moved. Everything is read again otherwise, which writes nothing twice. Its leader epoch
+lets librdkafka see that the log has become shorter meanwhile, also where new scores have passed the
+position (KIP-320).
 
 **Two flows at once** are prevented by transactions with `exactly_once`. With `at_least_once` each
 flow commits its mark when it starts, and looks every two seconds for the mark of a younger one:
@@ -165,7 +166,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
     def _marked(self, position: TopicPartition) -> TopicPartition:
         mark, stream = self._mark, self._stream
         if stream is not None:  # the filter is where the position is: it has all that was polled
-            mark = mark._replace(stream=(stream.now, *stream.doubt))
+            mark = mark._replace(stream=stream.encode())
         metadata = encode_mark(mark)
         return TopicPartition(
             *self._place, position.offset, metadata, leader_epoch=_epoch(position)

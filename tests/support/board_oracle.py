@@ -83,7 +83,7 @@ def written(table: Iterable[Seen]) -> Found:
 
 
 def documents(found: Found, board: str, rules: Rules) -> dict[str, dict[str, Any]]:
-    """Return the rows and the players of the last board of each period, by the key of its message."""
+    """Return the rows and the players of the last board of each period, by its key."""
     tables: dict[str, oracle.Standings] = defaultdict(dict)
     for (name, user), each in found.items():
         tables[name]

@@ -58,8 +58,8 @@ class Pipeline:
 
     def _advance(self, message):
         time = message.timestamp()[1] if message.value() is not None else 0
-        self.stream.advance([message.key()], [time])
-        return self.stream.now, self.stream.doubt
+        (visible,) = self.stream.advance([message.key()], [time])
+        return visible, self.stream.encode()
 
     def shard(self, number):
         """Restore a shard from what is written."""
@@ -80,8 +80,9 @@ class Pipeline:
     def run(self, begin, places, local, *, late=False):
         """Read on from an offset, in batches; candidates arrive at once, or an epoch later."""
         shards = {number: self.shard(number) for number in range(SHARDS)}
-        now, doubt = self.streams[begin - 1] if begin else (0, (0, 0))
-        start = SimpleNamespace(stream=StreamTime(now, doubt))
+        now, *numbers = self.streams[begin - 1][1] if begin else [0] * 5
+        stream = StreamTime(now, tuple(numbers[:2]), tuple(numbers[2:]))
+        start = SimpleNamespace(stream=stream)
         starts: Any = SimpleNamespace(of=lambda _partition: start)
         rule = NestedRule(self.calendar, starts)
         step = CandidateFilter(_context(), {each: shards[each] for each in local}, rule)
@@ -104,11 +105,11 @@ class Pipeline:
     def run_unfiltered(self):
         """Let every score arrive at its shard."""
         shards = {number: self.shard(number) for number in range(SHARDS)}
-        for message, (stream, _) in zip(self.messages, self.streams, strict=True):
+        for message, (stream, (now, *_)) in zip(self.messages, self.streams, strict=True):
             value = message.value()
             columns = [message.key()], [value and int(value)], [message.timestamp()[1]]
             offset = message.offset()
-            item = Candidates(0, *columns, [offset], [stream], stream)
+            item = Candidates(0, *columns, [offset], [stream], now)
             self._fold(shards, [(partition_of(message.key(), SHARDS), item)])
 
     def _fold(self, shards, items):
