@@ -18,9 +18,9 @@
     top-5
 
 All of them use `leaderboard`, the rules, and `wire`, the formats of the topics: both are pure.
-`__main__` runs a flow as one process or several, and starts it again when it has ended. `context` is
-what the sources and sinks of a process share; `process` sets it up, stops it and fails loudly.
-`kafka.topics` creates and checks the topics, `kafka.topic_config` says how they must be,
-`kafka.watch` sees that they stay, `kafka.partitioner` says which partition a user belongs to.
-`topics`, `positions` and `rekey` are command lines; `command` is what they share.
+`__main__` runs a flow as one process or several, and starts it again when it has ended.
+`context` is what the sources and sinks of a process share; `process` sets it up, stops it and
+fails loudly. `kafka.topics` creates and checks the topics, `kafka.topic_config` says how they must
+be, `kafka.watch` sees that they stay, `kafka.partitioner` says which partition a user belongs
+to. `topics`, `positions` and `rekey` are command lines; `command` is what they share.
 """
