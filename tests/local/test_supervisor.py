@@ -161,6 +161,7 @@ async def test_one_that_is_paused_is_killed_and_the_group_starts_again(caplog, m
 def test_no_process_outlives_a_supervisor_that_was_killed(platform):
     command = [sys.executable, "-c", platform + PARENT]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
         pid = int(parent.stdout.readline())
         assert is_alive(pid)
         parent.kill()
