@@ -18,7 +18,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from bench.latency import await_ready
-from bench.runs import Candidate, start, stop
+from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
 from conf import clients as kafka
 from conf.loading import load
 from conf.settings import Settings
@@ -30,7 +30,6 @@ from local.kafka import running
 
 SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
 ROWS = 5
-TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
 
@@ -68,6 +67,7 @@ def run(
         "p99_ms": found["p99_ms"],
         "max_ms": found["max_ms"],
         "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
+        "broker_cores": (ended.broker - settled.broker) / wall,
         "client_cores": found["client_cores"],
         "kib_per_client": (settled.kib - before.kib) / clients,
         "served": storm["served"],
@@ -78,19 +78,15 @@ def run(
 
 
 class _Usage:
-    """CPU seconds and KiB of memory of a process and its children, and when they were measured."""
+    """What a process, its children and the broker have used by a time: CPU seconds, KiB."""
 
     def __init__(self, pid: int) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         pids = [str(pid), *children]
-        self.cpu_seconds = sum(map(_cpu_seconds, pids))
+        self.cpu_seconds = cpu_seconds(map(int, pids))
+        self.broker = cpu_seconds([broker_pid()])
         self.kib = sum(map(_kib, pids))
         self.at = time.monotonic()
-
-
-def _cpu_seconds(pid: str) -> float:
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / TICKS
 
 
 def _kib(pid: str) -> float:

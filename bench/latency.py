@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from bench.runs import Candidate, start, stop
+from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
 from conf import clients
 from conf.settings import Settings
 from local import children
@@ -66,7 +66,10 @@ def run(
     try:
         await_ready(port)
         with _observing(port, given) as observer:
+            pids = [process.pid for process in processes]
+            before = _usage(pids)
             sent = _play(settings, load)
+            used = [end - begin for begin, end in zip(before, _usage(pids), strict=True)]
             time.sleep(GRACE_SECONDS)
             seen = _ask(observer)
     finally:
@@ -75,7 +78,13 @@ def run(
     facts = load._asdict()
     facts.pop("seconds")
     for to, observed in seen.items():
-        yield {**facts, "to": to, **_summary(delays(counted, observed))}
+        cores = {"our_cores": used[0] / load.seconds, "broker_cores": used[1] / load.seconds}
+        yield {**facts, "to": to, **_summary(delays(counted, observed)), **cores}
+
+
+def _usage(pids: Sequence[int]) -> tuple[float, float]:
+    """Return the CPU seconds that the flows and the web app have used, and those of the broker."""
+    return cpu_seconds(pids), cpu_seconds([broker_pid()])
 
 
 def _summary(found: Sequence[float]) -> dict[str, float]:

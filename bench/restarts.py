@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from bench.facts import Row
 from bench.latency import PARTS, await_ready
-from bench.runs import cpu_seconds, memory_mib, start, stop
+from bench.runs import broker_pid, cpu_seconds, memory_mib, start, stop
 from bench.topics import News, produce, producer
 from conf import clients
 from conf.settings import Settings
@@ -79,13 +79,15 @@ def run(table: Table, flow: str, kills: int) -> Iterator[Row]:
 
 
 def _rest(table: Table, pid: int) -> dict[str, float]:
-    """Return the memory of a process at rest, its peak, and its CPU in percent of a core."""
+    """Give the memory of a process at rest, the most it had, and CPU in percent of a core."""
     time.sleep(table.rest_seconds)
-    before = cpu_seconds([pid])
+    pids = [pid, broker_pid()]
+    before = [cpu_seconds([each]) for each in pids]
     time.sleep(table.rest_seconds)
-    idle = 100 * (cpu_seconds([pid]) - before) / table.rest_seconds
-    peak = memory_mib(pid, "VmHWM")
-    return {"resident_mib": memory_mib(pid), "peak_mib": peak, "idle_percent": idle}
+    used = [cpu_seconds([each]) - cpu for each, cpu in zip(pids, before, strict=True)]
+    idle, broker = (100 * cpu / table.rest_seconds for cpu in used)
+    memory = {"resident_mib": memory_mib(pid), "peak_mib": memory_mib(pid, "VmHWM")}
+    return {**memory, "idle_percent": idle, "broker_percent": broker}
 
 
 def rest_of_web(table: Table) -> Row:

@@ -18,9 +18,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Candidate(NamedTuple):
     """A program to measure: its name, its module, its arguments, its number of processes.
 
-    `program` runs the module. A candidate that `reports` prints its measurements at its end. Any
-    other is ended when it has written all expected messages, or nothing for `quiet_seconds`. One
-    that `writes` leaves the best of each user on `high-scores`. `environment` is for it alone.
+    `program` is what runs the module. One that `reports` prints at its end what it has measured;
+    any other is ended when it has written what it must. One that `writes` leaves the best of each
+    user on `high-scores`. `environment` is its own.
     """
 
     name: str
@@ -30,7 +30,6 @@ class Candidate(NamedTuple):
     program: Sequence[str] = (sys.executable, "-m")
     reports: bool = False
     writes: bool = True
-    quiet_seconds: float = 2
     environment: Mapping[str, str] = MappingProxyType({})
 
 
@@ -67,6 +66,16 @@ def memory_mib(pid: int | str, field: str = "VmRSS") -> float:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     found = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
     return int(found[0]) / 1024 if found else 0.0
+
+
+def broker_pid() -> int:
+    """Return the process of the broker that this process has started."""
+    for children_of in Path("/proc/self/task").glob("*/children"):
+        for pid in children_of.read_text().split():
+            if b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    msg = "this process has started no broker"
+    raise LookupError(msg)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:

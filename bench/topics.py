@@ -19,6 +19,7 @@ QUEUE_MESSAGES = 1_000_000
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.1
 BATCH = 10_000  # messages
+READ_SECONDS = 0.2  # of silence after which a table is taken as read
 
 
 def producer(settings: Settings) -> Producer:
@@ -107,6 +108,29 @@ class News:
             msg = f"no output within {seconds:g} s"
             raise TimeoutError(msg)
         return message.value() or b""
+
+
+class Table:
+    """The last value of each key of a topic, read on as it grows."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._consumer = Consumer(clients.consumer(settings))
+        parts = _partitions(self._consumer, topic)
+        self._consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in parts])
+        self._found: dict[bytes, bytes] = {}
+
+    def read(self) -> dict[bytes, bytes]:
+        """Read what is new, until nothing comes for a moment; return all."""
+        while messages := self._consumer.consume(BATCH, READ_SECONDS):
+            for message in messages:
+                if message.error() is not None:
+                    raise KafkaException(message.error())
+                self._found[message.key() or b""] = message.value() or b""
+        return self._found
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._consumer.close()
 
 
 def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:

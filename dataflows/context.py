@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
 AT_ONCE = datetime.fromtimestamp(0, UTC)  # as `next_awake` of a source
+SHARED_LOCK = (
+    "the workers of a process share Python's lock, and are no faster than one: "
+    "`python -m dataflows FLOW --processes N` uses more cores"
+)
 RESTORERS = 4  # shards that are restored at a time: each needs CPU time and memory of this process
 
 
@@ -57,6 +61,7 @@ class FlowContext:
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
+        self._has_told_of_lock = False
         self._topics: dict[str, Topic] = {}
         self._writer: IdempotentWriter | None = None
         self._restore = Restore(started=0.0)
@@ -80,7 +85,12 @@ class FlowContext:
         with self._lock:
             if self._reading_worker is None:
                 self._reading_worker = worker
-            return names if worker == self._reading_worker else []
+            if worker == self._reading_worker:
+                return names
+            if not self._has_told_of_lock:
+                self._has_told_of_lock = True
+                log.info(SHARED_LOCK)
+            return []
 
     def watch(self) -> TopicWatch:
         """Return a watch of all topics of this flow; one of the sources checks it."""

@@ -19,6 +19,7 @@ from typing import NoReturn
 from conf.loading import load
 from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings
+from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ def set_up() -> tuple[Settings, Stopping]:
     _is_flow.set()
     stopping = Stopping()
     stopping.handle_signals()
+    follow_parent()
     return settings, stopping
 
 

@@ -15,6 +15,7 @@ from conf.loading import load
 from conf.logs import set_up_logging
 from conf.settings import InvalidSettings
 from local import broker, children, claims, jars
+from local.supervisor import follow_parent
 
 DATA = Path(".local/kafka")
 
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     set_up_logging()
     children.exit_on_signals()
+    follow_parent()
     try:
         port = claims.port_of(load()) if options.port is None else options.port
         with broker.started(options.data, port, dict(options.set)) as started:

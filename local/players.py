@@ -20,6 +20,7 @@ from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
 from local import children
 from local.crowd import Play, players, plays
+from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     set_up_logging()
     children.exit_on_signals()
+    follow_parent()
     try:
         settings = load()
         topic = await_topics(settings, ["scores"])["scores"]

@@ -46,6 +46,8 @@ CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
     f"dataflows.{name}" for name in ("leaderboard", "wire", "kafka.topics", "kafka.partitioner")
 }
+# Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
+PROCESSES = {"local.supervisor", "local.claims"}
 FORBIDDEN = {
     "conf": {"dataflows", "web", "local", "bench"},
     "dataflows": {"web", "local", "bench"},
@@ -102,7 +104,14 @@ def test_pure_modules_reach_neither_bytewax_nor_kafka_nor_quart(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_package_imports_one_that_is_built_on_it(module):
-    assert not {root(found) for found in imports(module)} & FORBIDDEN[root(module)]
+    assert not {root(found) for found in imports(module) - PROCESSES} & FORBIDDEN[root(module)]
+
+
+@pytest.mark.parametrize("module", sorted(PROCESSES))
+def test_what_runs_processes_is_built_on_nothing_but_settings(module):
+    own = {found for found in reached(module) if root(found) in PACKAGES}
+
+    assert own <= {"conf.settings", "local", "local.children"}
 
 
 @pytest.mark.parametrize("module", [each for each in MODULES if root(each) in {"web", "local"}])

@@ -12,6 +12,7 @@ from bench.facts import Facts, Part
 from bench.game import Game
 from bench.parts import PARTS
 from bench.plan import PLANS
+from bench.runs import Candidate
 
 TINY = PLANS["tiny"]
 
@@ -33,7 +34,8 @@ def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_pat
     assert not {LOOP, OURS, NAIVE} & set(part.skipped)
 
 
-def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
+def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 10)
     game = Game(1_000, 50)
     best = games.expected(game).best
     with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
@@ -41,7 +43,28 @@ def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
         wanted = games.Expected(best | {b"player-7": 1}, games.expected(game).improvements)
         result = results.run(settings, candidates.FLOWS[0], environment, wanted)
 
-    assert result.wrong == f"1 of {len(best)} users wrong"
+    assert result.wrong.startswith(f"not done within 10 s, 1 of {len(best)} users wrong")
+
+
+def test_a_candidate_that_pauses_for_long_is_waited_for(kafka, tmp_path):
+    game = Game(1_000, 50)
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
+        games.fill(settings, game)
+        paused = Candidate("paused", "tests.bench.pausing", [])
+        result = results.run(settings, paused, environment, games.expected(game))
+
+    assert result.wrong == ""
+    assert result.seconds > 3
+    assert result.broker_cpu_seconds > 0
+
+
+def test_a_candidate_that_dies_is_not_waited_for(kafka, tmp_path):
+    game = Game(1_000, 50)
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
+        dying = Candidate("dying", "bench.no_such_module", [])
+        result = results.run(settings, dying, environment, games.expected(game))
+
+    assert result.wrong.startswith("ended before its work, nothing was written")
 
 
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
