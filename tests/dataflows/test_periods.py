@@ -196,7 +196,7 @@ def test_it_never_goes_back_for_a_user(scores):
 def test_it_is_the_same_in_one_batch_and_after_a_restart(scores):
     streams(*scores)
     restarted = StreamTime()
-    found = []
+    found: list[int] = []
     for user, time in scores:
         restarted = StreamTime(restarted.now, restarted.first, restarted.ahead)
         found += restarted.advance([user], [time])

@@ -106,11 +106,11 @@ class Pipeline:
         """Let every score arrive at its shard."""
         shards = {number: self.shard(number) for number in range(SHARDS)}
         for message, (stream, (now, *_)) in zip(self.messages, self.streams, strict=True):
-            value = message.value()
-            columns = [message.key()], [value and int(value)], [message.timestamp()[1]]
-            offset = message.offset()
-            item = Candidates(0, *columns, [offset], [stream], now)
-            self._fold(shards, [(partition_of(message.key(), SHARDS), item)])
+            user, value, time = message.key() or b"", message.value(), message.timestamp()[1]
+            score = None if value is None else int(value)
+            offsets = [message.offset() or 0]
+            item = Candidates(0, [user], [score], [time], offsets, [stream], now)
+            self._fold(shards, [(partition_of(user, SHARDS), item)])
 
     def _fold(self, shards, items):
         for number, item in items:
