@@ -106,7 +106,7 @@ def _check_boards(boards: tuple[Board, ...]) -> tuple[Board, ...]:
 def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (OSError, ValueError) as error:  # unknown, or no name at all
+    except (KeyError, OSError, ValueError) as error:  # unknown, or no name at all
         msg = f'{name!r} is no IANA time zone, such as "Europe/Berlin"'
         raise ValueError(msg) from error
     return name

@@ -9,6 +9,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
 )
 
@@ -19,6 +20,7 @@ from dataflows.kafka import topics
 from dataflows.kafka.topic_config import corrections, creation
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from tests.support.processes import load_with
+from tests.support.until import until_true
 
 KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 TABLE = {"cleanup.policy": "compact"}
@@ -237,3 +239,42 @@ def test_what_is_created_is_right_whatever_the_defaults_of_the_broker(kind, batc
     found = bounds | creation(load(), kind, batch_bytes)
 
     assert corrections(load(), kind, found, replicas=1, batch_bytes=batch_bytes) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "remedy"),
+    [
+        ({"cleanup.policy": "compact,delete", "retention.ms": DAY_MS}, "retention.ms=2764800000"),
+        ({"cleanup.policy": "delete", "retention.ms": "-1"}, "cleanup.policy=compact,delete"),
+        ({"cleanup.policy": "compact", "retention.bytes": "1000"}, "retention.bytes=-1"),
+    ],
+)
+def test_a_table_that_forgets_an_open_period_is_refused(found, remedy):
+    with pytest.raises(WrongTopic) as raised:
+        check("high_scores_day", **found)
+
+    assert f"--add-config {remedy}" in str(raised.value)
+
+
+def test_the_tables_of_all_boards_are_partitioned_like_high_scores(names, monkeypatch):
+    settings = load_with({**names, "LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": "3"}, monkeypatch)
+    await_topics(settings, ["high_scores"])
+    settings = load_with({**names, "LEADERBOARD_BOARDS": BOARDS}, monkeypatch)
+    monkeypatch.delenv("LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS")
+    found = await_topics(load())
+
+    assert {kind: found[kind].partitions for kind in settings.tables} == dict.fromkeys(
+        settings.tables, 3
+    )
+    assert found["high_scores_week"].config["cleanup.policy"] == "compact,delete"
+
+
+def test_a_table_with_other_partitions_than_high_scores_is_refused(names, monkeypatch):
+    settings = load_with({**names, "LEADERBOARD_BOARDS": BOARDS}, monkeypatch)
+    await_topics(settings)
+    admin, name = AdminClient(clients.client(settings)), settings.topics.high_scores.name
+    admin.create_partitions([NewPartitions(name, 9)])[name].result(10)
+    until_true(lambda: len(admin.list_topics(name).topics[name].partitions) == 9)
+
+    with pytest.raises(WrongTopic, match=f"--alter --topic {name}-day --partitions 9"):
+        await_topics(settings)
