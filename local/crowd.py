@@ -65,7 +65,9 @@ def players(seed: int, number: int) -> list[Player]:
     ]
 
 
-def plays(crowd: Sequence[Player], rate: float, seed: int, played: int = 0) -> Iterator[Play]:
+def plays(
+    crowd: Sequence[Player], rate: float, seed: int, played: int = 0, *, practice: float = PRACTICE
+) -> Iterator[Play]:
     """Yield scores without end, `rate` a second in the long run, in the order of time.
 
     `played` is the number of scores that were made before: a game continues where it stopped.
@@ -76,7 +78,7 @@ def plays(crowd: Sequence[Player], rate: float, seed: int, played: int = 0) -> I
     heapq.heapify(coming)
     for practised in count(played):
         at, player = coming[0]
-        yield Play(at, player.user, _score(dice, player, practised))
+        yield Play(at, player.user, _score(dice, player, practice * practised))
         heapq.heapreplace(coming, (at + _pause(dice, player, pace), player))
 
 
@@ -95,8 +97,8 @@ def _rest(dice: random.Random, player: Player, pace: float) -> float:
     return length * 2 * math.sqrt(dice.random()) * dice.random()
 
 
-def _score(dice: random.Random, player: Player, practised: int) -> int:
-    strength = player.skill + dice.expovariate(1) + PRACTICE * practised
+def _score(dice: random.Random, player: Player, practice: float) -> int:
+    strength = player.skill + dice.expovariate(1) + practice
     return round(POINTS * math.pow(strength, FLATTENING))
 
 

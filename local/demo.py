@@ -1,6 +1,7 @@
 """The whole pipeline on this machine: `just demo` runs every part of `conf/Procfile`.
 
-It prints a line for each part that is ready, then the address of the board, then only what matters:
+It shows three boards, unless the settings name others, and plays two weeks of scores before now. It
+prints a line for each part that is ready, then the address of the board, then only what matters:
 warnings, and parts that ended, which it starts again. `--verbose` prints every line of every
 part. Ctrl-C ends them all, Kafka last.
 """
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import shlex
 import socket
@@ -148,6 +150,8 @@ async def run(*, verbose: bool) -> int:
     if reason := taken(settings):
         print(reason, file=sys.stderr)
         return 1
+    if settings.boards == ("all-time",):  # unless the environment says so
+        os.environ.setdefault("LEADERBOARD_BOARDS", '["day", "week", "all-time"]')
     terminal = Terminal(verbose=verbose)
     found = parts(PROCFILE.read_text())
     announcing = asyncio.create_task(announce(terminal, {part.name for part in found}))

@@ -1,6 +1,7 @@
 """Simulated players, who send scores to the topic `scores` as a real game would.
 
 `python -m local.players --rate 50 --players 2000 --seed 7` continues where an earlier run stopped.
+`--history-days 14` first plays the days before, so that the boards by period differ at once.
 """
 
 import argparse
@@ -25,6 +26,8 @@ from local.supervisor import follow_parent
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 5
+DAY_SECONDS = 24 * 3600
+SCORES_A_DAY = 1_500  # of the past, about
 POLL_SECONDS = 0.2  # at most, between checks for refused scores
 REQUEST_SECONDS = 30
 FLUSH_SECONDS = 3  # at the end; a missing broker must not delay Ctrl-C
@@ -43,13 +46,17 @@ class Sender:
         self._refused: str | None = None
         self.delivered = 0
 
-    def send(self, play: Play) -> None:
-        """Send a score with the present time."""
+    def send(self, play: Play, made: int = 0) -> None:
+        """Send a score with a time in ms, 0: the present time."""
         value = encode_score(play.score, self._topic.format)
         while True:
             try:
                 self._producer.produce(
-                    self._topic.name, value, play.user, on_delivery=self._note_delivery
+                    self._topic.name,
+                    value,
+                    play.user,
+                    timestamp=made,
+                    on_delivery=self._note_delivery,
                 )
             except BufferError:
                 self.poll(POLL_SECONDS)  # ends: a score that waits for 60 s is refused
@@ -78,6 +85,14 @@ class Sender:
             self.delivered += 1
         else:
             self._refused = f"{self._topic.name}: a score was not delivered: {error.str()}"
+
+
+def play_past(sender: Sender, game: Iterator[Play], days: int) -> None:
+    """Send the scores of the days before now, each with its own time."""
+    log.info("playing the last %d days", days)
+    begin = time.time() - days * DAY_SECONDS
+    for each in itertools.takewhile(lambda each: each.at < days * DAY_SECONDS, game):
+        sender.send(each, round(1000 * (begin + each.at)))
 
 
 def play(sender: Sender, game: Iterator[Play]) -> None:
@@ -117,9 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load()
         topic = await_topics(settings, ["scores"])["scores"]
         crowd = players(options.seed, options.players)
-        game = plays(crowd, options.rate, options.seed, _played(settings, topic))
+        played, past = _played(settings, topic), options.history_days * SCORES_A_DAY
+        game = plays(crowd, options.rate, options.seed, max(0, played - past))
         sender = Sender(settings)
         try:
+            if options.history_days and not played:
+                days = plays(crowd, SCORES_A_DAY / DAY_SECONDS, options.seed, practice=0)
+                play_past(sender, days, options.history_days)
             play(sender, itertools.islice(game, options.count))
         finally:
             sender.finish()
@@ -135,6 +154,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rate", type=_positive, default=50, help="scores a second (default: 50)")
     parser.add_argument("--players", type=_whole, default=2000, help="their number (default: 2000)")
     parser.add_argument("--seed", type=int, default=7, help="of names and scores (default: 7)")
+    text = "if no score was ever sent, play this number of days before now first (default: 0)"
+    parser.add_argument("--history-days", type=_days, default=0, help=text)
     parser.add_argument("--count", type=_whole, help="stop after this number of scores")
     return parser.parse_args(arguments)
 
@@ -145,6 +166,10 @@ def _positive(text: str) -> float:
         msg = f"{text} is not above 0"
         raise argparse.ArgumentTypeError(msg)
     return number
+
+
+def _days(text: str) -> int:
+    return 0 if text == "0" else _whole(text)
 
 
 def _whole(text: str) -> int:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from dataflows.kafka.table import read_to_end
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
+from local.players import SCORES_A_DAY
+from tests.support import oracle
 
 RATE = 50
 
@@ -71,3 +73,15 @@ def received(found):
         for partition in range(8)
         for messages in read_to_end(found, name, partition, lambda: False)
     )
+
+
+def test_a_past_is_played_once_and_is_in_the_order_of_time(settings):
+    command = [sys.executable, "-m", "local.players", "--history-days", "2", "--count", "10"]
+    for _ in range(2):
+        subprocess.run(command, capture_output=True, timeout=60, check=True)
+    seen = oracle.read(settings.bootstrap_servers, settings.topics.scores.name)
+    times = [message.time for message in seen]
+    span = (max(times) - min(times)) / 3_600_000
+
+    assert 0.8 * 2 * SCORES_A_DAY < len(seen) - 20 < 1.25 * 2 * SCORES_A_DAY
+    assert 47 < span < 49
