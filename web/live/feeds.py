@@ -45,6 +45,7 @@ class Feeds:
         self.newest_board = NO_BOARD
         self.newest_document = b""  # of that board, as it is on the topic
         self.newest_id = ""  # of that board, "" until the first arrives
+        self.newest_scores: list[Score] = []  # the last ten, oldest first
         self.status: Status | None = None  # None until the first is known
         self._board_changed = asyncio.Event()  # set at each new board and at the end, then replaced
         self._boards_topic = self._scores_topic = ""  # the ids of the topics that are read
@@ -76,10 +77,6 @@ class Feeds:
         """Return every stream of `live`: one for each choice of events, at most 16."""
         return list(self._live_hubs.values())
 
-    def newest_scores(self) -> list[Score]:
-        """Return the last scores, oldest first."""
-        return list(self._recent.scores().values())
-
     def begin_boards(self, topic_id: str) -> None:
         """Note which `top-5` is read from now on; of an earlier one nothing is kept."""
         if topic_id == self._boards_topic:
@@ -97,7 +94,7 @@ class Feeds:
             return
         self._scores_topic = topic_id
         self.pacer.cancel("score")
-        self._recent = RecentScores()
+        self._recent, self.newest_scores = RecentScores(), []
         self.scores.publish({})
         self._publish_live(score={})
 
@@ -181,6 +178,7 @@ class Feeds:
         return {event_id: sse.event(shown, name="board", event_id=event_id)}
 
     def _send_scores(self) -> Chunks:
+        self.newest_scores = list(self._recent.scores().values())
         documents = {key: recent.encode(score) for key, score in self._recent.scores().items()}
         self.scores.publish({key: sse.event(it) for key, it in documents.items()})
         return {key: sse.event(it, name="score") for key, it in documents.items()}
