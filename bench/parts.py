@@ -67,7 +67,7 @@ def _fanout(place: Place, plan: Plan) -> Part:
     part = Part([], {})
     for crowd in plan.crowds:
         with place.fresh():
-            part.add(fanout.run(*crowd))
+            part.add(fanout.run(**crowd._asdict()))
     return part
 
 

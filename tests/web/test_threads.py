@@ -6,15 +6,24 @@ import threading
 from web.threads import OnLoop, PendingCalls
 
 
-def wrapped(*names):
-    """Return for each name a function for a thread, and the calls that reach the loop."""
+def pending_calls():
+    """Return the calls of a thread to this loop."""
     on_loop = OnLoop()
     on_loop.bind()
-    pending, calls = PendingCalls(on_loop), []
-    functions = {
-        name: pending.wrap(lambda item, name=name: calls.append((name, item))) for name in names
-    }
-    return pending, functions, calls
+    return PendingCalls(on_loop)
+
+
+class Calls:
+    """What has reached the event loop, in order."""
+
+    def __init__(self):
+        self.made = []
+
+    def board(self, item):
+        self.made.append(("board", item))
+
+    def score(self, item):
+        self.made.append(("score", item))
 
 
 async def in_thread(function):
@@ -26,35 +35,32 @@ async def in_thread(function):
 
 
 async def test_a_busy_loop_gets_the_newest_of_each_function_in_one_call():
-    pending, functions, calls = wrapped("board", "score")
+    pending, calls = pending_calls(), Calls()
+    put_score, put_board = pending.wrap(calls.score), pending.wrap(calls.board)
 
     def bring():
         for number in range(10_000):
-            functions["score"](number)
-            functions["board"](-number)
+            put_score(number)
+            put_board(-number)
 
     await in_thread(bring)
 
-    assert calls == [("score", 9_999), ("board", -9_999)]
+    assert calls.made == [("score", 9_999), ("board", -9_999)]
     assert pending.merged == 2 * 9_999
 
 
 async def test_items_that_wait_are_merged_as_the_function_wants():
-    _, _, calls = wrapped()
-    on_loop = OnLoop()
-    on_loop.bind()
-    put = PendingCalls(on_loop).wrap(calls.append, lambda waiting, new: (waiting + new)[-2:])
+    calls = Calls()
+    put = pending_calls().wrap(calls.score, lambda waiting, new: (waiting + new)[-2:])
     await in_thread(lambda: [put([number]) for number in range(4)])
     await in_thread(lambda: put([9]))
 
-    assert calls == [[2, 3], [9]]
+    assert calls.made == [("score", [2, 3]), ("score", [9])]
 
 
 async def test_a_beginning_drops_what_waits():
-    on_loop = OnLoop()
-    on_loop.bind()
-    pending, calls = PendingCalls(on_loop), []
-    put, begin = pending.wrap(calls.append), pending.wrap_begin(lambda item: calls.append([item]))
+    pending, calls = pending_calls(), Calls()
+    put, begin = pending.wrap(calls.score), pending.wrap_begin(calls.board)
 
     def bring():
         put("old")
@@ -63,4 +69,4 @@ async def test_a_beginning_drops_what_waits():
 
     await in_thread(bring)
 
-    assert calls == [["topic"], "new"]
+    assert calls.made == [("board", "topic"), ("score", "new")]
