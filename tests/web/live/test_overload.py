@@ -9,6 +9,7 @@ import time
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
+from tests.support.crowding import crowding
 from tests.support.until import until
 from web.live.feeds import Feeds, newest_boards
 from web.live.recent import Score
@@ -93,8 +94,8 @@ async def test_no_board_is_old_under_overload_and_the_newest_arrives_soon_after_
     feeds.end()
     await asyncio.sleep(0)
 
-    assert max(max(client.ages) for client in clients) < MOST_SECONDS
-    assert seconds < MOST_SECONDS
-    assert min(len(client.ages) for client in clients) >= LOAD_SECONDS
+    assert max(max(client.ages) for client in clients) < MOST_SECONDS * crowding()
+    assert seconds < MOST_SECONDS * crowding()
+    assert min(len(client.ages) for client in clients) >= LOAD_SECONDS / crowding()
     assert pending.merged
     assert feeds.lateness.seconds > WRITE_SECONDS

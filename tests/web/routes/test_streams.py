@@ -123,3 +123,15 @@ async def test_each_event_stays_under_60_kib(monkeypatch):
     sizes = {len(line) for line in received.split(b"\n") if line.startswith(b"data: ")}
     assert 50_000 < max(sizes) <= 60 * 1024 + len(b"data: ")
     assert len(whole) > 400_000
+
+
+async def test_the_metrics_say_what_was_skipped_and_how_late_the_loop_is(monkeypatch):
+    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    async with serving(monkeypatch, updates_per_second=1) as served:
+        for number in range(4):
+            served.feeds.put_boards([(f"t:{number}", document)])
+        _, _, body = await served.ask("/metrics")
+
+    assert b'leaderboard_web_skipped_total{of="board"} 2.0' in body
+    assert b"leaderboard_web_lateness_seconds " in body
+    assert b"leaderboard_web_sent_board_age_seconds " in body
