@@ -122,7 +122,7 @@ class Metrics(Collector):
         yield self._metric(
             "gauge",
             "leaderboard_web_lateness_seconds",
-            "By how much the event loop is late, at most in the last moments.",
+            "By how much the event loop is late, on average in the last moments.",
             [({}, feeds.lateness.seconds)],
         )
         yield self._metric(

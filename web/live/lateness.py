@@ -3,7 +3,7 @@
 import asyncio
 
 PROBE_SECONDS = 0.1
-KEPT = 0.9  # of a lateness, at each probe: half of it is forgotten after 0.7 s
+WEIGHT = 0.2  # of the newest probe in the average: it is that of the last half second
 OVERLOAD_SECONDS = 2
 
 
@@ -11,7 +11,7 @@ class Lateness:
     """A timer that measures by how much it comes too late."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0  # the greatest of the last moments
+        self.seconds = 0.0  # on average in the last moments: one long task is no overload
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -32,5 +32,5 @@ class Lateness:
 
     def _probe(self, due: float) -> None:
         late = asyncio.get_running_loop().time() - due
-        self.seconds = max(late, KEPT * self.seconds)
+        self.seconds += WEIGHT * (late - self.seconds)
         self.start()
