@@ -214,6 +214,7 @@ class Web(_Frozen):
 
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
+    updates_per_second: Annotated[float, Field(ge=0, le=1000)]
     heartbeat_seconds: Annotated[float, Field(gt=0, le=3600)]
     stall_seconds: Annotated[float, Field(gt=0, le=3600)]
     streams: Annotated[int, Field(ge=0)]
@@ -237,7 +238,7 @@ class Settings(_Frozen):
     guarantee: Literal["at_least_once", "exactly_once"]
     create_topics: bool
     startup_timeout_seconds: Annotated[float, Field(gt=0)]
-    user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
+    user_max_bytes: Annotated[int, Field(ge=1, le=16_384)]
     topics: Topics
     flows: Flows
     top5: Top5
