@@ -45,7 +45,7 @@ class Load(NamedTuple):
     rate: int  # scores a second
     seconds: float
     guarantee: str = "at_least_once"
-    boards: int = 0  # boards a second at most, 0 for no limit
+    boards: int = 0  # boards a second of top5, at most, and web's default; 0 for no limit of either
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,6 +53,7 @@ class Load(NamedTuple):
         return {
             "LEADERBOARD_GUARANTEE": self.guarantee,
             "LEADERBOARD_TOP5__UPDATES_PER_SECOND": str(self.boards),
+            **({} if self.boards else {"LEADERBOARD_WEB__UPDATES_PER_SECOND": "0"}),
         }
 
 

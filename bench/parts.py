@@ -67,7 +67,7 @@ def _fanout(broker: Broker, plan: Plan) -> Part:
     part = Part([], {})
     for crowd in plan.crowds:
         with broker.fresh_topics():
-            part.add(fanout.run(*crowd))
+            part.add(fanout.run(**crowd._asdict()))
     return part
 
 

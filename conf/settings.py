@@ -251,6 +251,7 @@ class Web(_Frozen):
 
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
+    updates_per_second: Annotated[float, Field(ge=0, le=1000)]
     heartbeat_seconds: Annotated[float, Field(gt=0, le=3600)]
     stall_seconds: Annotated[float, Field(gt=0, le=3600)]
     streams: Annotated[int, Field(ge=0)]
@@ -274,7 +275,7 @@ class Settings(_Frozen):
     guarantee: Literal["at_least_once", "exactly_once"]
     create_topics: bool
     startup_timeout_seconds: Annotated[float, Field(gt=0)]
-    user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
+    user_max_bytes: Annotated[int, Field(ge=1, le=16_384)]
     boards: Annotated[tuple[Board, ...], AfterValidator(_check_boards)]
     time_zone: Annotated[str, AfterValidator(_check_zone)]
     late_hours: Annotated[float, Field(ge=0, le=8760)]

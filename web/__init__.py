@@ -12,8 +12,10 @@ A board, from `top-5` to the socket:
 
     kafka/reader.py        keeps a thread reading, and restarts it after a failure
     kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
-    services.py            moves the call from that thread to the event loop
+    threads.py             moves the call from that thread to the event loop, the newest alone
+    live/pace.py           waits, if one was sent just before, or longer if the loop is late
     live/feeds.py          decodes the board, and publishes it as an event
+    live/sized.py          leaves out rows that no client could take in one event
     live/sse.py            encodes the event
     live/hub.py            sends it to every client, lets slow ones skip, cuts stalled ones
     server/handover.py     writes it to the socket of a client on HTTP/1.1
@@ -33,10 +35,11 @@ A posted score, from the request (checked like that of a stream) to its outcome:
     kafka/records.py       the receipt of a score, and a message of `high-scores` (pure)
     posting/outcome.py     decides by them: top, best, counted or received
 
-Around them, `__main__` starts a process or several (server/workers.py), app.py connects routes and
-services, metrics.py counts. kafka/progress.py and live/freshness.py tell when the board is stale;
-live/history.py keeps the last ten minutes for a client that connects. routes/board.py answers
-clients that poll, routes/operations.py operators, and access/cors.py lets pages of other origins
-read. routes/page.py renders the page, files.py has its files. access/refusals.py and
-kafka/unreadable.py count and log what is refused or cannot be read.
+Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
+with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py
+tell when the board is stale, live/lateness.py how late the event loop is. live/history.py keeps the
+last ten minutes for a client that connects. routes/board.py answers clients that poll,
+routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
+renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
+what is refused or cannot be read.
 """

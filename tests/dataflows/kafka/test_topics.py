@@ -203,7 +203,7 @@ def test_a_bound_on_the_difference_of_times_of_older_brokers_is_refused():
         check("high_scores", **{"message.timestamp.difference.max.ms": DAY_MS})
 
 
-@pytest.mark.parametrize("setting", [("top5", "size", 1000), ("user_max_bytes", 65536)])
+@pytest.mark.parametrize("setting", [("top5", "size", 1000), ("user_max_bytes", 16_384)])
 def test_a_board_of_the_longest_users_fits_the_topic_that_is_created(setting):
     *section, name, value = setting
     settings = load()
