@@ -1,8 +1,11 @@
-"""A real Apache Kafka in the foreground: KRaft, one node, on 127.0.0.1 only.
+"""A real Apache Kafka in the foreground: KRaft, one node or more, on 127.0.0.1 only.
 
 `python -m local.kafka --data DIR` listens where the setting `bootstrap_servers` says, and prints
 `ready 127.0.0.1:9092` once it can be used. Its data stay in DIR between starts, beside Kafka's own
 log, `kafka.log`.
+
+`--brokers 3` runs a cluster whose topics have three replicas; its brokers listen on that port and
+the next ones. Kill one: it is started again.
 """
 
 import argparse
@@ -10,11 +13,13 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from conf.loading import load
 from conf.logs import set_up_logging
 from conf.settings import InvalidSettings
 from local import broker, children, claims, jars
+from local.cluster import planned
 
 DATA = Path(".local/kafka")
 
@@ -37,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging()
     children.exit_on_signals()
     try:
-        port = claims.port_of(load()) if options.port is None else options.port
+        port = claims.port_of(load(), options.brokers) if options.port is None else options.port
+        if options.brokers > 1:
+            _run_cluster(options, port)
         with broker.started(options.data, port, dict(options.set)) as started:
             print(f"ready {started.address}", flush=True)
             raise started.wait()
@@ -46,9 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _run_cluster(options: argparse.Namespace, port: int) -> NoReturn:
+    properties = dict(options.set)
+    with planned(options.data, port, options.brokers, lambda _: properties) as cluster:
+        cluster.start(*range(1, options.brokers + 1))
+        print(f"ready {cluster.address}", flush=True)
+        cluster.keep_running()
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
     parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
+    parser.add_argument("--brokers", type=int, default=1, choices=(1, 3), help="default: 1")
     parser.add_argument("--data", type=Path, default=DATA, help=f"kept (default: {DATA})")
     parser.add_argument(
         "--set",
