@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -76,7 +77,8 @@ def await_topics(
             reason = broker.reason(error)
         broker.pause(reason)
     for kind, topic in found.items():
-        _check(settings, kind, topic, brokers)
+        _check(settings, kind, topic)
+    _warn(_risks(settings, found, brokers))
     return found
 
 
@@ -217,7 +219,23 @@ def short_id(topic_id: object) -> str:
     return str(topic_id)[:8].replace("/", "_").replace("+", "-")
 
 
-def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
+def _risks(settings: Settings, found: Mapping[str, Topic], brokers: int) -> str:
+    """Return in one line why messages of these topics may be lost, "" where none may."""
+    return "; ".join(
+        f"{topic.name} {doubt}{_command(settings, topic, remedy)}"
+        for kind, topic in found.items()
+        for doubt, remedy in doubts(kind, topic.config, topic.replicas, brokers)
+    )
+
+
+@lru_cache(maxsize=100)
+def _warn(risks: str) -> None:
+    """Warn once: several parts of the web app wait for the same topics, and again every minute."""
+    if risks:
+        log.warning("acknowledged messages may be lost: %s", risks)
+
+
+def _check(settings: Settings, kind: str, topic: Topic) -> None:
     wanted = getattr(settings.topics, kind)
     if topic.partitions != wanted.partitions:
         log.warning(
@@ -226,8 +244,6 @@ def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
             topic.partitions,
             wanted.partitions,
         )
-    for doubt, remedy in doubts(kind, topic.config, topic.replicas, brokers):
-        log.warning("topic %s %s%s", topic.name, doubt, _command(settings, topic, remedy))
     batch_bytes = clients.batch_bytes(settings)
     wrong = corrections(
         settings, kind, topic.config, replicas=topic.replicas, batch_bytes=batch_bytes
