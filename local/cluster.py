@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from local import broker, claims
-from local.broker import Broker, Node
+from local.broker import Access, Broker, Node, Plain
 
 CHECK_SECONDS = 60
 
@@ -24,11 +24,15 @@ class Cluster:
     Args:
         nodes: As they are planned.
         lock: The descriptor of the claim on their data.
+        access: How they are reached.
         properties: Of each broker; asked at each of its starts.
     """
 
-    def __init__(self, nodes: Sequence[Node], lock: int, properties: Properties) -> None:
+    def __init__(
+        self, nodes: Sequence[Node], lock: int, access: Access, properties: Properties
+    ) -> None:
         self.nodes = nodes
+        self.access = access
         self._lock = lock
         self.properties = properties
         self._running: dict[int, tuple[Broker, contextlib.ExitStack]] = {}
@@ -47,11 +51,11 @@ class Cluster:
         """
         nodes = [node for node in self.nodes if node.number in numbers]
         for node in nodes:
-            broker.configure(node, self.nodes, self.properties(node))
+            broker.configure(node, self.nodes, self.access, self.properties(node))
         broker.format_all(nodes)
         for node in nodes:
             stack = contextlib.ExitStack()
-            started = stack.enter_context(broker.running(node, self._lock))
+            started = stack.enter_context(broker.running(node, self._lock, self.access))
             self._running[node.number] = started, stack
         broker.await_ready(self._brokers())
 
@@ -67,6 +71,10 @@ class Cluster:
         """End a broker at once."""
         self.send(number, signal.SIGKILL)
         self.stop(number)
+
+    def wait(self) -> broker.Failed:
+        """Wait for the end of the first broker that nobody asked for, and say how it came."""
+        return self._brokers()[0].wait()
 
     def keep_running(self) -> NoReturn:
         """Start each broker again that ends.
@@ -95,7 +103,11 @@ class Cluster:
 
 @contextlib.contextmanager
 def planned(
-    data: Path, port: int = 0, count: int = 3, properties: Properties = lambda _: {}
+    data: Path,
+    port: int = 0,
+    count: int = 3,
+    access: Access | None = None,
+    properties: Properties = lambda _: {},
 ) -> Iterator[Cluster]:
     """Claim the data and the ports of a cluster for the length of the block; none runs yet.
 
@@ -105,5 +117,5 @@ def planned(
     data.mkdir(parents=True, exist_ok=True)
     with claims.directory(data) as lock:
         nodes = broker.plan(data, port, count)
-        with contextlib.closing(Cluster(nodes, lock, properties)) as cluster:
+        with contextlib.closing(Cluster(nodes, lock, access or Plain(), properties)) as cluster:
             yield cluster

@@ -6,6 +6,9 @@ log, `kafka.log`.
 
 `--brokers 3` runs a cluster whose topics have three replicas; its brokers listen on that port and
 the next ones. Kill one: it is started again.
+
+`--secure` lets nobody in without a password or a certificate: `DIR/users/web.toml` has the settings
+of the user `web`, who may do what the web app needs, and so on. See docs/security.md.
 """
 
 import argparse
@@ -17,9 +20,11 @@ from typing import NoReturn
 
 from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings
+from conf.settings import InvalidSettings, Settings
 from local import broker, children, claims, jars
+from local.broker import Plain
 from local.cluster import planned
+from local.security import Secured
 
 DATA = Path(".local/kafka")
 
@@ -42,22 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging()
     children.exit_on_signals()
     try:
-        port = claims.port_of(load(), options.brokers) if options.port is None else options.port
-        if options.brokers > 1:
-            _run_cluster(options, port)
-        with broker.started(options.data, port, dict(options.set)) as started:
-            print(f"ready {started.address}", flush=True)
-            raise started.wait()
+        settings = load()
+        port = claims.port_of(settings, options.brokers) if options.port is None else options.port
+        _run(options, port, settings)
     except (InvalidSettings, broker.Failed, claims.Taken, jars.Unavailable) as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _run_cluster(options: argparse.Namespace, port: int) -> NoReturn:
+def _run(options: argparse.Namespace, port: int, settings: Settings) -> NoReturn:
+    access = Secured(options.data) if options.secure else Plain()
     properties = dict(options.set)
-    with planned(options.data, port, options.brokers, lambda _: properties) as cluster:
-        cluster.start(*range(1, options.brokers + 1))
+    with planned(options.data, port, options.brokers, access, lambda _: properties) as cluster:
+        cluster.start(*[node.number for node in cluster.nodes])
+        if isinstance(access, Secured):
+            access.set_up(access.client(cluster.nodes[0]), settings, cluster.address)
         print(f"ready {cluster.address}", flush=True)
+        if options.brokers == 1:
+            raise cluster.wait()
         cluster.keep_running()
 
 
@@ -65,6 +72,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
     parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
     parser.add_argument("--brokers", type=int, default=1, choices=(1, 3), help="default: 1")
+    text = "TLS, users and rights: DATA/users has the settings of each part"
+    parser.add_argument("--secure", action="store_true", help=text)
     parser.add_argument("--data", type=Path, default=DATA, help=f"kept (default: {DATA})")
     parser.add_argument(
         "--set",

@@ -65,7 +65,9 @@ BAD = [
     ("KAFKA__LINGER_MS", "99999999", "kafka.linger.ms"),
     ("KAFKA__LINGER_MS", "soon", "linger.ms"),
     ("KAFKA__LOG_LEVEL", "99", "kafka.log_level"),
+    ("KAFKA__SASL_PASSWORD_FILE", "/nowhere", "kafka.sasl.password (LEADERBOARD_KAFKA__SASL"),
     ("SETTINGS", "/nowhere.toml", "/nowhere.toml"),
+    ("WEB__PROT_FILE", "/dev/null", "web.prot"),
     ("STARTUP_TIMEOUT_SECONDS", "inf", "startup_timeout_seconds"),
     ("TOP5__SIZES", "3", "top5.sizes"),
     ("TOPICS__HIGH_SCORES__FORMAT", "int32", "high_scores.format int32"),
@@ -123,6 +125,15 @@ def test_a_password_of_the_environment_reaches_the_clients_as_it_is(monkeypatch,
 
     for properties in (clients.client, clients.consumer, clients.producer):
         assert properties(load())["sasl.password"] == password
+
+
+def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("päss word\n")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD_FILE", str(secret))
+    monkeypatch.setenv("LEADERBOARD_WEB__TOKEN_FILE", str(secret))
+
+    assert (load().kafka["sasl.password"], load().web.token) == ("päss word", "päss word")
 
 
 def test_a_property_of_the_environment_goes_before_the_same_of_a_file(monkeypatch, tmp_path):

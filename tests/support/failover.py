@@ -46,8 +46,10 @@ def survive(names, game, failure, numbers=NUMBERS):
             seconds_until_written(game)
             for number in numbers:
                 failure.begin(number)
-                took.append(seconds_until_written(game))
-                failure.end(number)
+                try:
+                    took.append(seconds_until_written(game))
+                finally:
+                    failure.end(number)
                 await_in_sync(game.settings.bootstrap_servers)
         game.drain()
         stops = [flow.stop() for flow in flows]
