@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka import rights
 from dataflows.kafka.topics import Topic
 from dataflows.process import fail
 
@@ -95,6 +96,7 @@ class SharedConsumer:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
         self._consumer = Consumer(ours)
         self._topic = topic.name
+        self._group = settings.group
         self._partitions = topic.partitions
         self._deadlines = deadlines
         self._positions: dict[int, TopicPartition] = {}  # after what librdkafka has returned
@@ -112,7 +114,7 @@ class SharedConsumer:
             FlowFailed: The broker does not answer.
         """
         ask = self._consumer.committed
-        name = f"committed positions of {self._topic}"
+        name = f"committed positions of {self._topic} by group {self._group}"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
     def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
@@ -215,7 +217,7 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
     Raises:
         FlowFailed: It refused for 60 s.
     """
-    deadline = time.monotonic() + RETRY_SECONDS
+    deadline, pause = time.monotonic() + RETRY_SECONDS, RETRY_PAUSE_SECONDS
     while True:
         try:
             return call()
@@ -223,7 +225,8 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
             if time.monotonic() > deadline:
                 fail(f"{name}: {error.args[0].str()}; is the broker well?", error)
             log.info("%s: %s, asking again", name, error.args[0].str())
-            time.sleep(RETRY_PAUSE_SECONDS)
+            time.sleep(pause)
+            pause = 2 * pause if rights.is_missing(error.args[0]) else pause
 
 
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
@@ -278,7 +281,8 @@ def consume(
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
             _fail_at_lost_position(consumer, message, positions)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-            fail(f"cannot read: {error.str()} ({error.name()}); start again when it is mended")
+            reason = rights.explain(error, "Read", message.topic() or "of the flow")
+            fail(f"cannot read: {reason} ({error.name()}); start again when it is mended")
         ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
     return [message for message in messages if message.error() is None], ends
 
