@@ -281,7 +281,9 @@ def consume(
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
             _fail_at_lost_position(consumer, message, positions)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-            reason = rights.explain(error, "Read", message.topic() or "of the flow")
+            topic = message.topic()
+            needed = ("Read", topic) if topic else ("Describe", "of the setting `group`")
+            reason = rights.explain(error, *needed)
             fail(f"cannot read: {reason} ({error.name()}); start again when it is mended")
         ends[message.partition()] = message.offset()  # type: ignore[index,assignment]
     return [message for message in messages if message.error() is None], ends

@@ -92,7 +92,7 @@ class _Broker:
 
     def __init__(self, settings: Settings, stopping: Callable[[], bool]) -> None:
         quiet: dict[str, Any] = {"log_level": "2", "error_cb": self._note_error}
-        self.admin = AdminClient({**clients.client(settings), **quiet})
+        self.admin = AdminClient({**clients.admin(settings), **quiet})
         self._name = f"the broker at {settings.bootstrap_servers}"
         self._user = settings.kafka.get("sasl.username", "")
         self._pause = PAUSE_SECONDS

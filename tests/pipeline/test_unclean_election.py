@@ -25,7 +25,7 @@ UNSAFE = {
 
 def create_scores(address):
     """Create `scores` with one leader for all partitions and one replica elsewhere."""
-    topic = NewTopic("scores", replica_assignment=[[1, 2]] * 8, config=UNSAFE)
+    topic = NewTopic("scores", 8, replica_assignment=[[1, 2]] * 8, config=UNSAFE)
     admin = AdminClient({"bootstrap.servers": address})
     admin.create_topics([topic])["scores"].result(30)
 
@@ -60,7 +60,7 @@ def test_an_unclean_election_is_named_and_what_is_there_then_counts(
         cluster.start(1)
         subprocess.run([sys.executable, "-m", "dataflows.positions", "--forget"], check=True)
         with contextlib.closing(Game(settings)) as game, running(names):
-            game.send(*some(3, 200))
+            game.send(*some(3, 1_000))
             until_true(lambda: game.lag() == 0, 60)
             bests = oracle.standings(game.read("high_scores"))
             expected = oracle.table(oracle.improvements(game.read("scores")))
