@@ -114,7 +114,8 @@ class SharedConsumer:
             FlowFailed: The broker does not answer.
         """
         ask = self._consumer.committed
-        name = f"committed positions of {self._topic} by group {self._group}"
+        # librdkafka times out where the right is missing, and does not say why.
+        name = f"committed positions of {self._topic} (with the right Read on group {self._group})"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
     def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
