@@ -59,7 +59,9 @@ def producer(settings: Settings) -> dict[str, Any]:
         MESSAGE_BYTES: 2**26,  # the topics have limits of their own
     }
     guarantees = {"enable.idempotence": True, "acks": "all"}
-    return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
+    wanted = {**_as_text(ours), **client(settings), **_as_text(guarantees)}
+    shorter = min(int(wanted["delivery.timeout.ms"]), int(wanted["socket.timeout.ms"]))
+    return {**wanted, "socket.timeout.ms": str(shorter)}  # transactions demand it
 
 
 def message_bytes(settings: Settings) -> int:

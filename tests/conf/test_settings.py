@@ -127,6 +127,13 @@ def test_a_password_of_the_environment_reaches_the_clients_as_it_is(monkeypatch,
         assert properties(load())["sasl.password"] == password
 
 
+@pytest.mark.parametrize(("delivery", "socket"), [("5000", "5000"), ("60000", "15000")])
+def test_no_request_of_a_producer_lasts_longer_than_a_delivery(monkeypatch, delivery, socket):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__DELIVERY_TIMEOUT_MS", delivery)
+
+    assert clients.producer(load())["socket.timeout.ms"] == socket
+
+
 def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("päss word\n")
