@@ -23,7 +23,7 @@ test *arguments:
 chaos *arguments:
     python -m tests.pipeline.chaos "$@"
 
-# Measure it against bare loops and others: all in half an hour, `just bench quick` in two minutes.
+# Measure it against bare loops and others: all in half an hour, `just bench quick` in about three minutes.
 bench *arguments:
     python -m bench "$@"
 

@@ -1,9 +1,14 @@
-"""What the numbers come from: `python -m bench [full|quick|tiny] [PART…]`.
+"""The benchmark: `python -m bench [full|quick|tiny] [PART…]`.
 
-`game` has seeded scores and what must come of them, `candidates` who is measured: bare `loops`, our
-flow, and others that do the same, `naive`, `quix` and `java/`. `plan` says how much of each of the
-`parts` is measured. `throughput` has each of the candidates run, `results` checks what it leaves,
-`latency` has an `observer` see scores pass, `restarts` kills, `fanout` has `watchers` count what
-reaches many clients. `facts` keeps what was found, `report` writes it down: against the `targets`,
-with plots, and with how it will grow. `place`, `topics` and `runs` are Kafka and processes for all.
+`plan` sets how much each of the `parts` measures:
+
+    throughput   runs each of the `candidates` on a seeded `game`; `results` checks its output
+                 candidates: our flow, bare `loops`, `naive`, `quix`, and Kafka Streams in `java/`
+    latency      measures how long scores take; an `observer` process receives them
+    restarts     kills flows, and measures until the next right output
+    fanout       publishes boards; a `watchers` process counts what many clients receive
+
+`facts` keeps the measurements. `report` writes them down with the `targets`, tables (`tables`),
+plots (`pictures`, `plots`) and a model of growth (`growth`). `broker`, `topics`, `runs` and
+`machine` serve all parts: fresh topics, reading and writing them, processes, and versions.
 """

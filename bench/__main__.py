@@ -1,6 +1,6 @@
-"""`python -m bench [full|quick|tiny] [PART…]`: measure on a broker of its own, and write it down.
+"""`python -m bench [full|quick|tiny] [PART…]`: measure on a separate broker, and write a report.
 
-Parts that were measured before stay in the report until they are measured again.
+Parts that were measured earlier stay in the report until they are measured again.
 """
 
 import argparse
@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 
 from bench import report
+from bench.broker import Broker
 from bench.facts import Facts
 from bench.parts import PARTS
-from bench.place import Place
 from bench.plan import PLANS
 from local.kafka import running
 
@@ -19,17 +19,18 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def measure(facts: Facts, plan: str, names: list[str]) -> None:
-    """Measure these parts, and keep what was found.
+    """Measure these parts, and keep the measurements.
 
-    A broker for each part, so that none compacts for another; one for all where time is short.
+    With the plan `full` each part has its own broker, which does not compact for another part. The
+    other plans use one broker for all parts, to save time.
     """
     shifts = [[name] for name in names] if plan == "full" else [names]
     for shift in shifts:
         with tempfile.TemporaryDirectory() as data, running(Path(data) / "kafka") as address:
-            place = Place(address, Path(data))
+            broker = Broker(address, Path(data))
             for name in shift:
                 print(name, flush=True)
-                facts.keep(name, plan, PARTS[name](place, PLANS[plan]))
+                facts.keep(name, plan, PARTS[name](broker, PLANS[plan]))
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What was measured, part by part: kept as JSON, so that parts of one report may be run apart."""
+"""The measurements, a JSON file for each part: parts of one report may be measured separately."""
 
 import json
 import statistics
@@ -14,13 +14,13 @@ Row = dict[str, Any]
 
 
 class Part(NamedTuple):
-    """What one part has measured, a row a measurement, and what was skipped, with the reason."""
+    """The measurements of one part, one in a row, and what was skipped, with the reason."""
 
     rows: list[Row]
     skipped: dict[str, str]
 
     def add(self, row: Row) -> None:
-        """Add a row, and show how it begins."""
+        """Add a row, and print its first columns."""
         self.rows.append(row)
         shown = [f"{each:.2f}" if isinstance(each, float) else str(each) for each in row.values()]
         print("  ", *shown[:SHOWN], flush=True)
@@ -39,7 +39,7 @@ class Facts:
             self.about[path.stem] = found["about"]
 
     def keep(self, name: str, plan: str, part: Part) -> None:
-        """Keep a part in the place of an earlier one of that name."""
+        """Keep a part; it replaces an earlier one of the same name."""
         about = {"plan": plan, **describe()}
         self.parts[name], self.about[name] = part, about
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -47,18 +47,18 @@ class Facts:
         path.write_text(json.dumps({"about": about, **part._asdict()}, indent=1) + "\n")
 
     def rows(self, part: str, **where: object) -> list[Row]:
-        """Give the rows of a part that have these values and are not wrong."""
+        """Return the rows of a part that have these values and are not wrong."""
         found = self.parts[part].rows if part in self.parts else []
         return [row for row in found if not row.get("wrong") and where.items() <= row.items()]
 
     def median(self, part: str, name: str, **where: object) -> float | None:
-        """Give the median of a column of those rows, or None where there are none."""
+        """Return the median of a column of those rows, None if there are none."""
         found = [row[name] for row in self.rows(part, **where) if name in row]
         return statistics.median(found) if found else None
 
 
 def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
-    """Group rows by what stands in these columns, in the order in which they come."""
+    """Group rows by the values of these columns, in the order of their first rows."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         found.setdefault(tuple(row[name] for name in names), []).append(row)

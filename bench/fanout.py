@@ -1,7 +1,7 @@
-"""Fan-out: many clients of the board over HTTP/1.1, boards published on Kafka.
+"""Fan-out: many clients of a stream over HTTP/1.1, boards and scores published on Kafka.
 
 `python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures one web process once, on a
-broker of its own; with `--workers N`, so many.
+broker of its own; with `--workers N`, so many. `--path /live --scores 300` is what pages do.
 """
 
 import argparse
@@ -10,15 +10,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Producer
 
 from bench.latency import await_ready
-from bench.runs import Candidate, start, stop
+from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
 from conf import clients as kafka
 from conf.loading import load
 from conf.settings import Settings
@@ -30,17 +32,25 @@ from local.kafka import running
 
 SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
 ROWS = 5
+SCORES_SECONDS = 0.01  # between two looks at how many scores are due
+USERS = 5_000
 TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
 
-def run(
-    clients: int, updates_per_second: float, seconds: float, workers: int = 1
-) -> dict[str, float]:
-    """Connect clients all at once, publish boards, and measure the web app and what arrives.
+def run(  # noqa: PLR0913 - one of each
+    clients: int,
+    updates_per_second: float,
+    seconds: float,
+    *,
+    path: str = "/highScores",
+    scores: int = 0,
+    workers: int = 1,
+) -> dict[str, Any]:
+    """Connect clients all at once, publish boards and scores, and measure what arrives, and how.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
-    the client's. Clients and server share the machine: each one's CPU is given apart.
+    the client's. Clients and server share the machine, so the CPU of each is measured separately.
     """
     settings = load()
     await_topics(settings)
@@ -50,7 +60,7 @@ def run(
     with _serving(port, workers) as web:
         await_ready(port)
         before = _Usage(web.pid)
-        with _watching(port, clients, seconds) as watchers:
+        with _watching(port, path, clients, seconds) as watchers, _publishing(settings, scores):
             storm = _line(watchers)
             time.sleep(SETTLE_SECONDS)
             settled = _Usage(web.pid)
@@ -59,7 +69,9 @@ def run(
             found = _line(watchers)
     wall = ended.at - settled.at
     return {
+        "path": path,
         "workers": workers,
+        "scores": scores,
         "clients": clients,
         "updates_per_second": updates_per_second,
         "events_per_second": found["events"] / wall,
@@ -67,9 +79,12 @@ def run(
         "p50_ms": found["p50_ms"],
         "p99_ms": found["p99_ms"],
         "max_ms": found["max_ms"],
+        "age_p99_ms": found["age_p99_ms"],
         "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
+        "broker_cores": (ended.broker - settled.broker) / wall,
         "client_cores": found["client_cores"],
         "kib_per_client": (settled.kib - before.kib) / clients,
+        "grown_kib": ended.kib - settled.kib,
         "served": storm["served"],
         "storm_seconds": storm["storm_seconds"],
         "storm_cpu_seconds": settled.cpu_seconds - before.cpu_seconds,
@@ -78,19 +93,15 @@ def run(
 
 
 class _Usage:
-    """What a process and its children have used: CPU seconds, KiB of memory; and when that was."""
+    """What a process, its children and the broker have used by a time: CPU seconds, KiB."""
 
     def __init__(self, pid: int) -> None:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         pids = [str(pid), *children]
-        self.cpu_seconds = sum(map(_cpu_seconds, pids))
+        self.cpu_seconds = cpu_seconds(map(int, pids))
+        self.broker = cpu_seconds([broker_pid()])
         self.kib = sum(map(_kib, pids))
         self.at = time.monotonic()
-
-
-def _cpu_seconds(pid: str) -> float:
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / TICKS
 
 
 def _kib(pid: str) -> float:
@@ -99,7 +110,7 @@ def _kib(pid: str) -> float:
 
 
 class _Boards:
-    """Publishes boards whose first score is the microsecond of their publishing."""
+    """Publishes boards; the first score of each is the time of its publishing in microseconds."""
 
     def __init__(self, settings: Settings) -> None:
         self._producer = Producer(kafka.producer(settings))
@@ -124,6 +135,31 @@ class _Boards:
 
 
 @contextmanager
+def _publishing(settings: Settings, rate: int) -> Iterator[None]:
+    """Publish so many scores a second from a thread, until the block ends."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=_publish_scores, args=(settings, rate, stopping))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _publish_scores(settings: Settings, rate: int, stopping: threading.Event) -> None:
+    producer, sent, started = Producer(kafka.producer(settings)), 0, time.monotonic()
+    while not stopping.wait(SCORES_SECONDS):
+        due = int((time.monotonic() - started) * rate)
+        for number in range(sent, due):
+            user = b"player-%d" % (number % USERS)
+            producer.produce(settings.topics.scores.name, b"%d" % (number % 1_000), user)
+        sent = due
+        producer.poll(0)
+    producer.flush(10)
+
+
+@contextmanager
 def _serving(port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
     processes = start(Candidate("web", "web", ["--workers", str(workers)]), given)
@@ -134,31 +170,41 @@ def _serving(port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def _watching(port: int, clients: int, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "bench.watchers", str(port), str(clients), str(seconds)]
+def _watching(
+    port: int, path: str, clients: int, seconds: float
+) -> Iterator[subprocess.Popen[bytes]]:
+    given = [str(port), path, str(clients), str(seconds)]
+    command = [sys.executable, "-m", "bench.watchers", *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as watchers:  # noqa: S603 - our own
         yield watchers
 
 
 def _line(process: subprocess.Popen[bytes]) -> Mapping[str, float]:
     if process.stdout is None or not (line := process.stdout.readline()):
-        msg = "the watchers ended before they said what came"
+        msg = "the watchers ended without a result"
         raise RuntimeError(msg)
     found: Mapping[str, float] = json.loads(line)
     return found
 
 
 def main() -> None:
-    """Measure once and print it."""
+    """Measure once, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m bench.fanout", description=__doc__)
     parser.add_argument("clients", type=int)
     parser.add_argument("updates_per_second", type=float)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("--path", default="/highScores")
+    parser.add_argument("--scores", type=int, default=0, help="a second")
     parser.add_argument("--workers", type=int, default=1)
     given = vars(parser.parse_args())
-    with tempfile.TemporaryDirectory() as place, running(Path(place)) as address:
+    with tempfile.TemporaryDirectory() as data, running(Path(data)) as address:
         os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
-        print(json.dumps({name: round(it, 2) for name, it in run(**given).items()}, indent=1))
+        print(json.dumps({name: _tidy(it) for name, it in run(**given).items()}, indent=1))
+
+
+def _tidy(value: float | str) -> float | str:
+    """Round a figure."""
+    return value if isinstance(value, str) else round(value, 2)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Seeded games: who plays, what they score, and what must come out of it.
+"""Seeded games: the scores of a game, and its right result.
 
-A game begins and ends with a mark on each partition: a score of a user of its own, always an
-improvement. So the first and the last message of the output tell how long all of it took, also
-where nothing else improves.
+A game begins and ends with a mark on each partition: a score of a separate user, always an
+improvement. So the time from the first to the last message of the output is that of the whole game,
+even if no other score improves.
 """
 
 import random
@@ -21,11 +21,11 @@ SEED = 1
 
 
 class Game(NamedTuple):
-    """How many scores, by how many users, drawn how, written how."""
+    """The number of scores and users, how scores are drawn, and how they are written."""
 
     scores: int
     users: int
-    is_skewed: bool = False  # few players play most: the number of a user is log-uniform
+    is_skewed: bool = False  # a few players make most scores: the number of a user is log-uniform
     form: str = "json"
     partitions: int = 8
     is_replay: bool = False  # the table has a better score of each user already
@@ -41,7 +41,7 @@ class Game(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What a right candidate leaves: the best of each user, and how many messages that takes."""
+    """The right result: the best of each user, and the number of messages that write it."""
 
     best: dict[bytes, int]
     improvements: int
@@ -57,7 +57,7 @@ def draw(game: Game) -> Iterator[tuple[bytes, int]]:
 
 @cache
 def expected(game: Game) -> Expected:
-    """Compute what must come of a game."""
+    """Compute the right result of a game."""
     best = dict(_table(game))
     improvements = 2 * game.partitions
     for user, score in draw(game):
@@ -69,7 +69,7 @@ def expected(game: Game) -> Expected:
 
 
 def fill(settings: Settings, game: Game) -> None:
-    """Write a game to `scores`, which is new."""
+    """Write a game to an empty `scores`."""
     topic = settings.topics.scores
     out = producer(settings)
     _write_marks(out, settings, "begin")
@@ -81,7 +81,7 @@ def fill(settings: Settings, game: Game) -> None:
 
 
 def fill_table(settings: Settings, game: Game) -> None:
-    """Write the table that a replay finds to `high-scores`."""
+    """Write to `high-scores` the table that a replay starts with."""
     out = producer(settings)
     for user, score in _table(game):
         produce(out, settings.topics.high_scores.name, user, b"%d" % score)

@@ -1,7 +1,7 @@
-"""How it grows: straight lines through the least and the most, checked in between.
+"""A model of growth: straight lines through the smallest and largest measurements, and checks.
 
-A flow takes a base and so much a user of memory, and of seconds to come back. Catching up takes so
-much CPU a score, and so much more for each that improves.
+The memory and the restart of a flow need a base and an amount for each user. Catching up needs an
+amount of CPU for each score, and more for each that improves.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ class Line(NamedTuple):
     slope: float
 
     def at(self, x: float) -> float:
-        """Give its height there."""
+        """Return its y at an x."""
         return self.base + self.slope * x
 
 
 class Check(NamedTuple):
-    """A line, and what it says of a point that it was not drawn through."""
+    """The prediction of a line for a point that it was not drawn through."""
 
     what: str
     model: str
     at: str
     predicted: float
-    measured: float | None  # None where that point is out of reach
+    measured: float | None  # None if that point was not measured
 
 
 def through(points: Sequence[Point]) -> Line:
@@ -45,7 +45,7 @@ def through(points: Sequence[Point]) -> Line:
 
 
 def checks(facts: Facts) -> list[Check]:
-    """Check each line that there are points for."""
+    """Check each line that has enough points."""
     found = list(_catch_up(facts))
     for flow in ("highscores", "top5"):
         found += _of_users(f"memory of {flow}, MiB", _by_users(facts, flow, "resident_mib"))
@@ -69,7 +69,7 @@ def _of_users(what: str, points: Sequence[Point]) -> list[Check]:
 
 
 def _catch_up(facts: Facts) -> list[Check]:
-    """Draw CPU a million scores by the share of them that improves."""
+    """Model the CPU of a million scores by the share of them that improves."""
     rows = [
         row
         for row in (
@@ -88,6 +88,6 @@ def _catch_up(facts: Facts) -> list[Check]:
 
 
 def _point(rows: Sequence[Row]) -> Point:
-    """Give the share that improves, and the CPU seconds of a million scores, of the middle run."""
+    """Return the share that improves and the CPU seconds of a million scores, of the median run."""
     row = sorted(rows, key=lambda each: each["cpu_seconds"])[len(rows) // 2]
     return row["messages"] / row["scores"], row["cpu_seconds"] / row["scores"] * MILLION

@@ -1,7 +1,7 @@
-"""Latency of scores that change the board: from the producer's clock to each place they pass.
+"""Latency of scores that change the board: from the producer's clock to topics and an SSE client.
 
-A leading score is the time at which it was made, in microseconds, so it always leads, and an
-observer's clock says how long it took. Most scores are low ones that change nothing.
+The value of a leading score is the time in microseconds at which it was made. So it always leads,
+and an observer can compute its latency. Most scores are low and change nothing.
 """
 
 import http.client
@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from bench.runs import Candidate, start, stop
+from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
 from conf import clients
 from conf.settings import Settings
 from local import children
 from local.claims import ports
 
-LEADING_SHARE = 10  # one score in so many leads
+LEADING_SHARE = 10  # one score in this many leads
 USERS = 97
 READY_SECONDS = 60
 GRACE_SECONDS = 1  # for the last scores to arrive
@@ -40,33 +40,37 @@ PARTS = (
 
 
 class Load(NamedTuple):
-    """How fast it is played, for how long, and with which settings."""
+    """The rate of scores, the duration, and the settings."""
 
     rate: int  # scores a second
     seconds: float
     guarantee: str = "at_least_once"
-    boards: int = 0  # boards a second at most, 0 for no limit
+    boards: int = 0  # boards a second of top5, at most, and web's default; 0 for no limit of either
 
     @property
     def environment(self) -> dict[str, str]:
-        """Give the settings by environment."""
+        """Return the settings as environment variables."""
         return {
             "LEADERBOARD_GUARANTEE": self.guarantee,
             "LEADERBOARD_TOP5__UPDATES_PER_SECOND": str(self.boards),
+            **({} if self.boards else {"LEADERBOARD_WEB__UPDATES_PER_SECOND": "0"}),
         }
 
 
 def run(
     settings: Settings, environment: Mapping[str, str], load: Load
 ) -> Iterator[dict[str, float | str]]:
-    """Play, and yield for each place p50, p99 and the longest in ms of all leading scores."""
+    """Send scores; yield for each topic and the client the p50, p99 and longest latency in ms."""
     (port,) = ports(0)
     given = {**environment, "LEADERBOARD_WEB__PORT": str(port), **QUICK}
     processes = [process for part in PARTS for process in start(part, given)]
     try:
         await_ready(port)
         with _observing(port, given) as observer:
+            pids = [process.pid for process in processes]
+            before = _usage(pids)
             sent = _play(settings, load)
+            used = [end - begin for begin, end in zip(before, _usage(pids), strict=True)]
             time.sleep(GRACE_SECONDS)
             seen = _ask(observer)
     finally:
@@ -75,7 +79,13 @@ def run(
     facts = load._asdict()
     facts.pop("seconds")
     for to, observed in seen.items():
-        yield {**facts, "to": to, **_summary(delays(counted, observed))}
+        cores = {"our_cores": used[0] / load.seconds, "broker_cores": used[1] / load.seconds}
+        yield {**facts, "to": to, **_summary(delays(counted, observed)), **cores}
+
+
+def _usage(pids: Sequence[int]) -> tuple[float, float]:
+    """Return the CPU seconds that the flows and the web app have used, and those of the broker."""
+    return cpu_seconds(pids), cpu_seconds([broker_pid()])
 
 
 def _summary(found: Sequence[float]) -> dict[str, float]:
@@ -84,14 +94,14 @@ def _summary(found: Sequence[float]) -> dict[str, float]:
 
 
 def delays(sent: Sequence[int], observed: Sequence[tuple[int, int]]) -> list[float]:
-    """Give for each score the ms until it, or a later one that leads in its place, was seen.
+    """Return for each score the ms until it, or a later leading score, was observed.
 
     Args:
         sent: Leading scores, in order: each is its own time in microseconds.
-        observed: Leading scores and when they were seen, by that time.
+        observed: Pairs of a leading score and the time of observation, in the order of time.
 
     Raises:
-        TimeoutError: The last of them were never seen.
+        TimeoutError: The last of them were never observed.
     """
     leaders: list[int] = []
     times: list[int] = []
@@ -132,7 +142,7 @@ def _is_ready(port: int) -> bool:
 
 
 def _play(settings: Settings, load: Load) -> list[int]:
-    """Send scores at a steady rate, and give the leading ones."""
+    """Send scores at a steady rate; return the leading ones."""
     producer = Producer(clients.producer(settings))
     topic = settings.topics.scores.name
     leading: list[int] = []

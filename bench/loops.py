@@ -1,8 +1,8 @@
-"""The floor: bare Python loops over `scores`. `python -m bench.loops consume|fold|produce`.
+"""Bare Python loops over `scores`, for comparison. `python -m bench.loops consume|fold|produce`.
 
 `consume` drops the messages, `fold` decodes them and keeps a dict of the best, `produce` writes the
-improvements too, with an origin header. The best of `high-scores` are there before it begins.
-Prints its seconds and CPU seconds from the first message to the last, its peak of memory in MiB,
+improvements too, with an origin header. A loop reads the bests of `high-scores` before it begins.
+It prints its seconds and CPU seconds from the first message to the last, its peak of memory in MiB,
 and the sum of all bests, as JSON.
 """
 
@@ -26,7 +26,7 @@ WAIT_SECONDS = 0.001
 
 
 class Loop(NamedTuple):
-    """What a loop reads and writes with."""
+    """The clients and the table of a loop."""
 
     settings: Settings
     reader: Consumer
@@ -44,7 +44,7 @@ def consumer(settings: Settings) -> Consumer:
 
 
 def run(kind: str) -> dict[str, float | None]:
-    """Read all that there is."""
+    """Read all scores; return the measurements."""
     settings = load()
     table = last_values(settings, settings.topics.high_scores.name)
     best = {user: int(score) for user, score in table.items()}
@@ -74,7 +74,7 @@ def _read(loop: Loop, kind: str, count: int) -> tuple[float, float]:
 
 
 def decoder(form: str) -> Callable[[bytes], int]:
-    """Give what decodes a score."""
+    """Return a function that decodes a score."""
     if form == "json":
         return msgspec.json.Decoder(int).decode
     return lambda value: int.from_bytes(value, "big", signed=True)

@@ -1,4 +1,4 @@
-"""On what it ran, and what of."""
+"""The machine and the versions of a measurement."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What one writes first: Bytewax with its own connectors, an item a score."""
+"""The simplest flow: Bytewax with its own connectors, one item for each score."""
 
 import bytewax.connectors.kafka.operators as kop
 import bytewax.operators as op

@@ -1,7 +1,7 @@
-"""Sees leading scores pass: `python -m bench.observer PORT`, a process of its own.
+"""Observes leading scores, in a separate process: `python -m bench.observer PORT`.
 
-Says `ready` when it watches `high-scores`, `top-5` and the board's stream of the web app, and at
-the end of its input gives the leading scores that it saw at each, with the time in microseconds.
+It prints `ready` when it reads `high-scores`, `top-5` and the board's stream of the web app. At the
+end of its input it prints the leading scores that it saw in each, with the time in microseconds.
 """
 
 import http.client
@@ -22,7 +22,7 @@ LEAST = 10**15  # a leading score is a time in microseconds, and so above it
 
 
 class Observer:
-    """What was seen where, as pairs of a score and the time that it was seen at."""
+    """The scores seen in each topic and stream, with the time of each in microseconds."""
 
     def __init__(self, settings: Settings, port: int) -> None:
         self.seen: dict[str, list[tuple[int, int]]] = {"high-scores": [], "top-5": [], "SSE": []}
@@ -51,7 +51,7 @@ class Observer:
         self._consumer.close()
 
     def watch_stream(self) -> None:
-        """Watch the stream until the end, which a heartbeat lets it see."""
+        """Watch the stream until the end; a heartbeat wakes it."""
         while not self.ended.is_set():
             line = self._events.readline()
             if line.startswith(b"data: "):
@@ -76,7 +76,7 @@ def _leader(board: bytes) -> int:
 
 
 def main() -> None:
-    """Watch until the input ends, and print what was seen."""
+    """Watch until the input ends, and print the observations."""
     observer = Observer(load(), int(sys.argv[1]))
     threads = [
         threading.Thread(target=watch) for watch in (observer.watch_topics, observer.watch_stream)

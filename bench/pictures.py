@@ -1,4 +1,4 @@
-"""Which plots there are: throughput, latency, and the way back."""
+"""The plots of a report: throughput, latency and restarts."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -9,7 +9,7 @@ from bench.plots import Bar, bars
 
 
 def draw(facts: Facts) -> dict[str, str]:
-    """Draw what there are facts for, by the name of the file."""
+    """Draw each plot that has facts; returns SVG by file name."""
     found = {
         "throughput.svg": (
             "Scores a second, to those of a bare loop that produces the improvements",
@@ -35,7 +35,7 @@ def _base(facts: Facts) -> str:
 
 
 def _rates(facts: Facts) -> Iterable[Bar]:
-    """Compare each run with the loop of the same part, which had the same moment of the machine."""
+    """Compare each run with the loop of the same part, measured at about the same time."""
     rows: list[Row] = []
     for part in ("throughput", "java", "others"):
         base = facts.median(part, "rate", candidate=LOOP)

@@ -1,4 +1,4 @@
-"""How much is measured: all of it, a quick look, or the least that shows that all of it works."""
+"""How much is measured: everything, a quick look, or the least that tests the benchmark."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,13 @@ GUARANTEES = ("at_least_once", "exactly_once")
 
 
 class Crowd(NamedTuple):
-    """So many clients of one web process, that many boards a second, for that long."""
+    """Clients of one web process, boards and scores a second, and the duration."""
 
     clients: int
     updates_per_second: float
     seconds: float
+    path: str = "/live"
+    scores: int = 300  # a second
 
 
 class Plan(NamedTuple):
@@ -61,7 +63,13 @@ PLANS = {
         rest_seconds=5,
         warm_ups=tuple(Load(10_000, 45, guarantee) for guarantee in GUARANTEES),
         loads=_loads((100, 1_000, 10_000), 10),
-        crowds=(Crowd(5_000, 5, 12), Crowd(1_000, 80, 12)),
+        crowds=(
+            Crowd(5_000, 20, 302),
+            Crowd(5_000, 20, 32, scores=10_000),
+            Crowd(5_000, 5, 12, "/highScores", 0),
+            Crowd(5_000, 20, 32, "/highScores", 0),
+            Crowd(20_000, 20, 32),
+        ),
     ),
     "quick": Plan(
         game=_QUICK,
@@ -72,7 +80,7 @@ PLANS = {
         rest_seconds=1,
         warm_ups=(),
         loads=(Load(1_000, 4),),
-        crowds=(Crowd(500, 5, 3),),
+        crowds=(Crowd(500, 5, 4),),
     ),
     "tiny": Plan(
         game=_TINY,

@@ -1,4 +1,4 @@
-"""Plots as small SVG files: bars with whiskers, readable on light and on dark ground."""
+"""Plots as small SVG files: bars with whiskers, for light and dark backgrounds."""
 
 from collections.abc import Sequence
 from html import escape
@@ -35,7 +35,7 @@ class Bar(NamedTuple):
 
 
 def bars(title: str, note: str, found: Sequence[Bar]) -> str:
-    """Draw bars from 0, from above in their order."""
+    """Draw horizontal bars, the first at the top."""
     scale = (WIDTH - LABEL - VALUE) / max(bar.high for bar in found)
     height = TOP + ROW * len(found) + 8
     rows = [_row(bar, TOP + ROW * number, scale) for number, bar in enumerate(found)]

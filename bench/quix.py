@@ -2,11 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["quixstreams==3.28.1"]
 # ///
-"""The best score of each user, as the documentation of Quix Streams leads to it.
+"""The best score of each user, as the documentation of Quix Streams suggests.
 
-It asks for an older confluent-kafka than ours, so it has an environment of its own: `uv` makes it
-from the lines above, and `bench.candidates` asks for it. Commits once a second, as the
-epoch of our flow ends.
+Quix Streams needs an older confluent-kafka than ours. So `bench.candidates` lets `uv` make a
+separate environment from the lines above. It commits once a second, like our flow.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The report: Markdown for people, with plots beside it, of the JSON that the parts have left."""
+"""The report in Markdown, with plots, from the JSON of all parts."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ MILLION = 1_000_000
 
 
 def write(facts: Facts, into: Path) -> Path:
-    """Write `report.md` and the plots, and give the path of the report."""
+    """Write `report.md` and the plots, and return the path of the report."""
     into.mkdir(parents=True, exist_ok=True)
     for name, text in pictures.draw(facts).items():
         (into / name).write_text(text)
@@ -60,14 +60,17 @@ def _by_candidate(rows: list[Row]) -> Iterable[tuple[tuple[str], list[Row]]]:
     return groups(rows, "candidate").items()
 
 
-COSTS = ["CPU s a million", "peak MiB", "messages"]
+COSTS = ["CPU s a million", "broker CPU s a million", "peak MiB", "messages"]
 
 
 def _line(name: str, runs: list[Row], base: float) -> list[object]:
     rates = sorted(run["rate"] for run in runs)
     wrong = next((run["wrong"] for run in runs if run["wrong"]), "")
     rate = _rate(runs)
-    cpu = median(run["cpu_seconds"] / run["scores"] for run in runs) * MILLION
+    cpu, broker = (
+        median(run.get(name, 0.0) / run["scores"] for run in runs) * MILLION
+        for name in ("cpu_seconds", "broker_cpu_seconds")
+    )
     return [
         name,
         len(runs),
@@ -75,6 +78,7 @@ def _line(name: str, runs: list[Row], base: float) -> list[object]:
         f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
         f"{rate / base:.2f}" if base else "",
         cpu,
+        broker,
         max(run["peak_mib"] for run in runs),
         runs[0]["messages"],
         f"NO: {wrong}" if wrong else "yes",
@@ -82,14 +86,17 @@ def _line(name: str, runs: list[Row], base: float) -> list[object]:
 
 
 def _rate(runs: list[Row]) -> float:
-    """Give the median rate; a wrong run has none."""
+    """Return the median rate; a wrong run counts as 0."""
     return median(0.0 if run["wrong"] else run["rate"] for run in runs)
 
 
 def _plain(rows: list[Row]) -> str:
-    """Write rows as they are; a column that a row does not have stays empty."""
+    """Write rows as they are; a column that a row lacks stays empty."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return table(names, ([row.get(name) for name in names] for row in rows))
+
+
+RESTS = ("resident_mib", "peak_mib", "idle_percent", "broker_percent")
 
 
 def _restarts(rows: list[Row]) -> str:
@@ -100,9 +107,10 @@ def _restarts(rows: list[Row]) -> str:
         rest = next(row for row in found if "idle_percent" in row)
         spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}" if seconds else ""
         middle = median(seconds) if seconds else None
-        rests = [rest[name] for name in ("resident_mib", "peak_mib", "idle_percent")]
+        rests = [rest.get(name) for name in RESTS]
         lines.append([flow, users, middle, spread, *rests])
-    return table(["flow", "users", "seconds", "spread", "MiB", "peak MiB", "idle %"], lines)
+    names = ["flow", "users", "seconds", "spread", "MiB", "peak MiB", "idle %", "broker %"]
+    return table(names, lines)
 
 
 PARTS = {

@@ -1,4 +1,4 @@
-"""Back after kill -9: the time to the next right output with a table of many users; memory, idle.
+"""Restart after kill -9: the time to the next right output with many users; memory and CPU at rest.
 
 The table has two messages for each user, as it may have before compaction.
 """
@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from bench.facts import Row
 from bench.latency import PARTS, await_ready
-from bench.runs import cpu_seconds, memory_mib, start, stop
+from bench.runs import broker_pid, cpu_seconds, memory_mib, start, stop
 from bench.topics import News, produce, producer
 from conf import clients
 from conf.settings import Settings
@@ -33,16 +33,16 @@ _turns = itertools.count(1)
 
 
 class Table(NamedTuple):
-    """A table on `high-scores` of so many users, and the environment of its flows."""
+    """A table on `high-scores` with this number of users, and the environment of its flows."""
 
     settings: Settings
     environment: Mapping[str, str]
     users: int
-    rest_seconds: float = 5  # to settle, and again to look how much CPU that takes
+    rest_seconds: float = 5  # to settle, and again to measure the CPU
 
 
 def fill(table: Table) -> None:
-    """Write the table with its origins, and to `scores` what it says is counted."""
+    """Write the table with its origins, and the score that they name to `scores`."""
     topics = await_topics(table.settings)
     scores, name = topics["scores"], topics["high_scores"].name
     out = producer(table.settings)
@@ -56,7 +56,7 @@ def fill(table: Table) -> None:
 
 
 def run(table: Table, flow: str, kills: int) -> Iterator[Row]:
-    """Kill a flow and start it again that often; yields seconds each time, then how it rests."""
+    """Kill and restart a flow; yields the seconds of each restart, then the flow at rest."""
     (candidate,) = [part for part in PARTS if part.name == flow]
     of: Row = {"flow": flow, "users": table.users}
     sender = Producer(clients.producer(table.settings))
@@ -79,17 +79,19 @@ def run(table: Table, flow: str, kills: int) -> Iterator[Row]:
 
 
 def _rest(table: Table, pid: int) -> dict[str, float]:
-    """Give the memory of a process at rest, the most it had, and its CPU in percent of a core."""
+    """Give the memory of a process at rest, the most it had, and CPU in percent of a core."""
     time.sleep(table.rest_seconds)
-    before = cpu_seconds([pid])
+    pids = [pid, broker_pid()]
+    before = [cpu_seconds([each]) for each in pids]
     time.sleep(table.rest_seconds)
-    idle = 100 * (cpu_seconds([pid]) - before) / table.rest_seconds
-    peak = memory_mib(pid, "VmHWM")
-    return {"resident_mib": memory_mib(pid), "peak_mib": peak, "idle_percent": idle}
+    used = [cpu_seconds([each]) - cpu for each, cpu in zip(pids, before, strict=True)]
+    idle, broker = (100 * cpu / table.rest_seconds for cpu in used)
+    memory = {"resident_mib": memory_mib(pid), "peak_mib": memory_mib(pid, "VmHWM")}
+    return {**memory, "idle_percent": idle, "broker_percent": broker}
 
 
 def rest_of_web(table: Table) -> Row:
-    """Give how the web app rests, without clients."""
+    """Measure the web app at rest, without clients."""
     (port,) = ports(0)
     processes = start(PARTS[2], {**table.environment, "LEADERBOARD_WEB__PORT": str(port)})
     try:
@@ -116,7 +118,7 @@ def _send(sender: Producer, table: Table, flow: str) -> int:
 
 
 def _check(news: News, score: int, table: Table, flow: str) -> None:
-    """Wait for the first output, which says that this score leads.
+    """Wait for the first output; it must show that this score leads.
 
     Raises:
         ValueError: Another output came.

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import IO, NamedTuple
 
 from bench.game import Expected
-from bench.runs import Candidate, cpu_seconds, memory_mib, start, stop
-from bench.topics import Ends, last_values
+from bench.runs import Candidate, broker_pid, cpu_seconds, memory_mib, start, stop
+from bench.topics import Ends, Table
 from conf.settings import Settings
 
 LIMIT_SECONDS = 240
 POLL_SECONDS = 0.02
-DONE_SECONDS = 0.3  # of silence, when there are as many messages as there must be
+QUIET_SECONDS = 0.3  # after which the table is compared: reading it all the while takes CPU
 TAIL = 400  # characters of what a candidate said that has failed
 
 
@@ -22,104 +22,117 @@ class Result(NamedTuple):
     """A run: seconds and CPU seconds from the first message to the last, peak MiB, messages.
 
     `wrong` says what is wrong, and is empty where the result is right: only then its time counts.
+    The CPU seconds of the broker are those of the same time; with a loop, of its whole run.
     """
 
     seconds: float
     cpu_seconds: float
     peak_mib: float
     messages: int
+    broker_cpu_seconds: float = 0.0
     wrong: str = ""
 
 
 class Failed(RuntimeError):  # noqa: N818 - what the candidate has
-    """A candidate ended before its work, or did not get done."""
+    """A candidate ended too early, or did not finish in time."""
 
 
 class Moment(NamedTuple):
-    """A time, and the CPU seconds that were used by then."""
+    """A time, and the CPU seconds that the candidate and the broker had used by then."""
 
     at: float
     cpu: float
+    broker: float
 
 
 class Run(NamedTuple):
-    """A candidate that runs, and what it is to make of its topics."""
+    """A running candidate, and its expected result."""
 
     candidate: Candidate
     expected: Expected
     ends: Ends
+    table: Table
     processes: Sequence[subprocess.Popen[bytes]]
     output: IO[bytes]
 
     @property
-    def pids(self) -> list[int]:
-        """Name its processes."""
-        return [process.pid for process in self.processes]
-
-    @property
     def has_ended(self) -> bool:
-        """Tell whether one of its processes has ended."""
+        """Return whether one of its processes has ended."""
         return any(process.poll() is not None for process in self.processes)
 
 
 def run(
     settings: Settings, candidate: Candidate, environment: Mapping[str, str], expected: Expected
 ) -> Result:
-    """Run a candidate until its work is done, and check what it has made of it."""
+    """Run a candidate until its table is right or it has ended, four minutes at most."""
+    table = Table(settings, settings.topics.high_scores.name)
     ends = Ends(settings, settings.topics.high_scores.name)
     with tempfile.TemporaryFile() as output:
-        running = Run(candidate, expected, ends, start(candidate, environment, output), output)
+        processes = start(candidate, environment, output)
+        running = Run(candidate, expected, ends, table, processes, output)
         try:
-            result = (_await_report if candidate.reports else _await_output)(running)
+            return (_await_report if candidate.reports else _await_output)(running)
         except Failed as error:
-            result = Result(0, 0, 0, 0, f"{error}: {_said(output)[-TAIL:]}")
+            return Result(0, 0, 0, 0, wrong=f"{error}: {_said(output)[-TAIL:]}")
         finally:
-            stop(running.processes)
+            stop(processes)
             ends.close()
-    if candidate.writes and not result.wrong:
-        return result._replace(wrong=_difference(settings, expected))
-    return result
+            table.close()
 
 
 def _await_report(running: Run) -> Result:
     """Wait for the end of a loop, which has measured itself."""
+    before = cpu_seconds([broker_pid()])
     try:
         running.processes[0].wait(LIMIT_SECONDS)
         found = json.loads(_said(running.output))
     except (subprocess.TimeoutExpired, ValueError) as error:
-        msg = "gave no report"
+        msg = "printed no report"
         raise Failed(msg) from error
+    broker = cpu_seconds([broker_pid()]) - before
     is_right = found.pop("sum") in {None, sum(running.expected.best.values())}
-    return Result(**found, messages=running.ends.news(), wrong="" if is_right else "wrong bests")
+    wrong = "" if is_right else "wrong bests"
+    if is_right and running.candidate.writes:
+        wrong = _difference(running)
+    return Result(**found, messages=running.ends.news(), broker_cpu_seconds=broker, wrong=wrong)
 
 
 def _await_output(running: Run) -> Result:
-    """Watch the output until it is quiet."""
+    """Watch the output, and compare it each time it is quiet."""
     deadline = time.monotonic() + LIMIT_SECONDS
-    count = 0
-    first: Moment | None = None
-    last: Moment | None = None
+    count = compared = 0
+    first = last = _moment(running)
+    wrong = "nothing was written"
     while time.monotonic() < deadline and not running.has_ended:
-        found, now = running.ends.news(), Moment(time.monotonic(), cpu_seconds(running.pids))
+        found, now = running.ends.news(), _moment(running)
         if found > count:
-            first, last, count = first or now, now, found
-        elif first and last and now.at - last.at > _patience(running, count):
-            peak = sum(memory_mib(pid, "VmHWM") for pid in running.pids)
-            return Result(last.at - first.at, last.cpu - first.cpu, peak, count)
+            first, last, count = first if count else now, now, found
+        elif count > compared and now.at - last.at > QUIET_SECONDS:
+            compared, wrong = count, _difference(running)
+            if not wrong:
+                return _result(running, first, last)
         time.sleep(POLL_SECONDS)
-    msg = "ended before its work" if running.has_ended else f"not done within {LIMIT_SECONDS} s"
+    how = "ended before its work" if running.has_ended else f"not done within {LIMIT_SECONDS} s"
+    msg = f"{how}, {wrong}"
     raise Failed(msg)
 
 
-def _patience(running: Run, messages: int) -> float:
-    is_whole = messages == running.expected.improvements
-    return DONE_SECONDS if is_whole else running.candidate.quiet_seconds
+def _moment(running: Run) -> Moment:
+    pids = [process.pid for process in running.processes]
+    broker = cpu_seconds([broker_pid()])
+    return Moment(time.monotonic(), cpu_seconds(pids), broker)
 
 
-def _difference(settings: Settings, expected: Expected) -> str:
+def _result(running: Run, first: Moment, last: Moment) -> Result:
+    seconds, cpu, broker = (end - begin for begin, end in zip(first, last, strict=True))
+    peak = sum(memory_mib(process.pid, "VmHWM") for process in running.processes)
+    return Result(seconds, cpu, peak, running.ends.news(), broker)
+
+
+def _difference(running: Run) -> str:
     """Say what is wrong with the table, by the last value of each key."""
-    found = last_values(settings, settings.topics.high_scores.name)
-    right = {user: b"%d" % score for user, score in expected.best.items()}
+    found = running.table.read()
+    right = {user: b"%d" % score for user, score in running.expected.best.items()}
     wrong = sum(found.get(user) != score for user, score in right.items())
     return f"{wrong} of {len(right)} users wrong" if found != right else ""
 

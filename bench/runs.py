@@ -1,4 +1,4 @@
-"""Candidates as processes: started, ended, and what they use of memory and CPU."""
+"""Candidates as processes: starting, ending, and their memory and CPU."""
 
 import os
 import subprocess
@@ -16,11 +16,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Candidate(NamedTuple):
-    """A program to measure: its name, its module, its arguments, how many processes of it.
+    """A program to measure: its name, its module, its arguments, its number of processes.
 
     `program` is what runs the module. One that `reports` prints at its end what it has measured;
-    any other is ended when it has written what it must, or nothing for `quiet_seconds`. One that
-    `writes` leaves the best of each user on `high-scores`. `environment` is its own.
+    any other is ended when it has written what it must. One that `writes` leaves the best of each
+    user on `high-scores`. `environment` is its own.
     """
 
     name: str
@@ -30,14 +30,13 @@ class Candidate(NamedTuple):
     program: Sequence[str] = (sys.executable, "-m")
     reports: bool = False
     writes: bool = True
-    quiet_seconds: float = 2
     environment: Mapping[str, str] = MappingProxyType({})
 
 
 def start(
     candidate: Candidate, environment: Mapping[str, str], output: IO[bytes] | None = None
 ) -> list[subprocess.Popen[bytes]]:
-    """Start the processes of a candidate; what they say goes to `output`, or is dropped."""
+    """Start the processes of a candidate; what they print goes to `output`, or is dropped."""
     command = [*candidate.program, candidate.module, *candidate.arguments]
     cluster: list[list[str]] = [[]]
     if candidate.processes > 1:
@@ -60,7 +59,7 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def memory_mib(pid: int | str, field: str = "VmRSS") -> float:
-    """Give the memory that a process has now, or with `VmHWM` the most that it ever had, in MiB.
+    """Return the memory of a process in MiB: now, or with `VmHWM` its peak.
 
     The kernel's `ru_maxrss` would not do: a process inherits it from its parent.
     """
@@ -69,7 +68,17 @@ def memory_mib(pid: int | str, field: str = "VmRSS") -> float:
     return int(found[0]) / 1024 if found else 0.0
 
 
+def broker_pid() -> int:
+    """Return the process of the broker that this process has started."""
+    for children_of in Path("/proc/self/task").glob("*/children"):
+        for pid in children_of.read_text().split():
+            if b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    msg = "this process has started no broker"
+    raise LookupError(msg)
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Give the CPU seconds that processes have used so far, all of their threads."""
+    """Return the CPU seconds that processes have used so far, with all their threads."""
     stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS

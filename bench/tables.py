@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a table, figures with three digits."""
+    """Write a table; figures have at least three digits."""
     lines = [names, ["---"] * len(names), *([cell(each) for each in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -1,32 +1,32 @@
-"""Throughput: candidates side by side on one game, in turn, each result checked."""
+"""Throughput: candidates count the same game, in turn, and each result is checked."""
 
 from collections.abc import Sequence
 
 from bench import game as games
 from bench import results
+from bench.broker import Broker
 from bench.candidates import Skipped
 from bench.facts import Part
 from bench.game import Game
-from bench.place import Place
 from bench.runs import Candidate
 
 
-def run(place: Place, game: Game, candidates: Sequence[Candidate | Skipped], rounds: int) -> Part:
-    """Play a game once, then have each candidate count it, one after the other, round by round."""
+def run(broker: Broker, game: Game, candidates: Sequence[Candidate | Skipped], rounds: int) -> Part:
+    """Write a game once, then let each candidate count it, in turn, round by round."""
     part = Part([], {each.name: each.why for each in candidates if isinstance(each, Skipped)})
     given = {
         "LEADERBOARD_TOPICS__SCORES__FORMAT": game.form,
         "LEADERBOARD_TOPICS__SCORES__PARTITIONS": str(game.partitions),
         "LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": str(game.partitions),
     }
-    with place.fresh(**given) as (settings, _):
+    with broker.fresh_topics(**given) as (settings, _):
         games.fill(settings, game)
         scores = settings.topics.scores.name
     for turn in range(1, rounds + 1):
         for candidate in candidates:
             if isinstance(candidate, Skipped):
                 continue
-            with place.fresh(scores, **given) as (settings, environment):
+            with broker.fresh_topics(scores, **given) as (settings, environment):
                 games.fill_table(settings, game)
                 found = results.run(settings, candidate, environment, games.expected(game))
             rate = game.scores / found.seconds if found.seconds else 0.0

@@ -1,4 +1,4 @@
-"""Topics as the benchmark fills, watches and reads them; shares no code with the flows."""
+"""Filling, watching and reading topics; shares no code with the flows."""
 
 import time
 from typing import Any
@@ -19,10 +19,11 @@ QUEUE_MESSAGES = 1_000_000
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.1
 BATCH = 10_000  # messages
+READ_SECONDS = 0.2  # of silence after which a table is taken as read
 
 
 def producer(settings: Settings) -> Producer:
-    """Give a producer that fills a topic fast."""
+    """Return a producer that fills a topic fast."""
     fast = {"linger.ms": "50", "queue.buffering.max.messages": QUEUE_MESSAGES}
     return Producer({**clients.producer(settings), **fast})
 
@@ -37,7 +38,7 @@ def produce(out: Producer, topic: str, key: bytes, value: bytes, **more: Any) ->
 
 
 def partitions_of(settings: Settings, topic: str) -> list[int]:
-    """Give the numbers of a topic's partitions."""
+    """Return the numbers of a topic's partitions."""
     consumer = Consumer(clients.consumer(settings))
     try:
         return _partitions(consumer, topic)
@@ -46,12 +47,12 @@ def partitions_of(settings: Settings, topic: str) -> list[int]:
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:
-    """Name the partitions; a client that has asked knows their leaders, and reads 0.5 s sooner."""
+    """Return the partitions; then the client knows their leaders, and reads 0.5 s sooner."""
     return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
 
 
 def _end(consumer: Consumer, part: TopicPartition) -> int:
-    """Give the end offset of a partition; one that was just made has no leader for a moment."""
+    """Return the end offset of a partition; a new one has no leader at first."""
     deadline = time.monotonic() + REQUEST_SECONDS
     while True:
         try:
@@ -63,7 +64,7 @@ def _end(consumer: Consumer, part: TopicPartition) -> int:
 
 
 class Ends:
-    """The end offsets of a topic, looked at from outside."""
+    """The end offsets of a topic, as any client sees them."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
@@ -71,20 +72,20 @@ class Ends:
         self._before = self.count()
 
     def count(self) -> int:
-        """Count what was ever written, transaction markers too."""
+        """Count the messages that were ever written, and the transaction markers."""
         return sum(_end(self._consumer, part) for part in self._parts)
 
     def news(self) -> int:
-        """Count what was written since it looked first."""
+        """Count what was written since this object was made."""
         return self.count() - self._before
 
     def close(self) -> None:
-        """Stop looking."""
+        """Close the connection."""
         self._consumer.close()
 
 
 class News:
-    """What is written to a topic from now on."""
+    """Reads what is written to a topic from now on."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
@@ -94,10 +95,10 @@ class News:
         self._consumer.assign(parts)
 
     def first(self, seconds: float) -> bytes:
-        """Wait for the first message, and give its value; ends the reading.
+        """Wait for the first message, and return its value; then close the connection.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: None arrived in time.
         """
         try:
             message = self._consumer.poll(seconds)
@@ -109,8 +110,31 @@ class News:
         return message.value() or b""
 
 
+class Table:
+    """The last value of each key of a topic, read on as it grows."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._consumer = Consumer(clients.consumer(settings))
+        parts = _partitions(self._consumer, topic)
+        self._consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in parts])
+        self._found: dict[bytes, bytes] = {}
+
+    def read(self) -> dict[bytes, bytes]:
+        """Read what is new, until nothing comes for a moment; return all."""
+        while messages := self._consumer.consume(BATCH, READ_SECONDS):
+            for message in messages:
+                if message.error() is not None:
+                    raise KafkaException(message.error())
+                self._found[message.key() or b""] = message.value() or b""
+        return self._found
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._consumer.close()
+
+
 def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    """Read a topic to its end, and give the last value of each key."""
+    """Read a topic to its end, and return the last value of each key."""
     quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
     consumer = Consumer({**clients.consumer(settings), **quick})
     parts = [TopicPartition(topic, each, OFFSET_BEGINNING) for each in _partitions(consumer, topic)]

@@ -1,6 +1,6 @@
 """The properties of every librdkafka client.
 
-Our defaults come first, then those of the settings, then those that the guarantees rest on.
+Our defaults come first, then the settings, then the properties that the guarantees depend on.
 
 Source: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 """
@@ -17,10 +17,10 @@ from conf.settings import InvalidSettings, Settings
 DELIVERY_TIMEOUT_SECONDS = 60
 MESSAGE_BYTES = "message.max.bytes"
 BATCH_BYTES = 1_000_000  # librdkafka's default
-METADATA_MS = "topic.metadata.refresh.interval.ms"  # how often new partitions are looked for
+METADATA_MS = "topic.metadata.refresh.interval.ms"  # between checks for new partitions
 READ_AHEAD = {
     "queued.max.messages.kbytes": 2 * 1024,  # of all partitions together: two batches of 10,000
-    "fetch.queue.backoff.ms": 5,  # a queue that was full is filled again before it is empty
+    "fetch.queue.backoff.ms": 5,  # a full queue is refilled before it is empty
 }
 
 
@@ -54,7 +54,7 @@ def producer(settings: Settings) -> dict[str, Any]:
     """
     ours = {
         "partitioner": "murmur2_random",
-        "linger.ms": 0,  # librdkafka's default of 5 ms would be waited at each of three topics
+        "linger.ms": 0,  # librdkafka's default of 5 ms would delay a score at each of three topics
         "delivery.timeout.ms": DELIVERY_TIMEOUT_SECONDS * 1000,
         MESSAGE_BYTES: 2**26,  # the topics have limits of their own
     }

@@ -29,7 +29,7 @@ def values(
 ) -> Iterator[tuple[list[str], object]]:
     """Yield the path of each setting, such as `["web", "port"]`, and its value.
 
-    `defaults` say which settings there are. Variables that Kubernetes sets are passed over.
+    `defaults` has all settings. Variables that Kubernetes sets are ignored.
 
     Raises:
         InvalidSettings: A variable names no setting, or its value is not JSON where it must be.

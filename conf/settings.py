@@ -1,4 +1,4 @@
-"""What there is to set, and what each setting may be; `settings.toml` says what each one means."""
+"""The settings and their valid values; `settings.toml` explains each of them."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-# What correctness rests on, with the aliases that librdkafka has for some of them.
+# Properties that correctness depends on, with the aliases that librdkafka has for some of them.
 RESERVED = frozenset(
     {
         "acks",
@@ -142,7 +142,7 @@ class _Frozen(BaseModel):
 
 
 class Topic(_Frozen):
-    """A topic as it is created; `partitions` gives way to what an existing topic has."""
+    """A topic as it is created; an existing topic keeps its own number of `partitions`."""
 
     name: Name
     partitions: Partitions
@@ -163,7 +163,7 @@ class HighScores(Topic):
 
 
 class Rejected(Topic):
-    """The topic of what could not be read."""
+    """The topic of messages that could not be read."""
 
     retention_ms: Retention
 
@@ -210,10 +210,11 @@ class Flows(_Frozen):
 
 
 class Web(_Frozen):
-    """The web app: where it listens (port 0: any), its streams, and what clients may do."""
+    """The web app: its address (port 0: any), its streams, and the limits of clients."""
 
     host: str
     port: Annotated[int, Field(ge=0, le=65535)]
+    updates_per_second: Annotated[float, Field(ge=0, le=1000)]
     heartbeat_seconds: Annotated[float, Field(gt=0, le=3600)]
     stall_seconds: Annotated[float, Field(gt=0, le=3600)]
     streams: Annotated[int, Field(ge=0)]
@@ -237,7 +238,7 @@ class Settings(_Frozen):
     guarantee: Literal["at_least_once", "exactly_once"]
     create_topics: bool
     startup_timeout_seconds: Annotated[float, Field(gt=0)]
-    user_max_bytes: Annotated[int, Field(ge=1, le=65536)]
+    user_max_bytes: Annotated[int, Field(ge=1, le=16_384)]
     topics: Topics
     flows: Flows
     top5: Top5

@@ -1,25 +1,40 @@
-"""The two dataflows; a score passes their modules in this order.
+"""The two dataflows. A score passes their files in this order.
 
-    scores
-      highscores.source    polls every partition of `scores`; commits positions
-        kafka.consumer       the one consumer that all partitions of a process share
-      highscores.filter    drops a score that cannot improve its user's best
-      highscores.rejects   writes what cannot be read to `scores-rejected`
-      highscores.sink      restores each shard, folds its scores, writes what improves
-        highscores.fold      what improves, and which scores were counted before (pure)
-        kafka.producer       the writers: at least once, or exactly once
-    high-scores
-      top5.source          reads the table from its beginning, then on as it changes
-        kafka.table          reading to the end while others write
-      top5.steps           ranks each shard's users, merges the shards, paces the boards
-        top5.ranking         the best of one shard (pure)
-        top5.board           one board of all shards, and its date (pure)
-      top5.sink            writes a board where it differs from the last
-    top-5
+From `scores` to `high-scores`, in the flow that highscores/ builds:
 
-All of them use `leaderboard`, the rules, and `wire`, the formats of the topics: both are pure.
-`context` is what the sources and sinks of a process share; `process` sets it up, stops it and fails
-loudly. `kafka.topics` creates and checks the topics, `kafka.topic_config` says how they must be,
-`kafka.watch` sees that they stay, `kafka.partitioner` says which partition a user belongs to.
-`topics`, `positions` and `rekey` are command lines; `command` is what they share.
+    highscores/source.py    reads each partition from its committed position on; commits positions
+    kafka/consumer.py       polls for all partitions that a process reads
+    highscores/group.py     reports other programs in the consumer group, ends an older flow
+    highscores/filter.py    refuses what cannot be read, drops what cannot improve the user's best
+    highscores/spread.py    reports users whose scores are in two partitions
+    highscores/rejects.py   writes refused messages to `scores-rejected`
+    highscores/sink.py      opens each shard, folds its scores, writes what improves
+    highscores/restore.py   restores a shard from its partition of `high-scores`
+    highscores/fold.py      compares a score with the best, skips what was counted before (pure)
+    kafka/producer.py       writes and flushes: exactly once in transactions, or at least once
+
+From `high-scores` to `top-5`, in the flow that top5/ builds:
+
+    top5/source.py          reads the table from its beginning, then each change
+    kafka/table.py          reads partitions to their ends while others write; decodes their rows
+    top5/steps.py           ranks each shard, merges the best, decides when a board is written
+    top5/ranking.py         keeps the users of one shard in order (pure)
+    top5/board.py           merges the best of the shards, and dates the board (pure)
+    top5/sink.py            writes a board if it differs from the last one
+
+What all of them use:
+
+    leaderboard.py          the rules: scores, rows, boards, and their order (pure)
+    wire.py                 the formats of the topics: users, scores, origins, boards (pure)
+    context.py              what the sources and sinks of one process share
+    process.py              sets up the process, ends it at signals and failures
+    watchdog.py             ends a process whose cluster stands still
+    kafka/topics.py         creates, checks and awaits the topics
+    kafka/topic_config.py   how the topics must be configured (pure)
+    kafka/rights.py         names a right that is missing
+    kafka/watch.py          notices topics that change while a flow runs
+    kafka/partitioner.py    the partition of a user (pure)
+
+`python -m dataflows FLOW`, in __main__.py, runs a flow and restarts it when it has failed.
+The commands topics.py, positions.py and rekey.py share command.py.
 """

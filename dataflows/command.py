@@ -14,11 +14,11 @@ from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
 from dataflows.wire import BadMessage
 
-INTERRUPTED = 130  # what shells say of SIGINT
+INTERRUPTED = 130  # the status that shells report for SIGINT
 
 
 class Refused(RuntimeError):  # noqa: N818 - what the command is
-    """The command does nothing; the text says why and what to do."""
+    """The command does nothing; the text names the reason and the remedy."""
 
 
 ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage, KafkaException)
@@ -61,6 +61,6 @@ def run(
 
 
 def explain(flow: str) -> int:
-    """Say how to run a flow, for whoever runs its package; returns status 2."""
+    """Print the command that runs a flow; returns status 2."""
     print(f"run it with: python -m bytewax.run dataflows.{flow} -s 1", file=sys.stderr)
     return 2

@@ -24,7 +24,11 @@ log = logging.getLogger(__name__)
 
 FENCERS = 8  # shards that are fenced at a time: the broker takes up to a second for each
 AT_ONCE = datetime.fromtimestamp(0, UTC)  # as `next_awake` of a source
-RESTORERS = 4  # shards that are restored at a time: it takes this process's time, and memory
+SHARED_LOCK = (
+    "the workers of a process share Python's lock, and are no faster than one: "
+    "`python -m dataflows FLOW --processes N` uses more cores"
+)
+RESTORERS = 4  # shards that are restored at a time: each needs CPU time and memory of this process
 
 
 class Restore(NamedTuple):
@@ -57,6 +61,7 @@ class FlowContext:
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
+        self._has_told_of_lock = False
         self._topics: dict[str, Topic] = {}
         self._writer: IdempotentWriter | None = None
         self._restore = Restore(started=0.0)
@@ -64,7 +69,7 @@ class FlowContext:
         stopping.keep(self)
 
     def topic(self, kind: str) -> Topic:
-        """Return a topic; the first call waits for all of them, and ends the process if in vain."""
+        """Return a topic; the first call waits for all of them, or ends the process."""
         with self._lock:
             if not self._topics:
                 self._topics = self._await_topics()
@@ -73,14 +78,19 @@ class FlowContext:
     def partitions(self, kind: str) -> list[str]:
         """Name all partitions of a topic to the first worker of this process, none to the others.
 
-        Workers of a process share one interpreter lock: spread over them, the partitions took a
-        third more CPU and no less time. The first is the one that asks first, for any topic.
+        Workers of a process share one interpreter lock: with the partitions spread over them, a
+        flow needed a third more CPU and no less time. The first worker is the first one to ask.
         """
         names, worker = partition_names(self.topic(kind).partitions), threading.get_ident()
         with self._lock:
             if self._reading_worker is None:
                 self._reading_worker = worker
-            return names if worker == self._reading_worker else []
+            if worker == self._reading_worker:
+                return names
+            if not self._has_told_of_lock:
+                self._has_told_of_lock = True
+                log.info(SHARED_LOCK)
+            return []
 
     def watch(self) -> TopicWatch:
         """Return a watch of all topics of this flow; one of the sources checks it."""
@@ -95,7 +105,7 @@ class FlowContext:
         return self._writer
 
     def fenced_writer(self, name: str) -> Writer:
-        """Return the only writer of a partition of a table, as the setting `guarantee` says.
+        """Return the only writer of a partition of a table, by the setting `guarantee`.
 
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
@@ -110,7 +120,7 @@ class FlowContext:
             self._restore = self._restore._replace(started=started, shards=self._restore.shards + 1)
 
     def note_restored(self, users: int) -> None:
-        """Note that a shard is restored; after the last one a line of the log sums them up."""
+        """Note that a shard is restored; after the last one a log line has the totals."""
         with self._lock:
             self._restore = now = self._restore._replace(
                 restored=self._restore.restored + 1, users=self._restore.users + users

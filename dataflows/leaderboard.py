@@ -1,4 +1,4 @@
-"""The rules of the leaderboard, pure: what a score is, and who ranks before whom.
+"""The rules of the leaderboard, pure: scores, and their order.
 
 Users are UTF-8 bytes, scores int64, times milliseconds since the epoch. The highest score ranks
 first; of equal scores the earliest; of equal times the first user by bytes. Ranks are not shared.

@@ -72,7 +72,7 @@ def _position(consumer: Consumer, committed: TopicPartition) -> Position:
 def forget(settings: Settings, *, watch_seconds: float = WATCH_SECONDS) -> None:
     """Delete the group's positions; a group that has none is as good.
 
-    A flow assigns its partitions by itself and is no member of the group, so only its commits tell
+    A flow assigns its partitions by itself and is no member of the group, so only its commits show
     that it runs.
 
     Raises:

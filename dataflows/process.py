@@ -19,6 +19,7 @@ from typing import NoReturn
 from conf.loading import load
 from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings
+from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class FlowFailed(RuntimeError):  # noqa: N818 - what has happened
 
 
 class Stopping:
-    """The stop flag of a flow; calling it tells whether the flow is to end. Thread-safe."""
+    """The stop flag of a flow: calling it returns whether the flow must end. Thread-safe."""
 
     def __init__(self) -> None:
         self._requested = threading.Event()
@@ -49,7 +50,7 @@ class Stopping:
         self._kept: list[object] = []
 
     def __call__(self) -> bool:
-        """Tell whether the flow is to end."""
+        """Return whether the flow must end."""
         return self._requested.is_set()
 
     def note_running(self) -> None:
@@ -86,7 +87,7 @@ class Stopping:
     def _exit_on(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        """Exit on an exception at once, whatever other threads still do.
+        """Exit on an exception at once, without waiting for other threads.
 
         During a stop, another process of the cluster may end first; Bytewax then panics here. The
         stop is clean all the same: what is not committed is read again.
@@ -113,7 +114,7 @@ class Stopping:
 
 
 def set_up() -> tuple[Settings, Stopping]:
-    """Set up the process of a flow; it exits with one line where the settings are bad."""
+    """Set up the process of a flow; it exits with one line if the settings are bad."""
     set_up_logging()
     try:
         settings = load()
@@ -124,14 +125,15 @@ def set_up() -> tuple[Settings, Stopping]:
     _is_flow.set()
     stopping = Stopping()
     stopping.handle_signals()
+    follow_parent()
     return settings, stopping
 
 
 def fail(text: str, cause: BaseException | None = None) -> NoReturn:
     """End the process of a flow at once, with one line in the log; elsewhere raise FlowFailed.
 
-    An exception would take its time: Bytewax waits for other threads, a cluster does not show its
-    text, and Python waits for what is queued in thread pools.
+    An exception would be slow: Bytewax waits for other threads, a cluster does not print its text,
+    and Python waits for the queues of thread pools.
     """
     with _failing:
         log.critical("%s", text)
@@ -141,7 +143,7 @@ def fail(text: str, cause: BaseException | None = None) -> NoReturn:
 
 
 def exit_now(status: int) -> NoReturn:
-    """End the process at once; what a flow has not flushed and committed is read again."""
+    """End the process at once; the next start reads again what was not committed."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

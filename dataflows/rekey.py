@@ -1,10 +1,10 @@
-"""Move every user of `high-scores` to the partition that Kafka's hash gives it now.
+"""Move every user of `high-scores` to the partition that Kafka's hash chooses now.
 
     python -m dataflows.rekey
 
 It is needed after partitions were added to `high-scores`, which the flow refuses until then. Both
 flows must have ended before. It may be stopped and run again at any time: each user is written
-where it belongs before it is removed elsewhere.
+to the right partition before it is removed from others.
 """
 
 import sys
@@ -25,7 +25,7 @@ from dataflows.wire import REKEYED, decode_score
 
 
 class Best(NamedTuple):
-    """A user's best as it stands in a partition of `high-scores`."""
+    """A user's best in one partition of `high-scores`."""
 
     user: bytes
     value: bytes
@@ -34,7 +34,7 @@ class Best(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A message to write: the best where it belongs, or a tombstone (None) elsewhere."""
+    """A message to write: the best in its right partition, or a tombstone (None) in another one."""
 
     partition: int
     user: bytes
@@ -42,14 +42,14 @@ class Step(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """How many messages were written until every user stood in one of that many partitions."""
+    """The number of written messages, and the number of partitions."""
 
     messages: int
     partitions: int
 
 
 def missing(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
-    """Yield each best that is missing where it belongs.
+    """Yield each best that is missing in its right partition.
 
     `tables` are the partitions in order. Of several bests of a user the first in rank stays.
     """
@@ -63,7 +63,7 @@ def missing(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
 
 
 def strays(tables: list[dict[bytes, Best]]) -> Iterator[Step]:
-    """Yield a tombstone for each user of a partition where it does not belong."""
+    """Yield a tombstone for each user in a wrong partition."""
     for partition, table in enumerate(tables):
         for user, own in zip(table, partitions_of(list(table), len(tables)), strict=True):
             if own != partition:
@@ -76,7 +76,7 @@ def rekey(settings: Settings) -> Moves:
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
 
     Raises:
-        FlowFailed: The table cannot be read or written; run it again when that is mended.
+        FlowFailed: The table cannot be read or written; fix the cause, and run it again.
     """
     topic = await_topics(settings, ["high_scores"])["high_scores"]
     tables = [_read(settings, topic, partition) for partition in range(topic.partitions)]
@@ -85,7 +85,7 @@ def rekey(settings: Settings) -> Moves:
     for steps in (missing(tables), strays(tables)):
         records = [_record(topic, step) for step in steps]
         writer.write(records)
-        writer.flush()  # all stand where they belong before any is removed elsewhere
+        writer.flush()  # all are in the right partition before any is removed from another
         written += len(records)
     return Moves(written, topic.partitions)
 
@@ -121,8 +121,8 @@ def run(settings: Settings, _options: Namespace) -> None:
     """Re-key the table of the settings."""
     moves = rekey(settings)
     print(
-        f"{moves.messages} messages written: every user stands where it belongs "
-        f"among {moves.partitions} partitions"
+        f"{moves.messages} messages written: every user is in the right one "
+        f"of {moves.partitions} partitions"
     )
 
 

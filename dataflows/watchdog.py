@@ -1,4 +1,4 @@
-"""A watchdog: it ends a process whose flow stands still, and reports a clock that was set back."""
+"""A watchdog: it ends a process that makes no progress, and reports a clock that was set back."""
 
 import logging
 import threading
@@ -39,7 +39,7 @@ class Watchdog:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Do not watch while the block waits for the broker: that has limits of its own."""
+        """Pause the watch while the block waits for the broker, which has its own limits."""
         with self._lock:
             self._holds += 1
         try:

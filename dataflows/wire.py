@@ -107,7 +107,7 @@ def decode_score(value: bytes, form: Format) -> int:
     """Read one score, an int64.
 
     Raises:
-        BadMessage: It is not a score; docs/formats.md shows what each kind of value gives.
+        BadMessage: It is not a score; docs/formats.md has a table of values.
     """
     return _decode_json(value) if form == "json" else _decode_integer(value, form)
 
@@ -115,7 +115,8 @@ def decode_score(value: bytes, form: Format) -> int:
 def decode_scores(values: Sequence[bytes | None], form: Format) -> list[int] | None:
     """Read many scores at once; returns None where each value must be read by itself.
 
-    No value can take bytes of its neighbour: see `_decode_joined_json`, `_decode_joined_integers`.
+    No value can borrow bytes of its neighbour: see `_decode_joined_json`,
+    `_decode_joined_integers`.
     """
     decode = _decode_joined_json if form == "json" else _decode_joined_integers
     try:
@@ -261,7 +262,7 @@ def decode_positions(value: bytes) -> tuple[str, tuple[int, ...]]:
 
 
 class CommitMark(NamedTuple):
-    """What the metadata of a committed position says: of which topics, and which flow committed it.
+    """The metadata of a committed position: the ids of the topics, and the flow that committed it.
 
     `generation` grows with each start of a flow, by partition; of two flows that run at once the
     one with the greater mark is the younger.
@@ -291,7 +292,7 @@ def decode_mark(metadata: str | None) -> CommitMark | None:
 
 
 def _number(digits: str) -> int:
-    """Read digits and nothing else: `int` takes signs, underscores and spaces too."""
+    """Read only digits: `int` also accepts signs, underscores and spaces."""
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(digits)
     return int(digits)

@@ -1,6 +1,6 @@
 """Brokers as child processes: how they are set up, started, known to be ready, and stopped.
 
-Kafka runs inside its data directory, so that no path has to pass through its format of properties.
+Kafka runs inside its data directory, so that no path needs escaping in its properties file.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 from local import children, claims, jars
 
 FORMAT_SECONDS = 60
-STARTUP_SECONDS = 120  # a broker that was killed reads its log again
-STOP_SECONDS = 10  # then it is killed, which loses nothing
+STARTUP_SECONDS = 120  # after a kill a broker reads its log again
+STOP_SECONDS = 10  # then it is killed, and loses nothing
 TAIL_LINES = 12
 
 CLUSTER_ID = "live-high-scores-local"
@@ -40,7 +40,7 @@ JAVA_OPTIONS = (
     "-Xmx512m",
     "-XX:+ExitOnOutOfMemoryError",
     "-Dlog4j2.configurationFile=log4j2.properties",
-    # What Kafka's libraries do and Java 25 warns of.
+    # Java 25 warns of these, and Kafka's libraries need them.
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Failed(RuntimeError):  # noqa: N818 - it reads as what it is
-    """Kafka did not start or did not last; the text has the end of its log."""
+    """Kafka did not start, or ended; the text has the end of its log."""
 
     def __init__(self, what: str, data: Path) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class Node(NamedTuple):
 
 
 class Broker(NamedTuple):
-    """A broker as a process, where its data are, and the address where clients find it."""
+    """A broker: its address for clients, its data directory, and its process."""
 
     address: str
     data: Path
@@ -76,7 +76,7 @@ class Broker(NamedTuple):
     client: Mapping[str, str]  # properties of a client that may do everything
 
     def wait(self) -> Failed:
-        """Wait for the end that nobody asked for, and say how it came."""
+        """Wait for an unexpected end, and return it as an error."""
         children.exit_if_asked()
         return Failed(f"Kafka ended with status {self.process.wait()}", self.data)
 
@@ -151,9 +151,9 @@ def started(
     It is killed if the calling thread ends without leaving the block.
 
     Raises:
-        Failed: It does not come up within 120 s.
-        claims.Taken: The port or the data directory belongs to somebody else.
-        jars.Unavailable: Kafka itself cannot be had.
+        Failed: It is not ready within 120 s.
+        claims.Taken: Another program uses the port or the data directory.
+        jars.Unavailable: Kafka cannot be downloaded.
     """
     data.mkdir(parents=True, exist_ok=True)
     with claims.directory(data) as lock:

@@ -1,4 +1,4 @@
-"""Child processes that are never left behind, and the clean end of their parent."""
+"""Child processes that never outlive their parent, and the clean end of the parent."""
 
 import ctypes
 import signal
@@ -12,7 +12,9 @@ from typing import IO
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _asked_to_exit = threading.Event()  # set once, by a signal
-_starting = threading.Event()  # while a child is made: an exception would be dropped, or lose it
+_starting = (
+    threading.Event()
+)  # while a child is started: an exception would be dropped, or lose the child
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)  # only Linux has it
@@ -27,10 +29,10 @@ def start(  # noqa: PLR0913 - Popen's own words
     stderr: IO[bytes] | int | None = None,
     keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own, so that the terminal's Ctrl-C goes only to us.
+    """Start a command in a session of its own, so that Ctrl-C reaches only the parent.
 
-    On Linux it is killed when the thread that started it ends, however that comes about.
-    `keep` are file descriptors that stay open in it.
+    On Linux the child is killed when the thread that started it ends, for whatever reason. `keep`
+    are file descriptors that stay open in the child.
     """
     _starting.set()
     try:
@@ -62,15 +64,15 @@ def stop(process: subprocess.Popen[bytes], seconds: float) -> None:
 def exit_on_signals() -> None:
     """Let the first SIGINT or SIGTERM raise SystemExit(0) in the main thread, and ignore more.
 
-    Python drops what is raised inside a finalizer or a hook of fork, and nothing is raised while a
-    child is made: who waits must therefore ask `exit_if_asked`.
+    Python drops exceptions that are raised inside a finalizer or a fork hook, and none is raised
+    while a child is started. Therefore every loop that waits must call `exit_if_asked`.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, _exit)
 
 
 def exit_if_asked() -> None:
-    """Raise SystemExit(0) where a signal asked for it and that was not, or in vain, raised."""
+    """Raise SystemExit(0) if a signal has asked for it, whether it was raised before or not."""
     if _asked_to_exit.is_set():
         raise SystemExit(0)
 
@@ -84,8 +86,8 @@ def _exit(_number: int, _frame: FrameType | None) -> None:
 
 
 def die_with_parent() -> None:
-    """Make the calling child killed when the thread that started it ends (Linux: prctl(2))."""
-    # A parent may have blocked or ignored what has to reach its child.
+    """Let the kernel kill this child when the thread that started it ends (Linux: prctl(2))."""
+    # The parent may have blocked or ignored these signals; the child must receive them.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What a broker claims for itself: its data directory and its ports."""
+"""The data directory and the ports of a broker: locked, and free."""
 
 import contextlib
 import fcntl
@@ -12,22 +12,22 @@ from conf.settings import Address, InvalidSettings, Settings
 from local import children
 
 HOST = "127.0.0.1"
-RELEASE_SECONDS = 3  # a broker that was killed a moment ago may still hold them
+RELEASE_SECONDS = 3  # a broker that was just killed may still use them
 POLL_SECONDS = 0.05
 
 
 class Taken(RuntimeError):  # noqa: N818 - what the claim is
-    """Somebody else holds it; the text says what, and what to do."""
+    """Another program uses it; the text names it and the remedy."""
 
 
 @contextlib.contextmanager
 def directory(path: Path) -> Iterator[int]:
-    """Hold a directory for the length of the block, and give the descriptor of its lock.
+    """Lock a directory for the length of the block; yields the descriptor of the lock.
 
-    A process that inherits the descriptor holds the directory to its own end.
+    A process that inherits the descriptor keeps the lock until it ends.
 
     Raises:
-        Taken: A broker holds it, and still does after 3 s.
+        Taken: A broker has the lock, and still has it after 3 s.
     """
     with (path / "lock").open("w") as lock:
         if not eventually(lambda: _locks(lock), RELEASE_SECONDS):
@@ -37,10 +37,10 @@ def directory(path: Path) -> Iterator[int]:
 
 
 def ports(*wanted: int) -> Sequence[int]:
-    """Give ports of 127.0.0.1 that nobody listens on, for each these or, for 0, any.
+    """Return the wanted ports of 127.0.0.1, 0 for any, all free.
 
     Raises:
-        Taken: Somebody listens on one of them, and still does after 3 s.
+        Taken: A program listens on one of them, and still does after 3 s.
     """
     found: list[int] = []
     if not eventually(lambda: _binds(wanted, found), RELEASE_SECONDS):
@@ -70,9 +70,9 @@ def port_of(settings: Settings, brokers: int = 1) -> int:
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    """Say whether a condition comes true within a time; it is asked twenty times a second.
+    """Return whether a condition becomes true in time; it is checked twenty times a second.
 
-    Raises SystemExit where a signal has asked for the end: see `children.exit_on_signals`.
+    Raises SystemExit after a signal: see `children.exit_on_signals`.
     """
     deadline = time.monotonic() + seconds
     while not condition():
@@ -92,7 +92,7 @@ def _locks(lock: IO[str]) -> bool:
 
 
 def _binds(wanted: Sequence[int], found: list[int]) -> bool:
-    """Bind all of them at once, so that they differ; `found` ends with the one that is taken."""
+    """Bind all ports at once, so that they differ; `found` ends with the first that is not free."""
     found.clear()
     with contextlib.ExitStack() as stack:
         for port in wanted:

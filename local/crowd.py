@@ -1,8 +1,8 @@
-"""A crowd of players, pure: who they are, when they play, and what they score, all from a seed.
+"""Simulated players, from a seed: their names, when they play, and their scores; pure.
 
-Skills add to luck, and both have exponential tails, so that the odds of a great score are spread as
-unevenly as wealth is: a few players hold the board, and a newcomer gets there now and then.
-The crowd learns as it plays, at a rate that keeps the best five changing for as long as it goes on.
+The strength of a score is skill plus luck. Both are exponentially distributed, so a few players
+lead the board, and a newcomer reaches it now and then. All players improve with each score, at a
+rate that keeps the best five changing.
 """
 
 import heapq
@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
-PRACTICE = 2e-4  # what a score adds to the next one's strength; sets how often the board changes
-POINTS = 20_000  # of a strength of 1
-FLATTENING = 1 / 3  # points are this power of the strength: growth slows down and never ends
+PRACTICE = 2e-4  # strength that each score adds to later ones; sets how often the board changes
+POINTS = 20_000  # at a strength of 1
+FLATTENING = 1 / 3  # points are this power of the strength: they grow ever slower, without end
 BREAK_ODDS = 1 / 8  # of a long pause after a play
-BREAK_LENGTH = 20  # of it, in short ones
+BREAK_LENGTH = 20  # in short pauses
 
-# Beginnings and ends of names that could be somebody's; how often a kind is drawn, first.
+# Kinds of names: how often a kind is drawn, beginnings, ends.
 KINDS: Sequence[tuple[int, str, str]] = (
     (8, "an be da el fin ja ka lu ma mi no ri sa te vi yu zo", "dra la lie lo na ne nik ra ro sha"),
     (
@@ -57,7 +57,7 @@ class Play(NamedTuple):
 
 
 def players(seed: int, number: int) -> list[Player]:
-    """Make that many players; no two have the same name."""
+    """Make this number of players; no two have the same name."""
     dice = random.Random(seed)  # noqa: S311 - a game
     return [
         Player(user, dice.expovariate(1), dice.lognormvariate(0, 1))
@@ -66,9 +66,9 @@ def players(seed: int, number: int) -> list[Player]:
 
 
 def plays(crowd: Sequence[Player], rate: float, seed: int, played: int = 0) -> Iterator[Play]:
-    """Let a crowd play for ever, `rate` scores a second in the long run, in the order of time.
+    """Yield scores without end, `rate` a second in the long run, in the order of time.
 
-    `played` says how many scores were made before, so that a game goes on where it stopped.
+    `played` is the number of scores that were made before: a game continues where it stopped.
     """
     dice = random.Random(f"{seed} {played}")  # noqa: S311 - a game
     pace = sum(1 / (_MEAN_PAUSE * player.pause) for player in crowd) / rate
@@ -89,7 +89,7 @@ def _pause(dice: random.Random, player: Player, pace: float) -> float:
 
 
 def _rest(dice: random.Random, player: Player, pace: float) -> float:
-    """Draw what is left of the pause in which the game finds a player: long ones more often."""
+    """Draw the rest of the pause in which a player is at the start: more often a long one."""
     is_break = dice.random() < BREAK_ODDS * BREAK_LENGTH / _MEAN_PAUSE
     length = pace * (BREAK_LENGTH if is_break else 1) * player.pause
     return length * 2 * math.sqrt(dice.random()) * dice.random()

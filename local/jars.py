@@ -1,6 +1,6 @@
-"""The jars of Apache Kafka: fetched once by their Maven coordinates, then kept in the user's cache.
+"""The jars of Apache Kafka: downloaded once by their Maven coordinates, then in the user's cache.
 
-A set of jars is moved into its place when it is whole: a broken download leaves nothing behind.
+Jars are moved to the cache only when all of them are complete.
 """
 
 import logging
@@ -16,7 +16,7 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, MavenContext, PythonResolver
 from jgo.parse import Coordinate
 
-KAFKA_VERSION = "4.4.0"  # the only place that says which Kafka runs
+KAFKA_VERSION = "4.4.0"  # the Kafka that runs; no other file names a version
 SCALA_VERSION = "2.13"
 
 ATTEMPTS = 3  # for each file
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 
 
 class Unavailable(OSError):  # noqa: N818 - it reads as what it is
-    """The jars cannot be had; the text says why and what to do."""
+    """The jars cannot be downloaded; the text names the cause and the remedy."""
 
 
 def class_path() -> str:
-    """Give the class path of Kafka, and fetch its jars first where they are missing.
+    """Return the class path of Kafka; downloads missing jars first.
 
     Raises:
-        Unavailable: If they can be had neither from the cache nor from the network.
+        Unavailable: They are not in the cache and cannot be downloaded.
     """
     place = _cache() / f"kafka-{KAFKA_VERSION}"
     if not _is_whole(place):
@@ -62,7 +62,7 @@ def _fetch(place: Path) -> None:
     except (OSError, RuntimeError) as error:  # jgo raises both, requests' errors are OSErrors
         reason = " ".join(str(error).split())
         msg = (
-            f"cannot fetch the jars of Apache Kafka {KAFKA_VERSION} ({reason}): look to the network"
+            f"cannot fetch the jars of Apache Kafka {KAFKA_VERSION} ({reason}): check the network"
             f" (HTTPS_PROXY is obeyed) and the free space in {place.parent}, then start again"
         )
         raise Unavailable(msg) from error
@@ -90,8 +90,8 @@ def _artifacts(context: MavenContext) -> list[Artifact]:
     artifacts = [
         each.artifact for each in (*roots, *others) if each.scope in {"compile", "runtime"}
     ]
-    # Kafka logs through SLF4J and leaves the choice of a binding open. It is not resolved together
-    # with Kafka, since its parent pom would put older clients in the place of Kafka's own.
+    # Kafka logs through SLF4J and needs a binding. It is not resolved together with Kafka, because
+    # its parent pom would replace Kafka's clients by older ones.
     log4j = next(each.version for each in artifacts if each.artifactId == "log4j-core")
     binding = context.project("org.apache.logging.log4j", "log4j-slf4j-impl").at_version(log4j)
     return [*artifacts, binding.artifact()]
@@ -99,9 +99,9 @@ def _artifacts(context: MavenContext) -> list[Artifact]:
 
 def _move(jars: Path, place: Path) -> None:
     if not _is_whole(jars):
-        msg = "a jar came broken"
+        msg = "a downloaded jar is broken"
         raise RuntimeError(msg)
-    if not _is_whole(place):  # another start may have been quicker
+    if not _is_whole(place):  # another process may have been quicker
         shutil.rmtree(place, ignore_errors=True)
         jars.rename(place)
 
@@ -112,7 +112,7 @@ def _forget(artifact: Artifact) -> None:
 
 
 class _Progress(PythonResolver):
-    """Says every few seconds how far the download is, and tries each file a few times."""
+    """Logs the progress every few seconds, and tries each file three times."""
 
     def __init__(self) -> None:
         super().__init__()

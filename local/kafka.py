@@ -25,6 +25,7 @@ from local import broker, children, claims, jars
 from local.broker import Plain
 from local.cluster import planned
 from local.security import Secured
+from local.supervisor import follow_parent
 
 DATA = Path(".local/kafka")
 
@@ -33,19 +34,20 @@ DATA = Path(".local/kafka")
 def running(
     data: Path, port: int = 0, properties: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """Run a broker for the length of the block and give its address, host:port.
+    """Run a broker for the length of the block; yields its address, host:port.
 
-    Raises what `broker.started` raises; port 0 is any free one.
+    Port 0 is any free one. Raises the errors of `broker.started`.
     """
     with broker.started(data, port, properties or {}) as started:
         yield started.address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start or does not last."""
+    """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start, or ends."""
     options = _options(arguments)
     set_up_logging()
     children.exit_on_signals()
+    follow_parent()
     try:
         settings = load()
         port = claims.port_of(settings, options.brokers) if options.port is None else options.port

@@ -1,6 +1,6 @@
-"""A simulated crowd that plays: scores go to the topic `scores` as they would from a real game.
+"""Simulated players, who send scores to the topic `scores` as a real game would.
 
-`python -m local.players --rate 50 --players 2000 --seed 7` goes on where an earlier run stopped.
+`python -m local.players --rate 50 --players 2000 --seed 7` continues where an earlier run stopped.
 """
 
 import argparse
@@ -20,13 +20,14 @@ from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
 from local import children
 from local.crowd import Play, players, plays
+from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 5
 POLL_SECONDS = 0.2  # at most, between checks for refused scores
 REQUEST_SECONDS = 30
-FLUSH_SECONDS = 3  # at the end; a broker that is gone does not hold up Ctrl-C
+FLUSH_SECONDS = 3  # at the end; a missing broker must not delay Ctrl-C
 
 
 class Undelivered(ConnectionError):  # noqa: N818 - what the score is
@@ -34,7 +35,7 @@ class Undelivered(ConnectionError):  # noqa: N818 - what the score is
 
 
 class Sender:
-    """Sends scores, counts what Kafka accepted, and raises the first that it refused."""
+    """Sends scores, counts the accepted ones, and raises when Kafka refuses one."""
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores
@@ -43,7 +44,7 @@ class Sender:
         self.delivered = 0
 
     def send(self, play: Play) -> None:
-        """Send a score, made now."""
+        """Send a score with the present time."""
         value = encode_score(play.score, self._topic.format)
         while True:
             try:
@@ -51,7 +52,7 @@ class Sender:
                     self._topic.name, value, play.user, on_delivery=self._note_delivery
                 )
             except BufferError:
-                self.poll(POLL_SECONDS)  # bound: what waits for 60 s is refused
+                self.poll(POLL_SECONDS)  # ends: a score that waits for 60 s is refused
             else:
                 return self.poll(0)
 
@@ -80,7 +81,7 @@ class Sender:
 
 
 def play(sender: Sender, game: Iterator[Play]) -> None:
-    """Send each score when it is due; a line every 5 s says how it goes."""
+    """Send each score when it is due, and log the rate every 5 s."""
     log.info("playing")
     started = time.monotonic()
     log_at, logged = started + LOG_SECONDS, 0
@@ -95,7 +96,7 @@ def play(sender: Sender, game: Iterator[Play]) -> None:
 
 
 def _played(settings: Settings, topic: Topic) -> int:
-    """Count the scores that were ever sent."""
+    """Return the number of scores that were ever sent."""
     consumer = Consumer(clients.consumer(settings))
     try:
         return sum(
@@ -107,10 +108,11 @@ def _played(settings: Settings, topic: Topic) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play until SIGINT or SIGTERM, or `--count` scores; status 1 if Kafka takes none."""
+    """Send scores until SIGINT or SIGTERM, or `--count` scores; status 1 if Kafka refuses them."""
     options = _options(arguments)
     set_up_logging()
     children.exit_on_signals()
+    follow_parent()
     try:
         settings = load()
         topic = await_topics(settings, ["scores"])["scores"]
@@ -131,9 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.players", description=__doc__)
     parser.add_argument("--rate", type=_positive, default=50, help="scores a second (default: 50)")
-    parser.add_argument("--players", type=_whole, default=2000, help="how many (default: 2000)")
-    parser.add_argument("--seed", type=int, default=7, help="who they are (default: 7)")
-    parser.add_argument("--count", type=_whole, help="stop after that many scores")
+    parser.add_argument("--players", type=_whole, default=2000, help="their number (default: 2000)")
+    parser.add_argument("--seed", type=int, default=7, help="of names and scores (default: 7)")
+    parser.add_argument("--count", type=_whole, help="stop after this number of scores")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Delete what the demo has kept, unless it runs: `just reset`."""
+"""Delete the data of the demo, unless it runs: `just reset`."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ from local.kafka import DATA
 
 
 def main() -> int:
-    """Delete Kafka's data, and all else beside them; status 1 where a broker uses them."""
+    """Delete Kafka's data and everything else in their folder; status 1 if a broker uses them."""
     DATA.mkdir(parents=True, exist_ok=True)
     try:
         with claims.directory(DATA):

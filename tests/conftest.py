@@ -55,7 +55,7 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take `--long`."""
+    """Add the option `--long`."""
     text = "the long forms of tests: a minute of updates instead of ten seconds, and the like"
     parser.addoption("--long", action="store_true", help=text)
 
@@ -103,19 +103,19 @@ def _shown(log: logging.Logger) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a broker of the session's own, on a free port."""
+    """Run a broker for the session on a free port; yields its address."""
     with running(tmp_path_factory.mktemp("kafka"), properties=QUICK) as address:
         yield address
 
 
 @pytest.fixture
 def names(kafka: str) -> Mapping[str, str]:
-    """Give the variables of the environment for topics and a group that only this test has."""
+    """Return environment variables that name topics and a group for this test alone."""
     return names_of_its_own(kafka)
 
 
 def names_of_its_own(kafka: str) -> Mapping[str, str]:
-    """Give such variables, for whoever shares them on purpose."""
+    """Return such variables, for tests that share them."""
     suffix = f"{os.getpid()}-{next(_numbers)}"
     return {
         "LEADERBOARD_BOOTSTRAP_SERVERS": kafka,
@@ -129,12 +129,12 @@ def names_of_its_own(kafka: str) -> Mapping[str, str]:
 
 @pytest.fixture
 def settings(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Give the settings of these topics, none of which is there yet."""
+    """Return the settings of these topics, none of which is there yet."""
     return load_with(names, monkeypatch)
 
 
 @pytest.fixture
 def game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Game]:
-    """Give these topics, which are there."""
+    """Return these topics, which are there."""
     with contextlib.closing(open_game(names, monkeypatch)) as opened:
         yield opened

@@ -1,6 +1,7 @@
 """The tree is the architecture: pure modules stay pure, and imports between folders run one way."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -45,6 +46,8 @@ CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
     f"dataflows.{name}" for name in ("leaderboard", "wire", "kafka.topics", "kafka.partitioner")
 }
+# Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
+PROCESSES = {"local.supervisor", "local.claims"}
 FORBIDDEN = {
     "conf": {"dataflows", "web", "local", "bench"},
     "dataflows": {"web", "local", "bench"},
@@ -60,7 +63,7 @@ def root(module):
 
 @cache
 def imports(module):
-    """Give what a module of ours names in its imports, modules of ours by their full names."""
+    """Return the imports of a module of ours, our modules by their full names."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[module].read_text())):
         if isinstance(node, ast.Import):
@@ -72,7 +75,7 @@ def imports(module):
 
 
 def reached(module):
-    """Give all that a module imports, directly and by others of ours."""
+    """Return everything that a module imports, directly and through our modules."""
     found: set[str] = set()
     waiting = [module]
     while waiting:
@@ -82,6 +85,18 @@ def reached(module):
     return found
 
 
+@pytest.mark.parametrize("package", ["dataflows", "web"])
+def test_the_map_of_a_package_names_each_of_its_files_once(package):
+    text = ast.get_docstring(ast.parse(MODULES[package].read_text())) or ""
+    files = [
+        path.relative_to(ROOT / package).as_posix()
+        for path in MODULES.values()
+        if path.is_relative_to(ROOT / package) and not path.stem.endswith("__")
+    ]
+
+    assert sorted(re.findall(r"[\w/]+[^\W_]\.py", text)) == sorted(files)
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_pure_modules_reach_neither_bytewax_nor_kafka_nor_quart(module):
     assert not {root(found) for found in reached(module)} & CLIENTS
@@ -89,7 +104,14 @@ def test_pure_modules_reach_neither_bytewax_nor_kafka_nor_quart(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_package_imports_one_that_is_built_on_it(module):
-    assert not {root(found) for found in imports(module)} & FORBIDDEN[root(module)]
+    assert not {root(found) for found in imports(module) - PROCESSES} & FORBIDDEN[root(module)]
+
+
+@pytest.mark.parametrize("module", sorted(PROCESSES))
+def test_what_runs_processes_is_built_on_nothing_but_settings(module):
+    own = {found for found in reached(module) if root(found) in PACKAGES}
+
+    assert own <= {"conf.settings", "local", "local.children"}
 
 
 @pytest.mark.parametrize("module", [each for each in MODULES if root(each) in {"web", "local"}])

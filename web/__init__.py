@@ -2,18 +2,21 @@
 
 A client of a stream, from the connection to the first event:
 
-    server/accept.py       accepts the connection, or closes it beyond the limits (access/limits.py)
+    server/accept.py       accepts the connection, or closes it beyond the limits
+    server/certificate.py  has the certificate for it, and reads renewed files
     server/server.py       lets Hypercorn (server/hypercorn.py) serve its requests
     access/forwarded.py    finds the client's address and the host it asked for behind proxies
     access/requests.py     refuses a request that is too large or for another host
-    routes/streams.py      refuses a stream too many, sends the state, adds the client to the hub
+    routes/streams.py      refuses one stream too many, sends the state, adds the client to the hub
 
 A board, from `top-5` to the socket:
 
     kafka/reader.py        keeps a thread reading, and restarts it after a failure
     kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
-    services.py            moves the call from that thread to the event loop
+    threads.py             moves the call from that thread to the event loop, the newest alone
+    live/pace.py           waits, if one was sent just before, or longer if the loop is late
     live/feeds.py          decodes the board, and publishes it as an event
+    live/sized.py          leaves out rows that no client could take in one event
     live/sse.py            encodes the event
     live/hub.py            sends it to every client, lets slow ones skip, cuts stalled ones
     server/handover.py     writes it to the socket of a client on HTTP/1.1
@@ -21,20 +24,23 @@ A board, from `top-5` to the socket:
 
 The last scores and their rate pass kafka/scores.py, live/recent.py and live/rate.py instead.
 
-A posted score, from the request to its outcome:
+A posted score, from the request (checked like that of a stream) to its outcome:
 
-    access/requests.py     refuses a request that is too large or for another host
-    routes/scores.py       makes these steps, and answers
+    routes/scores.py       answers forms and programs, after these steps
     access/origin.py       recognises posts that another site made a browser send
-    access/limits.py       counts the posts of each client
+    access/limits.py       limits the posts of each client; also its streams and connections
     posting/submission.py  parses the body, or refuses it
     posting/waiting.py     starts to watch `high-scores`, if the client waits for the outcome
     kafka/producer.py      writes the score to `scores`, and waits for the acknowledgement
     kafka/table.py         reads `high-scores` and the position of the flow
+    kafka/records.py       the receipt of a score, and a message of `high-scores` (pure)
     posting/outcome.py     decides by them: top, best, counted or received
 
-Around them, `__main__` starts a process or several (server/workers.py), app.py connects routes and
-services, metrics.py counts. kafka/progress.py and live/freshness.py tell when the board is stale;
-live/history.py keeps the last ten minutes for a client that connects. files.py has the files of the
-page, access/refusals.py and kafka/unreadable.py count and log what is refused or cannot be read.
+Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
+with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py
+tell when the board is stale, live/lateness.py how late the event loop is. live/history.py keeps the
+last ten minutes for a client that connects. routes/board.py answers clients that poll,
+routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
+renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
+what is refused or cannot be read.
 """

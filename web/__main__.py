@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import gc
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -16,9 +15,10 @@ from collections.abc import Sequence
 from conf.loading import check_web, load
 from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings
+from local.supervisor import follow_parent, stop_event
 from web.app import create_app
 from web.server.server import Server, listen, listen_shared, url
-from web.server.workers import UNAVAILABLE, Workers
+from web.server.workers import UNAVAILABLE, run_workers
 
 log = logging.getLogger(__name__)
 
@@ -49,27 +49,27 @@ async def serve(settings: Settings) -> int:
     """Serve alone; return 1 if a topic was not there in time or is set up wrongly."""
     sock = listen(settings.web.host, settings.web.port)
     log.info("listening on %s", url(settings.web, sock))
-    return 0 if await _serve(settings, sock, _stop_event()) else 1
+    return 0 if await _serve(settings, sock) else 1
 
 
 async def supervise(settings: Settings, workers: int) -> int:
-    """Let so many workers serve, and replace those that die."""
+    """Run this number of workers, and replace those that die."""
     sockets = listen_shared(settings.web.host, settings.web.port, workers)
     log.info("listening on %s", url(settings.web, sockets[0]))
-    return await Workers(sockets, _stop_event()).run()
+    stopping = stop_event()
+    follow_parent()
+    return await run_workers(sockets, stopping)
 
 
 async def serve_as_worker(settings: Settings, number: int, sock: socket.socket) -> int:
     """Serve as one of several, until a signal or the end of the parent."""
-    stopping = _stop_event()
-    asyncio.get_running_loop().add_reader(sys.stdin, _on_parent_exit, stopping)
-    return 0 if await _serve(settings, sock, stopping, worker=number) else UNAVAILABLE
+    return 0 if await _serve(settings, sock, worker=number) else UNAVAILABLE
 
 
-async def _serve(
-    settings: Settings, sock: socket.socket, stopping: asyncio.Event, worker: int | None = None
-) -> bool:
-    """Serve until `stopping`; return whether the topics could be read."""
+async def _serve(settings: Settings, sock: socket.socket, worker: int | None = None) -> bool:
+    """Serve until a signal or the end of the parent; return whether the topics could be read."""
+    stopping = stop_event()
+    follow_parent()
     failures: list[Exception] = []
 
     def on_unavailable(error: Exception) -> None:
@@ -92,22 +92,6 @@ def _relax_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-
-
-def _stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    return stopping
-
-
-def _on_parent_exit(stopping: asyncio.Event) -> None:
-    """Stop at the end of the pipe whose other end the parent held."""
-    log.error("the parent process has ended")
-    asyncio.get_running_loop().remove_reader(sys.stdin)
-    stopping.set()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from web.access.refusals import Refusals
 from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
+from web.threads import PendingCalls
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -30,15 +31,18 @@ class Metrics(Collector):
     With `worker`, every sample has it as a label: a scrape reaches one worker of several.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one of each
         self,
         feeds: Feeds,
+        pending: Sequence[PendingCalls],
         sources: Sequence[Source],
         unreadable: Mapping[str, Unreadable],
         refusals: Refusals,
+        *,
         worker: int | None = None,
     ) -> None:
         self._feeds = feeds
+        self._pending = pending  # calls of the topic readers
         self._sources = sources
         self._unreadable = unreadable  # by topic
         self._refusals = refusals
@@ -63,6 +67,7 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield the state of the streams, the readers and the board."""
         yield from self._of_streams()
+        yield from self._of_overload()
         yield self._metric(
             "counter",
             "leaderboard_web_failures",
@@ -91,25 +96,52 @@ class Metrics(Collector):
 
     def _of_streams(self) -> Iterable[Metric]:
         feeds = self._feeds
-        hubs = {"board": feeds.board, "scores": feeds.scores, "live": feeds.live}
-        streams = [({"stream": name}, hub) for name, hub in hubs.items()]
+        hubs = {"board": [feeds.board], "scores": [feeds.scores], "live": feeds.live_hubs()}
+        streams = [({"stream": name}, each) for name, each in hubs.items()]
         yield self._metric(
             "gauge",
             "leaderboard_web_streams",
             "Open streams.",
-            [(of, len(hub)) for of, hub in streams],
+            [(of, sum(map(len, each))) for of, each in streams],
         )
         yield self._metric(
             "counter",
             "leaderboard_web_chunks",
             "Chunks of events sent to clients.",
-            [(of, hub.sent) for of, hub in streams],
+            [(of, sum(hub.sent for hub in each)) for of, each in streams],
         )
         yield self._metric(
             "counter",
             "leaderboard_web_cut",
             "Clients cut because they stopped reading.",
-            [(of, hub.cut) for of, hub in streams],
+            [(of, sum(hub.cut for hub in each)) for of, each in streams],
+        )
+
+    def _of_overload(self) -> Iterable[Metric]:
+        feeds = self._feeds
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_lateness_seconds",
+            "By how much the event loop is late, on average in the last moments.",
+            [({}, feeds.lateness.seconds)],
+        )
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_sent_board_age_seconds",
+            "How long the board that was sent last had waited in this process.",
+            [({}, feeds.pacer.waited["board"])],
+        )
+        skipped = {
+            **feeds.pacer.skipped,
+            "handover": sum(each.merged for each in self._pending),
+            "client": sum(hub.skipped for hub in (feeds.board, feeds.scores, *feeds.live_hubs())),
+        }
+        yield self._metric(
+            "counter",
+            "leaderboard_web_skipped",
+            "Changes replaced by newer ones: those of a kind before they were sent, all on their "
+            "way from the topic readers, and each that a client did not get.",
+            [({"of": name}, count) for name, count in skipped.items()],
         )
 
     def _metric(self, kind: str, name: str, text: str, samples: Samples) -> Metric:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 from quart import Request
 
@@ -19,37 +18,18 @@ from web.access.refusals import Refusals
 from web.kafka import boards, scores
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
-from web.live.feeds import Feeds
+from web.live import recent
+from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
+from web.live.recent import Score
 from web.metrics import Metrics
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
+from web.threads import OnLoop, PendingCalls
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-
 STATUS_SECONDS = 0.25  # between two looks at the topic readers
-
-
-class OnLoop:
-    """Runs the calls of threads on the app's event loop, in their order."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def bind(self) -> None:
-        """Use the running loop; earlier calls are dropped."""
-        self._loop = asyncio.get_running_loop()
-
-    def wrap(self, call: Callable[[Item], object]) -> Callable[[Item], None]:
-        """Return a function that a thread may call."""
-
-        def schedule(item: Item) -> None:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(call, item)
-
-        return schedule
 
 
 @dataclass
@@ -73,6 +53,7 @@ class Services:
     async def start(self) -> None:
         """Start reading the topics, and publish from then on whether the board is the newest."""
         self.on_loop.bind()
+        self.feeds.lateness.start()
         self.producer.start()
         for reader in self.readers:
             reader.start()
@@ -126,7 +107,7 @@ class Services:
 
     def problems(self) -> list[str]:
         """Return why the app may show something outdated, or take no score; empty when ready."""
-        sources = (*self.readers, self.producer)
+        sources = (*self.readers, self.producer, self.feeds.lateness)
         return [problem for source in sources if (problem := source.problem())]
 
     async def _keep_publishing_status(self) -> None:
@@ -139,7 +120,7 @@ class Services:
 
     def _publish_status(self) -> None:
         boards, scores = self.readers
-        others = [scores.problem(), self.producer.problem()]
+        others = [each.problem() for each in (scores, self.producer, self.feeds.lateness)]
         self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
         self.refusals.report(time.monotonic())
 
@@ -150,23 +131,24 @@ def make_services(
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web)
     on_loop = OnLoop()
-    wrap = on_loop.wrap
+    of_boards, of_scores = PendingCalls(on_loop), PendingCalls(on_loop)
     read_boards = partial(
         boards.read,
         settings=settings,
-        begin=wrap(feeds.begin_boards),
-        put=wrap(feeds.put_boards),
+        begin=of_boards.wrap_begin(feeds.begin_boards),
+        put=of_boards.wrap(feeds.put_boards, newest_boards),
     )
     read_scores = partial(
         scores.read,
         settings=settings,
-        begin=wrap(feeds.begin_scores),
-        put=wrap(feeds.put_scores),
-        put_ends=wrap(feeds.put_ends),
+        begin=of_scores.wrap_begin(feeds.begin_scores),
+        put=of_scores.wrap(feeds.put_scores, _newest_scores),
+        put_ends=of_scores.wrap(feeds.put_ends),
     )
+    report_unavailable = partial(on_loop.run, on_unavailable)
     readers = (
-        TopicReader(settings.topics.top_5.name, read_boards, wrap(on_unavailable)),
-        TopicReader(settings.topics.scores.name, read_scores, wrap(on_unavailable)),
+        TopicReader(settings.topics.top_5.name, read_boards, report_unavailable),
+        TopicReader(settings.topics.scores.name, read_scores, report_unavailable),
     )
     web, topics, refusals = settings.web, settings.topics, Refusals()
     producer, watcher = ScoreProducer(settings), ScoreWatcher(settings)
@@ -185,6 +167,17 @@ def make_services(
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
         refusals,
-        Metrics(feeds, (*readers, watcher, producer), unreadable, refusals, worker),
+        Metrics(
+            feeds,
+            (of_boards, of_scores),
+            (*readers, watcher, producer),
+            unreadable,
+            refusals,
+            worker=worker,
+        ),
         files.Files(files.STATIC),
     )
+
+
+def _newest_scores(waiting: list[Score], scores: list[Score]) -> list[Score]:
+    return recent.newest([*waiting, *scores], time.time_ns() // 1_000_000)

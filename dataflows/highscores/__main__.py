@@ -1,4 +1,4 @@
-"""`python -m dataflows.highscores`: say how to run the flow."""
+"""`python -m dataflows.highscores`: print the command that runs the flow."""
 
 import sys
 

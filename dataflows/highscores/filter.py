@@ -1,6 +1,6 @@
 """The step that drops scores which cannot improve, a batch at a time.
 
-Most scores end here. So it works in columns: no Python call is made for a score that is dropped.
+Most scores end here. So the filter works on columns: a dropped score costs no Python call.
 """
 
 from collections import defaultdict
@@ -81,7 +81,7 @@ class CandidateFilter:
         return self._context.topic("high_scores").partitions
 
     def _open_shards(self, partition: int) -> Iterator[Item]:
-        """Let every shard be restored at the start, not when its first score happens to come."""
+        """Let every shard be restored at the start, not when its first score arrives."""
         for shard in range(partition, self._shards, self._context.topic("scores").partitions):
             yield partition_name(shard), Candidates(partition, [], [], [], [])
 
@@ -114,7 +114,7 @@ class CandidateFilter:
         strangers: list[bool],
         rejected: list[tuple[Message, BadMessage]],
     ) -> tuple[_Scores, list[bool]]:
-        """Drop and reject what no user can have made: only strangers can be unreadable."""
+        """Reject messages whose key is no user: users in the table are valid already."""
         good = [True] * len(strangers)
         for place in compress(range(len(strangers)), strangers):
             try:
@@ -127,7 +127,7 @@ class CandidateFilter:
         return scores.select(good), list(compress(strangers, good))
 
     def _shards_of(self, partition: int, users: list[bytes], strangers: list[bool]) -> list[int]:
-        """Return the shard of each user: one in the table of the own shard needs no hash."""
+        """Return the shard of each user; a user in the table of the own shard needs no hash."""
         shards = [partition % self._shards] * len(users)
         unknown = list(compress(range(len(users)), strangers))
         names = [users[place] for place in unknown]
@@ -139,7 +139,7 @@ class CandidateFilter:
         return shards
 
     def _sift(self, shard: int, scores: _Scores, removed: set[bytes]) -> _Scores:
-        """Drop what does not beat another shard's table, or what was sent to another process."""
+        """Drop what does not beat another shard's table, or a score sent to another process."""
         table = self._bests.get(shard, self._sent)
         scores = scores.select(_may_improve(table, scores, removed))
         if table is self._sent:

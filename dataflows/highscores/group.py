@@ -1,4 +1,4 @@
-"""The consumer group of the flow, as others may use it: a younger flow, a foreign member."""
+"""Other users of the flow's consumer group: a younger flow, or a foreign program."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ class GroupWatch:
         self._report_at = float("-inf")
 
     def add(self, partition: int, mark: CommitMark) -> None:
-        """Watch a partition, and know our own mark; the first one starts the watch."""
+        """Watch a partition with our mark; the first call starts the watch."""
         self._marks = {**self._marks, partition: mark}  # the thread reads it
         if len(self._marks) == 1 and self._settings.guarantee == "at_least_once":
             threading.Thread(target=self._watch, name="group", daemon=True).start()
@@ -49,7 +49,7 @@ class GroupWatch:
             log.warning("positions not committed, again soon: %s", error.str())
 
     def _report_members(self) -> None:
-        """Name who uses the group: Kafka takes no position of ours while it has a member."""
+        """Log the members of the group: while it has any, Kafka refuses our positions."""
         group = self._settings.group
         try:
             admin = AdminClient(clients.client(self._settings))
@@ -57,7 +57,7 @@ class GroupWatch:
             members = asked[group].result(2 * REQUEST_SECONDS).members
             names = ", ".join(f"{each.client_id} at {each.host}" for each in members)
         except KafkaException as error:
-            names = f"it cannot be named: {error.args[0].str()}"
+            names = f"unknown: {error.args[0].str()}"
         log.warning(
             "positions not committed, again soon: another program is a member of group %s (%s); "
             "give it a group id of its own",

@@ -63,7 +63,7 @@ class RejectsPartition(StatefulSinkPartition[Rejected, None]):
         self._writer.write(map(self._record, values))
 
     def snapshot(self) -> None:
-        """Wait until the broker has this epoch; raises where it has not."""
+        """Wait until the broker has this epoch; raises if it has not."""
         self._writer.flush()
 
     def _record(self, rejected: Rejected) -> Record:

@@ -1,4 +1,4 @@
-"""Restores a shard from its partition of `high-scores`, and checks what stands there."""
+"""Restores a shard from its partition of `high-scores`, and checks its messages."""
 
 import logging
 import time
@@ -134,10 +134,10 @@ def _as_message(message: object) -> Message:
 
 
 def _still_there(context: FlowContext, last: dict[int, LastOrigin]) -> dict[int, int]:
-    """Return the offset of each last origin whose score still stands at its place in `scores`.
+    """Return the offset of each last origin whose score is still at that offset of `scores`.
 
     A log may become shorter: a disk is lost, or a replica that lagged behind leads. New scores then
-    take the offsets of the lost ones, and must not pass for counted.
+    take the offsets of the lost ones, and must not be skipped as counted.
     """
     if not last:
         return {}

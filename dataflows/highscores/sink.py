@@ -65,13 +65,13 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
                 writer.write(self._records(shard, candidates))
 
     def snapshot(self) -> None:
-        """Wait until the broker has this epoch; raises where it has not."""
+        """Wait until the broker has this epoch; raises if it has not."""
         writer, _ = self._open()
         with self._context.watchdog.held():
             writer.flush()
 
     def _open(self) -> tuple[Writer, Shard]:
-        """Wait until the shard is restored; what its partition lacks is then written first."""
+        """Wait until the shard is restored; then write the repairs of its partition first."""
         if self._opened is None:
             with self._context.watchdog.held():
                 writer, restored = self._restored.result()

@@ -2,7 +2,7 @@
 
 **When a position may be committed.** Bytewax calls `snapshot()` of a source partition at the end of
 an epoch, and the next `next_batch()` only after every sink on every worker has finished that epoch
-(bytewax, `src/inputs.rs`). The sinks flush in their own `snapshot()` and raise where the broker has
+(bytewax, `src/inputs.rs`). The sinks flush in their own `snapshot()` and raise if the broker has
 not taken everything. So the position of a snapshot is committed in the first `next_batch()` after
 it, never earlier: all scores before it are counted, and what they improved is on `high-scores`.
 
@@ -10,11 +10,12 @@ it, never earlier: all scores before it are counted, and what they improved is o
 again than it had to. The failure is logged, and the next epoch commits again.
 
 **A clean stop** ends no epoch early. The partition stops reading, waits up to two seconds for the
-snapshot of what it has read, commits it, and ends; in vain it ends without. `close()` commits
-nothing: Bytewax calls it before the last epoch is flushed, and also after a failure.
+snapshot of what it has read, commits it, and ends. If none comes in time, it ends without it.
+`close()` commits nothing: Bytewax calls it before the last epoch is flushed, and also after a
+failure.
 
-**What a commit says.** Its mark, in the metadata, names the ids of `scores` and `high-scores` and
-the flow. A position is trusted only with a mark of these topics: not that of a topic that was
+**What a commit contains.** Its mark, in the metadata, names the ids of `scores` and `high-scores`
+and the flow. A position is trusted only with a mark of these topics: not that of a topic that was
 recreated, and not one that another program with our group id has moved. Everything is read again
 otherwise, which writes nothing twice. Its leader epoch lets librdkafka see that the log has become
 shorter meanwhile, also where new scores have passed the position (KIP-320).
@@ -99,7 +100,7 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
 
     @cached_property
     def _starts(self) -> list[Start]:
-        """The start of each partition; the log says why one is the beginning."""
+        """The start of each partition; the log has the reason for a start at the beginning."""
         topic = self._context.topic("scores")
         asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
         found = self._consumer.committed(asked)
@@ -119,7 +120,7 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
         return list(map(self._start, found, reasons, firsts))
 
     def _distrust(self, committed: TopicPartition) -> str:
-        """Return why a committed position is not the one to begin with, "" where it is."""
+        """Return why a committed position cannot be used, "" if it can."""
         group = self._context.settings.group
         if committed.offset < 0:
             return f"group {group}{NO_POSITION}"

@@ -1,4 +1,4 @@
-"""Whether the scores of a user stand in one partition of `scores`, as Kafka's own tables demand."""
+"""Checks that the scores of a user are in one partition of `scores`, as Kafka's tables demand."""
 
 import logging
 
@@ -16,8 +16,8 @@ users_in_two_partitions = Counter(
 class SpreadCheck:
     """Reports users whose scores are seen in two partitions: producers partition differently.
 
-    Only a user who is away from the partition that Kafka's Java clients choose is remembered, so
-    that nothing is where all producers choose it.
+    Only users outside the partition that Kafka's Java clients choose are remembered. If all
+    producers choose that one, nothing is remembered.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class SpreadCheck:
             log.warning(
                 "the scores of %r are in the partitions %d and %d: the producers of `scores` "
                 "choose partitions differently, and Kafka keeps no order between these; "
-                "docs/formats.md says which client chooses what; a metric counts more such users",
+                "docs/formats.md lists the choice of each client; a metric counts more such users",
                 user,
                 self._away[user],
                 partition,

@@ -24,16 +24,16 @@ BATCH = 10_000  # messages
 RETRY_SECONDS = 60
 RETRY_PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 10
-COMMITTED_SECONDS = 30  # a busy broker was seen to take more than 10
+COMMITTED_SECONDS = 30  # a busy broker took more than 10
 CLOSE_SECONDS = 0.2
 EARLIEST = -2  # as a time: where a partition begins, in one request for all (ListOffsets)
 WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
 CLUSTER_WAIT_SECONDS = 0.005
-STEP_TURNS = 3  # polls until Bytewax has run every step: one was seen to do
+STEP_TURNS = 3  # polls until Bytewax has run every step; one was enough when measured
 
 
 class Deadlines:
-    """When the steps of a process are due, whether a message comes or not; in monotonic seconds."""
+    """When the steps of a process are due, with or without messages; in monotonic seconds."""
 
     def __init__(self) -> None:
         self._at: dict[str, float] = {}
@@ -50,7 +50,7 @@ class Deadlines:
         return max(0.0, min(self._at.values(), default=float("inf")) - time.monotonic())
 
     def pop_due(self, step: str) -> bool:
-        """Tell whether a step is due, once."""
+        """Return whether a step is due; once for each deadline."""
         is_due = self._at.get(step, float("inf")) <= time.monotonic()
         if is_due:
             self.set(step, None)
@@ -60,8 +60,8 @@ class Deadlines:
 class Pace:
     """At most one event in `pause` seconds, the first after a pause at once.
 
-    Due times follow each other at that distance, whenever the events really come: so events that
-    come at the same pace, a little early or late, need not wait.
+    Due times are `pause` seconds apart, whatever the times of the events: so events of the same
+    pace need not wait if they are a little early or late.
     """
 
     def __init__(self, pause_seconds: float) -> None:
@@ -78,16 +78,16 @@ class SharedConsumer:
     """One consumer for all partitions of a topic that a process reads; for one thread.
 
     A consumer for each partition would cost a thread, a connection, a fetch request and a wake-up
-    each. At most 10,000 messages wait for their partitions: the next poll of librdkafka comes when
-    all of them were returned.
+    each. At most 10,000 messages wait for their partitions: librdkafka is polled again
+    when all of them were returned.
 
-    **Waiting.** A poll waits inside librdkafka until a message comes, so an idle flow costs nothing
-    and a message is read at once. No step runs meanwhile: Bytewax runs them in the same thread. So
-    a poll waits only after the steps had their turns since the last message, and not beyond the
+    **Waiting.** A poll waits inside librdkafka until a message arrives, so an idle flow costs
+    nothing and a message is read at once. No step runs meanwhile: Bytewax runs them in the same
+    thread. So a poll waits only after all steps have run since the last message, and not past the
     deadline of a step. In a cluster it waits for 5 ms at most: other processes send candidates.
 
     Bytewax's own way of waiting, `next_awake`, compares a stored time with the wall clock: set back
-    by an hour, it would wait for an hour. Here the clock is never looked at.
+    by an hour, it would wait for an hour. This class never reads the wall clock.
     """
 
     def __init__(
@@ -300,10 +300,10 @@ def _fail_at_lost_position(
     if position < low:
         fail(
             f"{name}: the position to read from, {position}, was deleted by retention, the first "
-            f"message there is {low}: docs/operations.md says how to go on, 'The position is gone'"
+            f"message there is {low}: see docs/operations.md, 'The position is gone'"
         )
     fail(
         f"{name}: its log became shorter, or another one took its place: the position to read from "
         f"was {position}, the end is {end}; `python -m dataflows.positions --forget` lets the flow "
-        "count what is there; docs/operations.md, 'The log became shorter'"
+        "count what is there; see docs/operations.md, 'The log became shorter'"
     )

@@ -45,7 +45,7 @@ Headers = list[tuple[str, str | bytes | None]]
 Record = tuple[str, bytes | None, bytes | None, int, None, None, int, Headers]
 """Topic, value, key, partition, two callbacks, time in ms (0: now), headers.
 
-In the order of `Producer.produce`: by name a call takes twice the time.
+In the order of `Producer.produce`: a call with keywords takes twice the time.
 """
 
 
@@ -53,17 +53,17 @@ class Writer(Protocol):
     """What the sinks write with; for one thread, but the idempotent one is thread-safe."""
 
     def write(self, records: Iterable[Record]) -> None:
-        """Queue a batch of records; raises FlowFailed where an earlier one failed."""
+        """Queue a batch of records; raises FlowFailed if an earlier one failed."""
 
     def flush(self) -> None:
-        """Wait until the broker has everything; raises FlowFailed where it has not."""
+        """Wait until the broker has everything; raises FlowFailed if it has not."""
 
 
 class IdempotentWriter:
     """One producer for all sinks, thread-safe: at least once, in order, without gaps.
 
-    A restored shard takes its partition for all that was written up to the last message there, so
-    no earlier one may be missing. librdkafka alone would drop a message that was refused or timed
+    A restored shard assumes that its partition has every message up to the last one, so no earlier
+    one may be missing. librdkafka alone would drop a message that was refused or timed
     out and go on with the next. Here no message times out: after `delivery.timeout.ms` the writer
     fails, and nothing follows a message that was refused. Every error is kept and raised from then
     on, so that no later flush hides it.
@@ -97,7 +97,7 @@ class IdempotentWriter:
             except BufferError:
                 self._produce_when_free(record)
             except KafkaException as error:
-                self._serve(self._producer.poll, 0)  # an error before this one says more
+                self._serve(self._producer.poll, 0)  # an earlier error explains more
                 _fail(error.args[0].str(), error)
         self._end_batch()
 
@@ -150,23 +150,25 @@ def _note_error(error: KafkaError) -> None:
 
 
 def _fail(reason: str, cause: Exception | None = None) -> NoReturn:
-    text = f"not delivered: {reason}; nothing of it is committed, start again when it is mended"
+    text = f"not delivered: {reason}; nothing of it is committed, fix the cause, and start again"
     fail(text, cause)
 
 
 class TransactionalWriter:
     """One producer for one partition: exactly once, each batch of records in one transaction.
 
-    **Fence.** Making one ends every earlier writer of the same name, whatever has become of it: it
-    can write nothing from then on, and whoever reads the partition afterwards reads all that it has
-    ever written (KIP-98). A writer that was fenced ends its process with status 77.
+    **Fence.** A new writer ends every earlier one of the same name, whether it runs, was paused or
+    was killed. That one can write nothing from then on, and whoever reads the partition afterwards
+    reads everything that it has written (KIP-98). A writer that was fenced ends its process with
+    status 77.
 
     **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
     thread of its own, where none is under way.
 
     **Failover.** A broker that fails over costs time, not a process: what may be retried is
     retried, and a transaction that had to be aborted is written again, for as long as a delivery
-    may take: 60 s. What a killed process leaves open is ended by the next writer of its name.
+    may take: 60 s. The next writer of the same name ends a transaction that a killed process left
+    open.
     """
 
     def __init__(self, settings: Settings, name: str, pace: "TransactionPace") -> None:
@@ -196,9 +198,9 @@ class TransactionalWriter:
             self.commit()
 
     def commit(self) -> bool:
-        """Begin a transaction of the records that are kept, and tell whether none is left.
+        """Begin a transaction of the kept records, unless one is under way.
 
-        It does not while one is under way.
+        Returns whether no kept record is left.
 
         Raises:
             FlowFailed: An earlier transaction failed.
@@ -288,9 +290,9 @@ class TransactionalWriter:
         _fail(f"{self._name}: {rights.explain(error, 'Write', named)}", failure)
 
     def _is_fenced(self, error: KafkaError) -> bool:
-        """Tell whether an error is, or hides, that another writer has taken over.
+        """Return whether an error means that another writer has taken over.
 
-        A producer that is dead does not say why; an abort then says it.
+        A producer that has failed for good does not report the reason; an abort does.
         """
         if error.code() != KafkaError._FATAL:  # noqa: SLF001 - its public name
             return error.code() in _FENCED_CODES
@@ -302,7 +304,7 @@ class TransactionalWriter:
 
 
 def _is_refused(error: KafkaError) -> bool:
-    """Tell whether the broker will refuse it again; librdkafka's own errors are below 0."""
+    """Return whether the broker will refuse it again; librdkafka's own errors are below 0."""
     return error.code() >= 0 and error.code() not in _FORGOTTEN_CODES
 
 

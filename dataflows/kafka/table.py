@@ -32,12 +32,12 @@ POLL_SECONDS = 0.005
 
 
 class CaughtUp:
-    """Tells when a reader of one partition has read all that was there a second ago.
+    """Finds out when a reader of one partition has read everything that was there a second ago.
 
     librdkafka reports the end of a partition when a fetch finds nothing new: never in one that is
     written all the time. There the end that the broker names is read up to. It is asked for again
     when that took longer than a second: compaction may drop an old message before it is read, and
-    its successor stands behind that end.
+    its successor is past that end.
     """
 
     def __init__(self, consumer: Consumer, position: TopicPartition) -> None:
@@ -193,7 +193,7 @@ class TableDecoder:
 
 
 def place(message: Message) -> str:
-    """Name the place of a message."""
+    """Return the topic, partition and offset of a message, as text."""
     return f"{message.topic()}[{message.partition()}]@{message.offset()}"
 
 
@@ -206,7 +206,7 @@ def _is_user(user: bytes) -> bool:
 
 
 def _is_ours(message: Message) -> bool:
-    """Tell whether the flow, or `rekey`, has written a message."""
+    """Return whether the flow, or `rekey`, has written a message."""
     try:
         return any(header(message, name) is not None for name in (ORIGIN, REKEYED))
     except BadMessage:
@@ -225,7 +225,7 @@ def _checked(message: Message, score: int | BadMessage | None) -> int | None:
     if isinstance(score, BadMessage):
         fail(
             f"{place(message)}: the best of {message.key()!r} is {score}: has another program "
-            "written it, or was the format changed? docs/operations.md says how to go on, 'A best "
+            "written it, or was the format changed? see docs/operations.md, 'A best "
             "cannot be read'"
         )
     return score

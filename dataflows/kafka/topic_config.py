@@ -111,7 +111,7 @@ def _largest_message(settings: Settings, kind: str) -> int:
 def doubts(
     kind: str, config: Mapping[str, str], replicas: int, brokers: int
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each reason why acknowledged messages may be lost, and what to set against it."""
+    """Yield each reason why acknowledged messages may be lost, and properties that prevent it."""
     limits = {name: config.get(name) for name in _KEPT}
     if kind == "scores" and limits != _KEPT:
         now = ", ".join(f"{name}={value}" for name, value in limits.items())

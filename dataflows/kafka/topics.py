@@ -46,7 +46,7 @@ class WrongTopic(ValueError):  # noqa: N818 - what the topic is
     """The configuration of a topic would make results wrong; the message has the remedy."""
 
 
-class _NotYet(Exception):  # noqa: N818 - it says what is to be waited for
+class _NotYet(Exception):  # noqa: N818 - a reason to wait
     """A topic is not there, or not described."""
 
 
@@ -63,7 +63,7 @@ def await_topics(
 ) -> dict[str, Topic]:
     """Wait until the broker has these topics, create what is missing, and check them.
 
-    The log says every 5 s what is waited for. `stopping` ends the wait within 0.2 s.
+    The log names the reason every 5 s. `stopping` ends the wait within 0.2 s.
 
     Raises:
         Unavailable: They are not there after `startup_timeout_seconds`.
@@ -201,7 +201,7 @@ def _new_topic(settings: Settings, kind: str) -> NewTopic:
 def _describe(
     broker: _Broker, names: Mapping[str, str], topics: Mapping[str, Any]
 ) -> tuple[dict[str, Topic], int]:
-    """Return the topics by kind, and how many brokers there are (0: it does not say).
+    """Return the topics by kind, and the number of brokers (0: unknown).
 
     Raises:
         KafkaException: There was no answer.

@@ -1,4 +1,4 @@
-"""Whether the topics stay what they were when the flow began."""
+"""Notices topics that change after the flow has begun."""
 
 import logging
 import time
@@ -39,7 +39,7 @@ class TopicWatch:
         self._asked: Mapping[str, Future[TopicDescription]] = {}
 
     def check(self) -> None:
-        """Ask when a minute has passed; judge the answers when they are there.
+        """Ask once a minute; judge the answers when they have arrived.
 
         A flow whose topic has changed is stopped with status 75, so that it starts again.
 

@@ -1,4 +1,4 @@
-"""`python -m dataflows.top5`: say how to run the flow."""
+"""`python -m dataflows.top5`: print the command that runs the flow."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The sink `top-5`: writes a board where it differs from the last one there.
+"""The sink `top-5`: writes a board if it differs from the last one there.
 
 Each message names in a header the position of each partition of `high-scores` that its board shows:
 it is the true board of that prefix of each partition.
@@ -75,11 +75,11 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
                 self._writer.write([self._record(board, update.positions)])
 
     def snapshot(self) -> None:
-        """Wait until the broker has this epoch; raises where it has not."""
+        """Wait until the broker has this epoch; raises if it has not."""
         self._writer.flush()
 
     def _is_behind(self, update: BoardUpdate) -> bool:
-        """Tell whether the last board of an overlapping flow shows more than this one."""
+        """Return whether the last board of an overlapping flow shows more than this one."""
         if self._context.settings.guarantee != "exactly_once":
             return False
         is_behind = any(map(lt, update.positions, self._positions))

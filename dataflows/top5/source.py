@@ -30,8 +30,8 @@ class TableBatch(NamedTuple):
 class TableSource(FixedPartitionedSource[TableBatch, None]):
     """The table `high-scores`, always from its beginning.
 
-    It asks for the ends of partitions on a connection of its own: beside fetches each question
-    would wait for one to return, half a second where nothing new comes, for each partition.
+    It asks for the ends of partitions on a connection of its own: on that of the fetches, each
+    question would wait for one to return, half a second for each partition if nothing new arrives.
     """
 
     def __init__(self, context: FlowContext) -> None:

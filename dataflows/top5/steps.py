@@ -1,4 +1,4 @@
-"""The steps of top5: rank each shard's table, and pace the boards that come of them."""
+"""The steps of top5: rank each shard's table, and decide when a board is written."""
 
 import logging
 import time
@@ -94,7 +94,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         self._published_at = float("-inf")  # monotonic seconds
 
     def on_batch(self, values: list[ShardTop]) -> tuple[list[BoardUpdate], bool]:
-        """Take the newest of each shard."""
+        """Merge the newest tops of the shards; return the board if it is due."""
         for value in values:
             self._tops[value.shard] = value
             self._removals += value.removals
@@ -106,7 +106,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         return self._publish_if_due(), False
 
     def on_notify(self) -> tuple[list[BoardUpdate], bool]:
-        """Return the board that had to wait."""
+        """Return the board that waits, if it is due."""
         return self._publish_if_due(), False
 
     def on_eof(self) -> tuple[list[BoardUpdate], bool]:

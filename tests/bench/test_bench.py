@@ -6,12 +6,13 @@ import pytest
 
 from bench import candidates, growth, latency, plots, report, results, targets, throughput
 from bench import game as games
+from bench.broker import Broker
 from bench.candidates import LOOP, NAIVE, OURS, QUIX
 from bench.facts import Facts, Part
 from bench.game import Game
 from bench.parts import PARTS
-from bench.place import Place
 from bench.plan import PLANS
+from bench.runs import Candidate
 
 TINY = PLANS["tiny"]
 
@@ -24,7 +25,7 @@ def loops_and_flows():
 @pytest.mark.parametrize("give", [loops_and_flows, candidates.pythons, candidates.javas])
 def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_path):
     everyone = give()
-    part = throughput.run(Place(kafka, tmp_path), TINY.game, everyone, 1)
+    part = throughput.run(Broker(kafka, tmp_path), TINY.game, everyone, 1)
 
     assert [row["wrong"] for row in part.rows] == [""] * len(part.rows)
     assert {row["candidate"] for row in part.rows} | set(part.skipped) == {
@@ -33,20 +34,42 @@ def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_pat
     assert not {LOOP, OURS, NAIVE} & set(part.skipped)
 
 
-def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path):
+def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 10)
     game = Game(1_000, 50)
     best = games.expected(game).best
-    with Place(kafka, tmp_path).fresh() as (settings, environment):
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
         games.fill(settings, game)
         wanted = games.Expected(best | {b"player-7": 1}, games.expected(game).improvements)
         result = results.run(settings, candidates.FLOWS[0], environment, wanted)
 
-    assert result.wrong == f"1 of {len(best)} users wrong"
+    assert result.wrong.startswith(f"not done within 10 s, 1 of {len(best)} users wrong")
+
+
+def test_a_candidate_that_pauses_for_long_is_waited_for(kafka, tmp_path):
+    game = Game(1_000, 50)
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
+        games.fill(settings, game)
+        paused = Candidate("paused", "tests.bench.pausing", [])
+        result = results.run(settings, paused, environment, games.expected(game))
+
+    assert result.wrong == ""
+    assert result.seconds > 3
+    assert result.broker_cpu_seconds > 0
+
+
+def test_a_candidate_that_dies_is_not_waited_for(kafka, tmp_path):
+    game = Game(1_000, 50)
+    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
+        dying = Candidate("dying", "bench.no_such_module", [])
+        result = results.run(settings, dying, environment, games.expected(game))
+
+    assert result.wrong.startswith("ended before its work, nothing was written")
 
 
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
 def test_every_part_finds_what_it_measures(name, kafka, tmp_path):
-    part = PARTS[name](Place(kafka, tmp_path), TINY)
+    part = PARTS[name](Broker(kafka, tmp_path), TINY)
 
     assert part.rows
     assert not any(row.get("wrong") for row in part.rows)

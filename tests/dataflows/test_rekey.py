@@ -1,4 +1,4 @@
-"""Re-keying: after partitions were added to `high-scores`, every user stands where it belongs."""
+"""Re-keying: after partitions were added to `high-scores`, every user is in the right one."""
 
 import contextlib
 

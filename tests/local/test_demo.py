@@ -19,7 +19,7 @@ LIVE = re.compile(r"the board is live at (http\S+)")
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Give a checkout of its own: the demo keeps its data in there."""
+    """Return a checkout of its own: the demo keeps its data in there."""
     for name in ("conf", "dataflows", "local", "web"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path

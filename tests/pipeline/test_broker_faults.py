@@ -80,4 +80,4 @@ def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_r
             oracle.check(game.read)
 
     assert statuses == [1]
-    assert "nothing of it is committed, start again when it is mended" in said
+    assert "nothing of it is committed, fix the cause, and start again" in said

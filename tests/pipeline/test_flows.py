@@ -187,7 +187,7 @@ def test_integers_as_java_writes_them_are_counted(names, monkeypatch, form):
     oracle.check(game.read, form)
 
 
-def test_scores_made_anew_are_read_from_their_start(names, game):
+def test_recreated_scores_are_read_from_their_beginning(names, game):
     game.send(*[("ann", b"%d" % score) for score in range(10, 20)])
     with running(names):
         game.drain()
@@ -214,7 +214,7 @@ def test_a_signal_before_the_broker_is_there_ends_a_flow_at_once(names, number):
         flow.close()
 
 
-def test_a_table_that_forgets_is_refused_with_the_way_to_mend_it(names, game):
+def test_a_table_that_forgets_is_refused_with_the_command_that_fixes_it(names, game):
     admin = AdminClient(clients.client(game.settings))
     admin.delete_topics([game.name("top_5")])[game.name("top_5")].result(10)
     until_true(lambda: game.name("top_5") not in admin.list_topics(timeout=5).topics)

@@ -1,4 +1,4 @@
-"""Kafka goes away and comes back: whoever watches is told, and all recovers by itself."""
+"""Kafka goes away and comes back: the page shows it, and everything recovers by itself."""
 
 import time
 from contextlib import ExitStack
@@ -54,7 +54,7 @@ def publish(settings, score):
 
 
 def following(events, name, is_wanted=lambda _: True):
-    """Give the data of the next event of that name that is wanted."""
+    """Return the data of the next event of that name that is wanted."""
     found = (event.json() for event in events if event.event == name and event.data)
     return next(filter(is_wanted, found))
 
@@ -63,7 +63,7 @@ def is_stale(status):
     return status["stale_since"] is not None
 
 
-def test_the_page_is_told_since_when_the_board_is_stale_and_all_recovers(kafka, monkeypatch):
+def test_the_page_shows_since_when_the_board_is_stale_and_all_recovers(kafka, monkeypatch):
     monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", kafka.address)
     settings = load()
     await_topics(settings)

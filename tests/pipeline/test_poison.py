@@ -30,7 +30,7 @@ def mixed(*streams):
         yield dice.choice(rest).pop(0)
 
 
-def test_a_fuzzed_stream_is_told_apart_to_the_last_message(names, game):
+def test_a_fuzzed_stream_is_sorted_correctly_to_the_last_message(names, game):
     with running(names) as flows:
         game.send(*mixed(noise(1, 1_500), some(1, 500), [("z", b" 7 "), ("z", b"8\n")]))
         game.drain()

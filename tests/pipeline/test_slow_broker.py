@@ -18,7 +18,7 @@ OTHERS = 70  # other topics, with names of 240 bytes: 17 kB in an answer about a
 
 @pytest.fixture
 def link(tmp_path):
-    """Give a slow link to a broker, whose clients all use it."""
+    """Return a slow link to a broker, whose clients all use it."""
     fast, slow, controller = ports(0, 0, 0)
     with contextlib.closing(SlowLink(slow, SECONDS)) as opened:
         properties = {

@@ -1,4 +1,4 @@
-"""A topic is deleted, or refuses a message: loud, and right again once it is mended."""
+"""A topic is deleted, or refuses a message: the flow ends, and is right again after a fix."""
 
 import contextlib
 import itertools
@@ -74,7 +74,7 @@ def test_a_topic_deleted_under_a_running_flow_ends_it_loudly(names, game, admin,
 
 
 @pytest.mark.parametrize(("name", "kind"), [("highscores", "scores"), ("top5", "high_scores")])
-def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, admin, name, kind):
+def test_a_topic_recreated_under_a_running_flow_asks_for_a_restart(names, game, admin, name, kind):
     with contextlib.closing(Flow(name, {**names, **SOON})) as flow:
         game.send(*some(1, 300))
         until_true(lambda: game.lag() == 0 or game.end("top_5"), 30)
@@ -89,7 +89,7 @@ def test_a_topic_made_anew_under_a_running_flow_asks_for_a_restart(names, game, 
     assert statuses == [1] or f"{game.name(kind)} was recreated: start the flow again" in said
 
 
-def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
+def test_a_recreated_table_is_filled_from_all_scores_again(names, game, admin):
     with running(names):
         game.send(*some(1, 300))
         game.drain()
@@ -104,7 +104,9 @@ def test_a_table_made_anew_is_filled_from_all_scores_again(names, game, admin):
     oracle.check(game.read)
 
 
-def test_a_best_that_cannot_be_read_is_loud_until_the_table_is_made_anew(names, game, admin):
+def test_a_best_that_cannot_be_read_ends_both_flows_until_the_table_is_recreated(
+    names, game, admin
+):
     game.send(*some(1, 100))
     with contextlib.closing(Flow("highscores", names)):
         until_true(lambda: game.lag() == 0, 30)
@@ -152,12 +154,12 @@ def test_a_bad_message_that_does_not_fit_is_cut_and_says_so(names, game, admin):
     ],
     ids=["too large", "out of range"],
 )
-def test_a_message_that_a_topic_refuses_ends_the_flow_until_that_is_mended(
+def test_a_message_that_a_topic_refuses_ends_the_flow_until_the_topic_is_fixed(
     names, game, admin, guarantee, refusal
 ):
     """The start would refuse such a topic: it is configured so while the flow runs."""
     given = {**names, **SOON, "LEADERBOARD_GUARANTEE": guarantee}
-    user, limit, refusing, mended = refusal
+    user, limit, refusing, fixed = refusal
     with contextlib.closing(Flow("highscores", given)) as flow:
         until_true(lambda: flow.restored() == 8, 30)
         configure(admin, game.name("high_scores"), limit, refusing)
@@ -166,7 +168,7 @@ def test_a_message_that_a_topic_refuses_ends_the_flow_until_that_is_mended(
         game.send(*some(2, 100))
         statuses = flow.wait(30)
         said = flow.said()
-    configure(admin, game.name("high_scores"), limit, mended)
+    configure(admin, game.name("high_scores"), limit, fixed)
     with running(given):
         game.drain()
 
@@ -207,7 +209,7 @@ def is_compacted(game, seed):
 
 
 def test_a_broker_too_busy_to_describe_its_topics_is_waited_for(game, monkeypatch):
-    describe = topics._describe  # noqa: SLF001 - no real broker can be told to be busy
+    describe = topics._describe  # noqa: SLF001 - no real broker can be made busy
     refusals = [KafkaException(KafkaError(KafkaError._TIMED_OUT))] * 2  # noqa: SLF001 - public
 
     def busy(*arguments):

@@ -56,7 +56,9 @@ def test_exactly_once_fences_a_flow_that_was_paused(names, game, halt, given):
     oracle.check(game.read)
 
 
-def test_at_least_once_ends_the_older_of_two_flows_and_a_restart_mends_what_it_lowered(names, game):
+def test_at_least_once_ends_the_older_of_two_flows_and_a_restart_restores_what_it_lowered(
+    names, game
+):
     names = {**names, "LEADERBOARD_GUARANTEE": "at_least_once"}
     late = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 1000}'}
     game.send(*some(1, 500, tombstones=0))

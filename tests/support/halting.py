@@ -42,7 +42,7 @@ def fenced(halt):
 
 
 def restoring(halt):
-    """A shard has got some messages of its partition, and does not know of them yet."""
+    """A shard has received some messages of its partition, and not loaded them yet."""
 
     def halted(batches):
         for batch in batches:

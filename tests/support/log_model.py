@@ -58,7 +58,7 @@ class Logs(dict[str, list[list[Message]]]):
         log.append(Message(kind, partition, len(log), key, value, headers, timestamp=(1, time)))
 
     def read(self, kind: str) -> list[oracle.Seen]:
-        """Give a topic as the oracle takes it."""
+        """Return a topic in the form that the oracle reads."""
         return [_seen(message) for log in self[kind] for message in log]
 
 
@@ -104,7 +104,7 @@ class Highscores:
         self._bests[shard % len(self._bests)][shard] = table
 
     def fold(self, partition: int, shard: int, arriving: int, delivered: int) -> None:
-        """Let so many chunks of a partition arrive, and so many messages go out to the log."""
+        """Deliver some chunks of a partition, and append some messages to the log."""
         self.restore(shard)
         under_way, unsent = self._under_way[partition, shard], self._unsent[shard]
         for candidates in under_way[:arriving]:
@@ -142,7 +142,7 @@ class Board:
         self._last = decode_board(boards[-1].value or b"") if boards else None
 
     def follow(self, counts: list[int], *, is_due: bool) -> None:
-        """Read so many messages of each shard, and publish; what waits too where it is due."""
+        """Read some messages of each shard, and publish the boards that are due."""
         tops = [top for shard, count in enumerate(counts) for top in self._look(shard, count)]
         given = self._logic.on_batch(tops)[0] if tops else []
         for board, removals, positions in given + (self._logic.on_eof()[0] if is_due else []):

@@ -1,4 +1,4 @@
-"""Input that is nearly valid: it breaks parsers where random bytes never reach."""
+"""Input that is nearly valid: it reaches parts of parsers that random bytes do not."""
 
 from hypothesis import strategies as st
 

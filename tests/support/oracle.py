@@ -1,4 +1,4 @@
-"""An oracle: from the log alone, what must stand on the topics. Shares no code with the flows."""
+"""An oracle: computes the right content of all topics from the log; shares no code with flows."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ LIMIT = 2**63
 
 
 class Seen(NamedTuple):
-    """A message as it stands in a topic."""
+    """A message of a topic."""
 
     partition: int
     offset: int
@@ -44,7 +44,8 @@ def read(
 ) -> list[Seen]:
     """Read a topic, by partition and offset, to where it ends now.
 
-    An end is an event only where nothing comes; a partition that is written all the time has none.
+    The event of an end comes only if no new message does; a partition that is always written has
+    none.
     """
     consumer = Consumer(
         {
@@ -90,7 +91,7 @@ def _end(consumer: Consumer, topic: str, partition: int) -> int:
             if time.monotonic() > deadline:
                 msg = f"end of {topic}[{partition}]"
                 raise TimeoutError(msg) from error
-        with contextlib.suppress(KafkaException):  # who leads now: it may have led nothing
+        with contextlib.suppress(KafkaException):  # a new leader may not be known yet
             consumer.list_topics(topic, 10)
         time.sleep(0.1)
 
@@ -102,7 +103,7 @@ def _seen(message: Any) -> Seen:
 
 
 def score(value: bytes, form: str) -> int | None:
-    """Read a score, or give None where it is none."""
+    """Read a score; returns None if it is none."""
     if form != "json":
         width = {"int32": 4, "int64": 8}[form]
         return int.from_bytes(value, "big", signed=True) if len(value) == width else None
@@ -119,7 +120,7 @@ def _refuse(text: str) -> None:
 
 
 def is_user(key: bytes | None) -> bool:
-    """Tell whether a key is a user."""
+    """Return whether a key is a user."""
     if not key or len(key) > 4096:
         return False
     try:
@@ -133,7 +134,7 @@ def is_user(key: bytes | None) -> bool:
 
 
 def improvements(scores: Iterable[Seen], form: str = "json") -> dict[bytes, list[Improvement]]:
-    """Give what must stand on `high-scores` for each user, in order."""
+    """Return the right messages of `high-scores` for each user, in order."""
     found: dict[bytes, list[Improvement]] = defaultdict(list)
     best: dict[bytes, int] = {}
     for seen in scores:
@@ -152,7 +153,7 @@ def improvements(scores: Iterable[Seen], form: str = "json") -> dict[bytes, list
 
 
 def rejected(scores: Iterable[Seen], form: str = "json") -> set[tuple[int, int]]:
-    """Give the places of all messages that must be in `scores-rejected`."""
+    """Return the places of all messages that must be in `scores-rejected`."""
     return {
         (seen.partition, seen.offset)
         for seen in scores
@@ -161,7 +162,7 @@ def rejected(scores: Iterable[Seen], form: str = "json") -> set[tuple[int, int]]
 
 
 def written(high_scores: Iterable[Seen], form: str = "json") -> dict[bytes, list[Improvement]]:
-    """Give what does stand on `high-scores` for each user, in order."""
+    """Return the actual messages of `high-scores` for each user, in order."""
     found: dict[bytes, list[Improvement]] = defaultdict(list)
     for seen in high_scores:
         _, partition, offset = seen.headers["origin"].decode().split("/")
@@ -185,7 +186,7 @@ def apply(table: Standings, seen: Seen, form: str = "json") -> None:
 
 
 def board(table: Standings, size: int = 5) -> dict[str, Any]:
-    """Give the rows and the players that a board of this table must show."""
+    """Return the rows and the players that a board of this table must show."""
     order = sorted((-made, time, user) for user, (made, time) in table.items())[:size]
     rows = [
         {"rank": rank, "user": user.decode(), "score": str(-negated), "time": time}
@@ -195,19 +196,19 @@ def board(table: Standings, size: int = 5) -> dict[str, Any]:
 
 
 def shown(document: bytes) -> dict[str, Any]:
-    """Give the rows and the players of a board as it was published."""
+    """Return the rows and the players of a board as it was published."""
     found = json.loads(document)
     return {"rows": found["rows"], "players": found["players"]}
 
 
 def table(found: Mapping[bytes, list[Improvement]]) -> Standings:
-    """Give each user's last best."""
+    """Return each user's last best."""
     lasts = {user: each[-1] for user, each in found.items()}
     return {user: (each.score, each.time) for user, each in lasts.items() if each.score is not None}
 
 
 def standings(high_scores: Iterable[Seen], form: str = "json") -> Standings:
-    """Give each user's last best as it stands in any partition of `high-scores`."""
+    """Return each user's last best in any partition of `high-scores`."""
     tables: dict[int, Standings] = defaultdict(dict)
     for seen in high_scores:
         apply(tables[seen.partition], seen, form)
@@ -215,12 +216,12 @@ def standings(high_scores: Iterable[Seen], form: str = "json") -> Standings:
 
 
 def final(high_scores: Iterable[Seen], form: str = "json") -> dict[str, Any]:
-    """Give the board after all of `high-scores`."""
+    """Return the board after all of `high-scores`."""
     return board(standings(high_scores, form))
 
 
 def check_boards(boards: list[Seen], high_scores: list[Seen], form: str = "json") -> None:
-    """See that each board is true of a prefix of each partition, and that the prefixes grow."""
+    """Check that each board is true of a prefix of each partition, and that the prefixes grow."""
     partitions: dict[int, list[Seen]] = defaultdict(list)
     for seen in high_scores:
         partitions[seen.partition].append(seen)
@@ -262,7 +263,7 @@ def _until(
 
 
 def check_so_far(high_scores: list[Seen], scores: list[Seen], form: str = "json") -> None:
-    """See that `high-scores` holds the first improvements of each user, none of them twice."""
+    """Check that `high-scores` holds the first improvements of each user, none of them twice."""
     check_rising(high_scores, form)
     expected = improvements(scores, form)
     for user, found in written(high_scores, form).items():
@@ -270,7 +271,7 @@ def check_so_far(high_scores: list[Seen], scores: list[Seen], form: str = "json"
 
 
 def regressions(high_scores: Iterable[Seen], form: str = "json") -> list[bytes]:
-    """Give the users whose best did not go up, once for each time."""
+    """Return the users whose best did not go up, once for each time."""
     return [
         user
         for user, found in written(high_scores, form).items()
@@ -280,12 +281,12 @@ def regressions(high_scores: Iterable[Seen], form: str = "json") -> list[bytes]:
 
 
 def check_rising(high_scores: Iterable[Seen], form: str = "json") -> None:
-    """See that no message takes a user's best down or repeats it; only a tombstone ends it."""
+    """Check that no message takes a user's best down or repeats it; only a tombstone ends it."""
     assert regressions(high_scores, form) == []
 
 
 def check(read_topic: Callable[[str], list[Seen]], form: str = "json", out: str = "json") -> None:
-    """See that everything that the flows have written is what it must be, to the last message.
+    """Check that everything that the flows have written is what it must be, to the last message.
 
     `read_topic` reads a topic by its kind: scores, high_scores, top_5, rejected.
     """

@@ -1,4 +1,4 @@
-"""A stage for the page: the real app and files, with a stream that a test plays itself."""
+"""The page with a stream that a test controls: the real app and files, without Kafka."""
 
 import asyncio
 import json
@@ -20,10 +20,10 @@ START_SECONDS = 10
 
 
 class Stage:
-    """Serves the page on a port of its own, from a thread; nothing of it needs a broker.
+    """Serves the page on a separate port, from a thread.
 
-    A test calls `send`, and every open page gets the event; a page that connects later gets
-    `first`, which starts as an empty board, and a `beat`.
+    A test calls `send`, and every open page gets the event. A page that connects later gets
+    `first`, initially an empty board, and a `beat`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -48,11 +48,11 @@ class Stage:
         self._thread.join(START_SECONDS)
 
     def send(self, name: str, document: object) -> None:
-        """Send an event to every page that is there now."""
+        """Send an event to every open page."""
         self._loop.call_soon_threadsafe(self._send, _event(name, document))
 
     def end_streams(self) -> None:
-        """End every stream; the pages will come back."""
+        """End every stream; the pages reconnect."""
         self._loop.call_soon_threadsafe(self._send, b"")
 
     def watched(self) -> int:
@@ -61,7 +61,7 @@ class Stage:
 
     def _run(self) -> None:
         app = create_app(self._settings)
-        app.before_serving_funcs.clear()  # no relays
+        app.before_serving_funcs.clear()  # no topic readers
         app.after_serving_funcs.clear()
         app.view_functions["streams.live"] = self._live
         server = Server(app, self._settings.web, lambda: self._send(b""))
@@ -91,7 +91,7 @@ class Stage:
 
 @contextmanager
 def playing(settings: Settings) -> Iterator[Stage]:
-    """Give a stage that is served for the length of the block."""
+    """Serve a stage for the length of the block."""
     stage = Stage(settings)
     stage.start()
     try:
@@ -105,12 +105,12 @@ def _event(name: str, document: object, event_id: str = "") -> bytes:
 
 
 def now() -> int:
-    """Give the time in milliseconds since the epoch."""
+    """Return the time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
 
 
 def board(*rows: tuple[str, int], players: int | None = None, age: int = 0) -> dict[str, Any]:
-    """Give a board of users and scores, best first, that changed so many seconds ago."""
+    """Return a board of users and scores, best first, that changed `age` seconds ago."""
     changed = now() - 1000 * age
     return {
         "board": "all-time",
@@ -124,7 +124,7 @@ def board(*rows: tuple[str, int], players: int | None = None, age: int = 0) -> d
 
 
 def score(user: str, points: int, offset: int, partition: int = 0) -> dict[str, object]:
-    """Give a score that was just made."""
+    """Return a score with the present time."""
     return {
         "user": user,
         "score": str(points),
@@ -135,12 +135,12 @@ def score(user: str, points: int, offset: int, partition: int = 0) -> dict[str, 
 
 
 def status(stale_since: int | None = None, *problems: str) -> dict[str, object]:
-    """Give what the server says of its sources."""
+    """Return the document of a `status` event."""
     return {"stale_since": stale_since, "problems": problems}
 
 
 def story(*orders: str) -> dict[str, object]:
-    """Give a story of users of one letter each, best first, that changed every 200 s until now."""
+    """Return a story of one-letter users, best first, that changed every 200 s until now."""
     times = [now() - 200_000 * ago - 30_000 for ago in reversed(range(len(orders)))]
     return {
         "boards": [

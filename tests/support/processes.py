@@ -1,4 +1,4 @@
-"""Real processes for tests: flows and the web app, watched, signalled, and always cleaned up."""
+"""Real processes for tests: flows and the web app, which always end with the test."""
 
 import contextlib
 import os
@@ -60,7 +60,7 @@ class Flow:
             process.send_signal(number)
 
     def wait(self, seconds: float = 10) -> list[int]:
-        """Wait for the end of all processes and give their statuses."""
+        """Wait for the end of all processes, and return their statuses."""
         return [process.wait(seconds) for process in self.processes]
 
     def await_pause(self, seconds: float = 30) -> None:
@@ -68,7 +68,7 @@ class Flow:
         until_true(self.is_paused, seconds)
 
     def is_paused(self) -> bool:
-        """Tell whether the (first) process has stopped by SIGSTOP; it is an error if it ends."""
+        """Return whether the (first) process has stopped by SIGSTOP; it is an error if it ends."""
         seen = os.waitid(
             os.P_PID,
             self.processes[0].pid,
@@ -78,7 +78,7 @@ class Flow:
         return seen is not None
 
     def resume(self) -> None:
-        """Let a paused flow go on."""
+        """Continue a paused flow."""
         self.send(signal.SIGCONT)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> list[int]:
@@ -92,7 +92,7 @@ class Flow:
         self.wait()
 
     def said(self) -> str:
-        """Give all that it has printed."""
+        """Return everything that it has printed."""
         return Path(self._log.name).read_text(errors="replace")
 
     def restored(self) -> int:
@@ -100,7 +100,7 @@ class Flow:
         return sum(map(int, re.findall(r"restored \d+ users of (\d+) shards", self.said())))
 
     def close(self) -> None:
-        """End what still runs, and show what was said where the test has failed."""
+        """End all processes, and print their last lines if the test has failed."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -112,14 +112,14 @@ class Flow:
 
 
 def load_with(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Give the settings with these variables; until the test ends, all that are read have them."""
+    """Set these variables until the test ends, and return the settings."""
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     return load()
 
 
 def open_game(names: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> "Game":
-    """Give the game of these names; its topics are there, and it is what settings read here say."""
+    """Set these variables until the test ends, create the topics, and return their game."""
     settings = load_with(names, monkeypatch)
     await_topics(settings)
     return Game(settings)
@@ -146,7 +146,7 @@ def running(
 
 
 class Game:
-    """The topics of a test: what is sent to them and what stands there."""
+    """The topics of a test: sends and reads their messages."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
@@ -154,11 +154,11 @@ class Game:
         self._consumer = Consumer(clients.consumer(settings))
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the consumer."""
         self._consumer.close()
 
     def name(self, kind: str) -> str:
-        """Give the name of a topic by its kind."""
+        """Return the name of a topic by its kind."""
         return str(getattr(self.settings.topics, kind).name)
 
     def send(
@@ -169,7 +169,7 @@ class Game:
         to: str = "scores",
         headers: dict[str, str | bytes | None] | None = None,
     ) -> None:
-        """Send users and values to a topic, made now or then; wait until the broker has them."""
+        """Send users and values to a topic; wait until the broker has them."""
         for key, value in messages:
             self._producer.produce(
                 self.name(to),
@@ -205,17 +205,17 @@ class Game:
         until_true(lambda: self._is_level(out), seconds)
 
     def grow(self, kind: str, partitions: int) -> None:
-        """Add partitions to a topic until it has so many, and its broker says so."""
+        """Add partitions to a topic, and wait until the broker shows them."""
         name, admin = self.name(kind), AdminClient(clients.client(self.settings))
         admin.create_partitions([NewPartitions(name, partitions)])[name].result(10)
         until_true(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
 
     def end(self, kind: str) -> int:
-        """Count the offsets of a topic that are taken."""
+        """Return the sum of the end offsets of a topic."""
         return sum(end for _, end in self.bounds(kind))
 
     def bounds(self, kind: str) -> list[tuple[int, int]]:
-        """Give the first offset and the end of each partition of a topic."""
+        """Return the first offset and the end of each partition of a topic."""
         return [self._bounds(each) for each in self._partitions(kind)]
 
     def _partitions(self, kind: str) -> list[TopicPartition]:
@@ -224,7 +224,7 @@ class Game:
         return [TopicPartition(name, each) for each in found.topics[name].partitions]
 
     def _bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        """Give the first offset and the end; a topic that is new has no leader at first."""
+        """Return the first offset and the end; a topic that is new has no leader at first."""
         ask = self._consumer.get_watermark_offsets
         return retry(lambda: ask(partition, 10), f"bounds of {partition.topic}")
 

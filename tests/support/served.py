@@ -10,6 +10,8 @@ from web.server.server import Server, listen
 
 NOWHERE = {"LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1", "LEADERBOARD_WEB__HOST": "127.0.0.1"}
 
+UNPACED = {"updates_per_second": 0}
+
 
 class Served:
     """The app that is served: its server, its services, its feeds, and its port."""
@@ -71,9 +73,9 @@ def parse(answer):
 
 @contextlib.asynccontextmanager
 async def serving(monkeypatch, **web):
-    """Serve the app with these settings of `[web]`, until the block ends."""
+    """Serve the app with these settings of `[web]`, and any number of boards, until the end."""
     settings = load_with(NOWHERE, monkeypatch)
-    settings = settings.model_copy(update={"web": settings.web.model_copy(update=web)})
+    settings = settings.model_copy(update={"web": settings.web.model_copy(update=UNPACED | web)})
     app = create_app(settings)
     services = app.extensions["leaderboard"]
     server = Server(app, settings.web, services.end, services.refusals)

@@ -263,7 +263,7 @@ async def test_live_has_every_kind_of_event_by_name(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await until(lambda: feeds(app).newest_board.players == 1)
     await app.test_client().post("/newScore", json={"user": "ann", "score": 1})
-    await until(lambda: feeds(app).newest_scores() and feeds(app).status == Status(None, ()))
+    await until(lambda: feeds(app).newest_scores and feeds(app).status == Status(None, ()))
     async with stream(app, "/live") as events:
         first = [await events.event() for _ in range(4)]
         rate = await events.event()
@@ -409,21 +409,21 @@ async def test_recreated_topics_leave_nothing_of_the_deleted_ones(app, settings)
     client = app.test_client()
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await client.post("/newScore", json={"user": "ann", "score": 1})
-    await until(lambda: feeds(app).newest_id and feeds(app).newest_scores())
+    await until(lambda: feeds(app).newest_id and feeds(app).newest_scores)
     recreate(settings, "top_5", "scores")
-    await until(lambda: not feeds(app).newest_id and not feeds(app).newest_scores(), 30)
+    await until(lambda: not feeds(app).newest_id and not feeds(app).newest_scores, 30)
     await until(lambda: not app.extensions["leaderboard"].problems(), 30)
     none = await client.get("/top5")
     page = await (await client.get("/")).get_data(as_text=True)
     history = feeds(app).history("")
     answer = await client.post("/newScore", json={"user": "ann", "score": 2})
-    await until(lambda: feeds(app).newest_scores(), 10)
+    await until(lambda: feeds(app).newest_scores, 10)
 
     assert none.status_code == 503
     assert "ann" not in page
     assert b'{"boards":[]}' in history
     assert (await answer.get_json())["offset"] == 0  # where an earlier score of the user was
-    assert [score.score for score in feeds(app).newest_scores()] == [2]
+    assert [score.score for score in feeds(app).newest_scores] == [2]
 
 
 def recreate(settings, *kinds):
@@ -595,3 +595,29 @@ async def test_the_cors_setting_is_for_the_streams_alone(settings):
     assert (preflight.status_code, preflight.headers[name]) == (200, "https://a.example")
     assert "GET" in preflight.headers["Allow"]
     assert name not in page.headers
+
+
+async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
+    app, settings, monkeypatch
+):
+    monkeypatch.setattr("web.kafka.client.POSITIONS_SECONDS", 0)
+    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 1)
+    services = app.extensions["leaderboard"]
+    async with asyncio.timeout(30):
+        while "no flow has counted any" not in str(services.feeds.status):
+            posted = await app.test_client().post("/newScore", json={"user": "ann", "score": 120})
+            receipt = await posted.get_json()
+    stale_since, problems = services.feeds.status
+    commit(settings, receipt["partition"], receipt["offset"] + 1)
+    await until(lambda: not services.problems(), 20)
+
+    assert stale_since is None
+    assert len(problems) == 1
+
+
+def commit(settings, partition, position):
+    """Commit a position as the flow does."""
+    flow = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group})
+    at = TopicPartition(settings.topics.scores.name, partition, position)
+    flow.commit(offsets=[at], asynchronous=False)
+    flow.close()

@@ -178,6 +178,7 @@ def test_the_example_of_each_language_prints_the_board_and_each_change(language,
 def test_the_examples_of_polling_and_posting_work(server):
     lines = examples("sh")[1].strip().replace(HERE, server.address).split("\n")
     document = server.publish()
+    until_true(lambda: document in httpx.get(f"{server.address}/top5").text)
     polled, posted = [
         subprocess.run(
             [tool("curl"), *shlex.split(line)[1:]], capture_output=True, text=True, check=True

@@ -2,11 +2,13 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from operator import methodcaller
 
 from confluent_kafka import (
     Consumer,
+    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -19,7 +21,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from conf import clients
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic
-from web.kafka.progress import Progress
+from web.kafka.progress import FlowProgress, Progress
 from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ headers = methodcaller("headers")
 
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets
+POSITIONS_SECONDS = 5  # between questions for the committed positions of the flow
 IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
 QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
@@ -68,6 +71,20 @@ def end_offsets(admin: AdminClient, topic: Topic) -> dict[int, int]:
         request_timeout=ANSWER_SECONDS,
     )
     return {at.partition: future.result().offset for at, future in futures.items()}
+
+
+def committed_positions(
+    admin: AdminClient, group: str, partitions: Iterable[TopicPartition]
+) -> dict[int, int]:
+    """Return the committed position of a group in each of these partitions; negative without one.
+
+    Raises:
+        KafkaException: No answer within 2 s.
+    """
+    asked = [ConsumerGroupTopicPartitions(group, list(partitions))]
+    futures = admin.list_consumer_group_offsets(asked, request_timeout=ANSWER_SECONDS)
+    found = futures[group].result().topic_partitions
+    return {each.partition: each.offset for each in found}
 
 
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
@@ -157,3 +174,26 @@ class TopicMonitor:
         )
         found = futures[name].result()
         return str(found.topic_id), len(found.partitions)
+
+
+class FlowMonitor:
+    """Asks the broker now and then whether the flow counts what arrives on `scores`."""
+
+    def __init__(self, reader: TopicReader, settings: Settings, topic: Topic) -> None:
+        self._reader = reader
+        self._group = settings.group
+        self._partitions = [TopicPartition(topic.name, each) for each in range(topic.partitions)]
+        self._admin = make_admin(settings)
+        self._progress = FlowProgress()
+        self._next_round = 0.0
+
+    def check(self, ends: Mapping[int, int]) -> None:
+        """Note on the reader whether the flow stands still; the broker is asked every 5 s."""
+        now = time.monotonic()
+        if now < self._next_round:
+            return
+        self._next_round = now + POSITIONS_SECONDS
+        with suppress(KafkaException):  # no answer, or no right to ask
+            positions = committed_positions(self._admin, self._group, self._partitions)
+            self._progress.update(positions, ends, now)
+        self._reader.flow_problem = self._progress.problem(now)

@@ -1,4 +1,4 @@
-"""How far the partitions of a topic are read, and whether reading has stalled; pure.
+"""How far the partitions of a topic are read, and whether reading or the flow has stalled; pure.
 
 An end offset is the last stable offset: messages of open transactions are past it.
 """
@@ -45,3 +45,29 @@ class Progress:
             late = sorted(each for each, end in self._goal.items() if self.next_offsets[each] < end)
             msg = f"reading of the partitions {late} has stalled, though they have more messages"
             raise Stalled(msg)
+
+
+class FlowProgress:
+    """Whether the flow commits positions while scores arrive."""
+
+    def __init__(self) -> None:
+        self._positions: Mapping[int, int] | None = None
+        self._ends: Mapping[int, int] = {}  # when the positions were first seen
+        self._uncounted_since: float | None = None
+
+    def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
+        """Add the committed positions and the ends of `scores`; `now` is in seconds."""
+        if positions != self._positions:
+            self._positions, self._ends, self._uncounted_since = positions, ends, None
+        elif ends != self._ends and self._uncounted_since is None:
+            self._uncounted_since = now
+
+    def problem(self, now: float) -> str:
+        """Return that scores are not counted; "" if they are, or if none have arrived."""
+        since = self._uncounted_since
+        if since is None or now - since <= STALL_SECONDS:
+            return ""
+        return (
+            f"scores arrive, but for more than {STALL_SECONDS} s no flow has counted any: "
+            "the positions of its group stand still"
+        )

@@ -40,6 +40,7 @@ class TopicReader:
         self.errors = 0  # ever
         self.unreadable = Unreadable()
         self.answered_ms = _now_ms()  # of the broker's last answer, of the start until the first
+        self.flow_problem = ""  # why what is read is not counted; set by `read`
         self._read = read
         self._on_unavailable = on_unavailable
         self._stop = threading.Event()
@@ -79,12 +80,12 @@ class TopicReader:
         self._caught_up = self._ever_caught_up = True
 
     def problem(self) -> str:
-        """Return why the app may show outdated messages of the topic; "" if it shows the newest."""
+        """Return why the app may show something outdated; "" if it shows the newest."""
         if not self._caught_up:
             return f"{self.name} is not read to its end yet"
         if time.monotonic() - self._answered > SILENT_SECONDS:
             return f"the broker of {self.name} has not answered for more than {SILENT_SECONDS} s"
-        return ""
+        return self.flow_problem
 
     def _run(self) -> None:
         failures = 0

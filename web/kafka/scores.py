@@ -40,6 +40,7 @@ def read(
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
     begin(topic.id)
     monitor = client.TopicMonitor(reader, settings, topic)
+    flow = client.FlowMonitor(reader, settings, topic)
     with client.make_consumer(settings, **SMALL) as consumer:
         goal = monitor.end_offsets()
         progress = Progress(_jump(consumer, topic, goal))
@@ -55,6 +56,7 @@ def read(
             if (newest := monitor.poll()) is not None:
                 put_ends(EndOffsets(time.time_ns() // 1_000_000, newest))
                 progress.check(newest, time.monotonic())
+                flow.check(newest)
 
 
 def _jump(consumer: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int, int]:

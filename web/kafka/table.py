@@ -6,7 +6,7 @@ Every method blocks, and all calls come from one thread.
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
@@ -92,12 +92,7 @@ class TableReader:
         scores = self._topics["scores"].name
         partitions = {receipt.partition for receipt in receipts}
         wanted = [TopicPartition(scores, partition) for partition in partitions]
-        group = ConsumerGroupTopicPartitions(self._settings.group, wanted)
-        futures = self._admin.list_consumer_group_offsets(
-            [group], request_timeout=client.ANSWER_SECONDS
-        )
-        found = futures[self._settings.group].result().topic_partitions
-        positions = {each.partition: each.offset for each in found}
+        positions = client.committed_positions(self._admin, self._settings.group, wanted)
         counted = {each for each in receipts if positions.get(each.partition, -1) > each.offset}
         if counted:
             self._ends = client.end_offsets(self._admin, self._topics["high_scores"])
@@ -125,7 +120,7 @@ class TableReader:
                 yield best
 
     def _best(self, message: Message, value: bytes) -> Best | None:
-        """Return a best; None if it comes from an earlier `scores`, or says not where from."""
+        """Return a best; None if it comes from an earlier `scores`, or has no origin."""
         found = dict(client.headers(message) or ()).get(ORIGIN)
         if not isinstance(found, bytes):
             return None

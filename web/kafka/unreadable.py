@@ -1,4 +1,4 @@
-"""Messages of our own tables that cannot be read: passed over, counted, and logged."""
+"""Messages of our own tables that cannot be read: skipped, counted, and logged."""
 
 import logging
 import time
@@ -23,8 +23,8 @@ class Unreadable:
         if (now := time.monotonic()) >= self._next_log:
             self._next_log = now + LOG_SECONDS
             log.error(
-                "%s[%s]@%s, key %r, is passed over, as it cannot be read: %s: %s; see that nothing "
-                "but the flow writes to this topic (%d so far)",
+                "%s[%s]@%s, key %r, is skipped, as it cannot be read: %s: %s; make sure that only "
+                "the flow writes to this topic (%d so far)",
                 message.topic(),
                 message.partition(),
                 message.offset(),

@@ -51,6 +51,7 @@ class Hub:
         self._heartbeat_timer: asyncio.TimerHandle | None = None
         self.ended = False
         self.sent = 0  # chunks to clients, ever
+        self.skipped = 0  # changes that a client had no room for, ever
         self.cut = 0  # clients that had stopped reading, ever
 
     def __len__(self) -> int:
@@ -109,6 +110,7 @@ class Hub:
     def _send(self, chunk: Chunk) -> None:
         """Write a chunk to all that have caught up; those not writable after it lag."""
         self.sent += len(self._caught_up)
+        self.skipped += len(self._lagging)
         for subscriber in [each for each in self._caught_up if not each.write(chunk)]:
             del self._caught_up[subscriber]
             self._start_lag(subscriber, self._version)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 EARLIEST_MS = 1  # an earlier time counts as this one
+SIZE = 10  # scores that are kept
 
 
 class Score(NamedTuple):
@@ -19,30 +20,32 @@ class Score(NamedTuple):
 
 
 class RecentScores:
-    """The newest scores, at most `size`.
+    """The newest scores, at most 10.
 
     A time in the future counts as now, so that no score stays the newest for ever. A score that is
     added again, because its reader restarted, counts once.
     """
 
-    def __init__(self, size: int = 10) -> None:
-        self._size = size
+    def __init__(self) -> None:
         self._scores: dict[tuple[int, int], Score] = {}
 
     def add(self, scores: Iterable[Score], now: int) -> bool:
         """Add scores, in any order; `now` is in milliseconds. Return whether the newest changed."""
         before = self._scores.keys()
-        known = dict(self._scores)
-        for score in scores:
-            time = max(EARLIEST_MS, min(score.time, now))
-            known.setdefault((score.partition, score.offset), score._replace(time=time))
-        newest = sorted(known.values())[-self._size :]
-        self._scores = {(score.partition, score.offset): score for score in newest}
+        unknown = [each for each in scores if (each.partition, each.offset) not in before]
+        kept = newest([*self._scores.values(), *unknown], now)
+        self._scores = {(score.partition, score.offset): score for score in kept}
         return self._scores.keys() != before
 
     def scores(self) -> Mapping[tuple[int, int], Score]:
         """Return the newest by partition and offset, oldest first."""
         return self._scores
+
+
+def newest(scores: Iterable[Score], now: int) -> list[Score]:
+    """Return the newest 10 scores, oldest first; `now` is in milliseconds."""
+    timed = [each._replace(time=max(EARLIEST_MS, min(each.time, now))) for each in scores]
+    return sorted(timed)[-SIZE:]
 
 
 def encode(score: Score) -> bytes:

@@ -22,7 +22,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 
 
 class Refused(ValueError):  # noqa: N818 - what the post is
-    """A post is refused; the text tells the client why."""
+    """A post is refused; the text is for the client."""
 
     def __init__(self, status: int, field: str, text: str, *, retry_after: int = 0) -> None:
         super().__init__(text)

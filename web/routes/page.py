@@ -58,7 +58,7 @@ async def render(
         "dashboard.html",
         static=f"static/{services.files.version}",
         board=services.feeds.newest_board,
-        scores=services.feeds.newest_scores()[::-1],
+        scores=services.feeds.newest_scores[::-1],
         size=services.settings.top5.size,
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,

@@ -6,16 +6,17 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, abort, request
 
 from web.live import freshness, sse
-from web.live.feeds import beat
+from web.live.feeds import LIVE, beat
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
 from web.server.handover import Connection
 from web.services import Services
 
 RETRY_MS = (1_000, 6_000)  # before a client reconnects after its stream has ended
+EVENTS = {*LIVE, "story"}  # that a client of `live` may choose; it gets every `beat`
 REFUSED_RETRY_MS = (10_000, 30_000)  # the same, after it was refused
 BEHIND_SECONDS = 10  # for this process to read the board that a client got from another process
 
@@ -35,6 +36,14 @@ REFUSALS = {
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
 
+class _Stream(NamedTuple):
+    """What a client asks for."""
+
+    hub: Hub
+    has_story: bool = False
+    has_beat: bool = False
+
+
 class _Client(NamedTuple):
     """A client that asks for a stream."""
 
@@ -51,27 +60,33 @@ def blueprint(services: Services) -> Blueprint:
 
     @streams.get("/highScores")
     async def high_scores() -> Response:
-        return _respond(services, feeds.board)
+        return _respond(services, _Stream(feeds.board))
 
     @streams.get("/events")
     async def events() -> Response:
-        return _respond(services, feeds.scores)
+        return _respond(services, _Stream(feeds.scores))
 
     @streams.get("/live")
     async def live() -> Response:
-        return _respond(services, feeds.live)
+        chosen = request.args.get("events")
+        events = EVENTS if chosen is None else set(chosen.split(","))
+        if unknown := events - EVENTS:
+            known = ", ".join(sorted(EVENTS))
+            abort(400, f"events must be of {known}, with commas between, not {sorted(unknown)}")
+        hub = feeds.live_of(events)
+        return _respond(services, _Stream(hub, has_story="story" in events, has_beat=True))
 
     return streams
 
 
-def _respond(services: Services, hub: Hub) -> Response:
+def _respond(services: Services, stream: _Stream) -> Response:
     headers = dict(HEADERS)
     if request.method == "HEAD":  # a body without an end must not be started
         return Response(b"", mimetype=sse.MIME_TYPE, headers=headers)
     client = _client(services)
     if client.connection is not None:
         headers["Connection"] = "close"  # nothing else can be sent on it
-    response = Response(_body(services, hub, client), mimetype=sse.MIME_TYPE, headers=headers)
+    response = Response(_body(services, stream, client), mimetype=sse.MIME_TYPE, headers=headers)
     response.timeout = None  # Quart would end it after a minute
     return response
 
@@ -88,7 +103,9 @@ def _client(services: Services) -> _Client:
     return _Client(address, resume, connection if can_hand_over else None, cut)
 
 
-async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator[bytes, None]:
+async def _body(
+    services: Services, stream: _Stream, client: _Client
+) -> AsyncGenerator[bytes, None]:
     """Yield the state, then each change, unless the connection is handed over to the hub for these.
 
     A client that got a newer board from another process must see no older one: it gets heartbeats
@@ -98,8 +115,7 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
     The client is counted and added in here, not before: one that leaves before the first byte never
     starts the generator, and must leak nothing.
     """
-    feeds, loop = services.feeds, asyncio.get_running_loop()
-    is_live = hub is feeds.live
+    feeds, hub, loop = services.feeds, stream.hub, asyncio.get_running_loop()
     if limit := services.stream_limiter.acquire(client.address):
         services.refusals.add("stream", limit, client.address)
         yield _refusal("full", REFUSED_RETRY_MS)
@@ -116,8 +132,8 @@ async def _body(services: Services, hub: Hub, client: _Client) -> AsyncGenerator
             yield _refusal("behind", RETRY_MS)
             return
         state, version = hub.snapshot(client.resume)
-        history, closing = (feeds.history(client.resume), beat()) if is_live else (b"", b"")
-        events = history + state + closing
+        history = feeds.history(client.resume) if stream.has_story else b""
+        events = history + state + (beat() if stream.has_beat else b"")
         yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:
             is_handed_over = True

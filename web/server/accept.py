@@ -41,14 +41,14 @@ def connections_max() -> int:
 
 
 class Acceptor:
-    """Accepts connections within the limits, and closes those beyond at once.
+    """Accepts connections within the limits, and closes all others at once.
 
     Args:
         sock: The listening socket.
         limiter: Of connections, in all and for each address.
         on_connection: Called with the socket of a connection, and with what must be called once
             when that is closed.
-        refusals: Counts those beyond.
+        refusals: Counts the connections that are closed.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """The hand-over of a connection from Hypercorn to a stream, for good.
 
 Why: a stream lasts for hours. Through Quart and Hypercorn each event wakes a generator, which costs
-five times the one write to the socket that it comes to, and each client keeps the objects of its
-connection and request: 31 kB instead of 7.
+four times the one write to the socket that it comes to, and each client keeps the objects of its
+connection and request: 34 KiB instead of 7.
 
 How: Quart and Hypercorn answer the request of a stream like any other. They check it, and write the
 headers and the first chunk, all through a `Connection`, which is Hypercorn's StreamWriter. Then the

@@ -36,8 +36,8 @@ PROXY_KEEP_ALIVE_SECONDS = 620
 KERNEL_EXTRA_SECONDS = (
     5  # that the kernel waits longer than the app for a client that takes nothing
 )
-UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client beyond what it is sending
-CONNECTIONS_PER_STREAM = 6  # of one address: so many has a browser while it loads the page
+UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client, apart from what it is sending
+CONNECTIONS_PER_STREAM = 6  # of one address: a browser may open six while it loads the page
 GRACE_SECONDS = 0.7  # for clients to receive the end of their streams
 REQUEST_SECONDS = 2.5  # after that for requests under way, such as a post that Kafka has not taken
 
@@ -58,7 +58,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
-    """Open so many listening sockets on one port, 0 for any.
+    """Open `count` listening sockets on one port, 0 for any.
 
     Raises:
         OSError: The address is not available, or another program shares it.
@@ -193,7 +193,7 @@ class Server:
 
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
-    """Let the kernel drop clients that vanish or take nothing, and hold little for each."""
+    """Let the kernel drop clients that vanish or read nothing, and buffer little for each."""
     milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
     for name, value in {
         "TCP_USER_TIMEOUT": milliseconds,

@@ -47,5 +47,8 @@ function deliver(parts, name, document) {
 
 const isHall = document.documentElement.classList.contains("hall");
 Promise.all([...EVERYWHERE, ...(isHall ? HALL : DASHBOARD)].map(start)).then(
-  (parts) => new SharedStream((name, document) => deliver(parts, name, document)),
+  (parts) => {
+    const events = isHall ? ["status", "board"] : [];
+    return new SharedStream((name, document) => deliver(parts, name, document), events);
+  },
 );

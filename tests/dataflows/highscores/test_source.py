@@ -44,7 +44,7 @@ class FakeConsumer:
 
 
 def partition(consumer):
-    """Give partition 1 of `scores` with the id "s", for a table of the id "t"."""
+    """Return partition 1 of `scores` with the id "s", for a table of the id "t"."""
     topics = {
         "scores": SimpleNamespace(name="scores", id="s", partitions=2),
         "high_scores": SimpleNamespace(name="high-scores", id="t"),
@@ -63,7 +63,7 @@ def partition(consumer):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that stands still until it is set."""
+    """Return a clock that stands still until it is set."""
     clock = SimpleNamespace(now=1_000.0)
     fake = SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr("dataflows.highscores.source.time", fake)
@@ -167,7 +167,7 @@ def test_a_commit_carries_the_mark_of_the_next_generation():
 
 @pytest.mark.parametrize(("metadata", "offset"), [("s:t:3:abcd", 5), ("foreign", 2)])
 def test_the_start_is_committed_at_once_so_that_an_older_flow_sees_the_mark(metadata, offset):
-    """Where reading begins anew, it is the first offset that is there."""
+    """If reading starts again, it is the first offset that is there."""
     consumer: Any = FakeConsumer(metadata)
     partition(consumer)
 

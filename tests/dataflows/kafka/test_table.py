@@ -67,17 +67,17 @@ def new_boards():
 
 
 @pytest.fixture
-def relay():
-    """Give a function that runs a relay until the test ends."""
-    relays = []
+def read_topic():
+    """Return a function that reads a topic until the test ends."""
+    readers = []
 
     def run(read):
-        relays.append(TopicReader("it", read, print))
-        relays[-1].start()
-        return relays[-1]
+        readers.append(TopicReader("it", read, print))
+        readers[-1].start()
+        return readers[-1]
 
     yield run
-    for each in relays:
+    for each in readers:
         each.stop()
 
 
@@ -117,20 +117,20 @@ def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(
     oracle.check_boards(game.read("top_5"), game.read("high_scores"))
 
 
-def test_the_web_app_is_level_that_starts_while_boards_come_all_the_time(game, relay):
+def test_a_web_app_that_starts_while_boards_come_all_the_time_catches_up(game, read_topic):
     found: list[tuple[str, bytes]] = []
     with written_all_the_time(game, "top_5", new_boards()):
-        reading = relay(lambda it: boards.read(it, game.settings, print, found.extend))
+        reading = read_topic(lambda it: boards.read(it, game.settings, print, found.extend))
         until_true(lambda: not reading.problem(), 20)
 
     assert found
 
 
-def test_the_web_app_is_level_that_starts_while_scores_come_all_the_time(game, relay):
+def test_a_web_app_that_starts_while_scores_come_all_the_time_catches_up(game, read_topic):
     found: list[object] = []
     totals: list[object] = []
     with written_all_the_time(game, "scores", rising(8)):
-        reading = relay(
+        reading = read_topic(
             lambda it: scores.read(it, game.settings, print, found.extend, totals.append)
         )
         until_true(lambda: not reading.problem(), 20)

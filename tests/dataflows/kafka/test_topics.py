@@ -1,4 +1,4 @@
-"""The topics as they are found: what is missing is created or waited for, what is wrong is told."""
+"""The topics: missing ones are created or awaited, wrong ones are refused or reported."""
 
 import re
 import threading
@@ -92,7 +92,7 @@ def test_a_wait_for_an_answer_ends_when_the_program_stops(monkeypatch):
 
 
 @pytest.mark.parametrize("forgetful", [{"retention.ms": "604800000"}, {"retention.bytes": "1000"}])
-def test_scores_that_are_forgotten_are_told_of(caplog, forgetful):
+def test_scores_that_may_be_forgotten_are_reported(caplog, forgetful):
     check(**forgetful)
 
     ((key, value),) = forgetful.items()
@@ -114,7 +114,7 @@ def test_scores_that_are_forgotten_are_told_of(caplog, forgetful):
     ],
 )
 @pytest.mark.parametrize("kind", topics.KINDS)
-def test_a_topic_that_may_lose_messages_is_told_of(caplog, kind, found, told):
+def test_a_topic_that_may_lose_messages_is_reported(caplog, kind, found, told):
     check(kind, **found, partitions=getattr(load().topics, kind).partitions)
 
     (record,) = caplog.records
@@ -124,13 +124,13 @@ def test_a_topic_that_may_lose_messages_is_told_of(caplog, kind, found, told):
 @pytest.mark.parametrize(
     "found", [{}, {"replicas": 3, "brokers": 3, "min.insync.replicas": "2"}, {"replicas": 3}]
 )
-def test_topics_that_lose_nothing_are_not_told_of(caplog, found):
+def test_topics_that_lose_nothing_are_not_reported(caplog, found):
     check(**found)
 
     assert caplog.text == ""
 
 
-def test_the_partitions_that_are_there_count_and_a_difference_is_told(caplog):
+def test_the_partitions_that_are_there_count_and_a_difference_is_reported(caplog):
     check(partitions=3)
 
     assert "scores has 3 partitions, the settings say 8: the topic is used as it is" in (
@@ -156,7 +156,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), WRONG)
-def test_a_topic_that_would_make_results_wrong_is_refused_with_the_command_that_mends_it(
+def test_a_topic_that_would_make_results_wrong_is_refused_with_the_command_that_fixes_it(
     settings, kind, name, value
 ):
     admin, topic = AdminClient(clients.client(settings)), getattr(settings.topics, kind).name
@@ -183,7 +183,7 @@ def mend(admin, text):
     admin.incremental_alter_configs([resource])[resource].result(10)
 
 
-def test_all_that_is_wrong_with_a_topic_is_mended_by_one_command():
+def test_all_that_is_wrong_with_a_topic_is_fixed_by_one_command():
     with pytest.raises(WrongTopic) as raised:
         check("top_5", partitions=1, **{"cleanup.policy": "delete", "max.message.bytes": "1"})
 
@@ -195,7 +195,7 @@ def test_a_bound_on_the_difference_of_times_of_older_brokers_is_refused():
         check("high_scores", **{"message.timestamp.difference.max.ms": DAY_MS})
 
 
-@pytest.mark.parametrize("setting", [("top5", "size", 1000), ("user_max_bytes", 65536)])
+@pytest.mark.parametrize("setting", [("top5", "size", 1000), ("user_max_bytes", 16_384)])
 def test_a_board_of_the_longest_users_fits_the_topic_that_is_created(setting):
     *section, name, value = setting
     settings = load()

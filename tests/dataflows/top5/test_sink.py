@@ -81,7 +81,7 @@ def _batch(position, *messages):
 
 
 def _sink(table_id, write):
-    """Give the sink without Kafka, for a table of that id; `write` is given its boards."""
+    """Return the sink without Kafka, for a table of that id; `write` is given its boards."""
     sink: Any = top5_sink.Top5Partition.__new__(top5_sink.Top5Partition)
     vars(sink).update(
         _context=SimpleNamespace(settings=SimpleNamespace(guarantee="exactly_once")),

@@ -16,7 +16,7 @@ START = 1_000.0  # monotonic seconds
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Give a clock that stands still until it is set."""
+    """Return a clock that stands still until it is set."""
     clock = SimpleNamespace(now=START)
     fake = SimpleNamespace(monotonic=lambda: clock.now)
     for module in ("dataflows.top5.steps", "dataflows.kafka.consumer"):
@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 
 def top(position, *leaders, players=9, removals=()):
-    """Give the one shard with these leaders, who have the scores 9, 8 and so on."""
+    """Return the one shard with these leaders, who have the scores 9, 8 and so on."""
     users = [RankedUser(rank - 9 << 64, user.encode()) for rank, user in enumerate(leaders)]
     return ShardTop(0, 1, position, users, players, list(removals))
 

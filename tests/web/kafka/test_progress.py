@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.kafka.progress import STALL_SECONDS, Progress, Stalled
+from web.kafka.progress import STALL_SECONDS, FlowProgress, Progress, Stalled
 
 
 def test_it_has_reached_what_was_read_and_nothing_more():
@@ -37,3 +37,26 @@ def test_reading_that_lags_behind_but_goes_on_has_not_stalled():
     for second in range(200):
         progress.advance(0, second + 1)
         progress.check({0: second + STALL_SECONDS}, second)
+
+
+def flow_progress(*seen):
+    """Return the problem after positions, ends and times."""
+    progress = FlowProgress()
+    for position, end, now in seen:
+        progress.update({0: position}, {0: end}, now)
+    return progress.problem(seen[-1][-1])
+
+
+def test_a_flow_that_stands_still_while_scores_arrive_is_a_problem_after_15_seconds():
+    assert not flow_progress((5, 5, 0), (5, 6, 5), (5, 7, 10), (5, 8, 20))
+    assert flow_progress((5, 5, 0), (5, 6, 5), (5, 6, 21))
+
+
+def test_a_flow_that_goes_on_is_no_problem_nor_is_one_for_which_nothing_arrives():
+    assert not flow_progress((5, 5, 0), (5, 6, 5), (6, 7, 21), (6, 8, 30))
+    assert not flow_progress((5, 6, 0), (5, 6, 60))  # the end of a transaction has an offset too
+
+
+def test_no_flow_at_all_is_a_problem_once_scores_have_arrived():
+    assert not flow_progress((-1001, 0, 0), (-1001, 0, 60))
+    assert flow_progress((-1001, 0, 0), (-1001, 1, 5), (-1001, 1, 21))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflows.leaderboard import Board, Row
-from web.live.history import APART_MS, BOARDS, BYTES, ROWS, SPAN_MS, History
+from web.live import sized
+from web.live.history import APART_MS, BOARDS, ROWS, SPAN_MS, History
 
 
 def board(*scores, user="ann"):
@@ -81,7 +82,7 @@ def test_it_stays_in_its_bounds_and_ends_with_the_newest(changes, name_bytes):
 
     times = [each["time"] for each in boards(history)]
     assert len(times) <= BOARDS
-    assert len(times) <= 1 or len(history.document()) <= BYTES + BOARDS + 20
+    assert len(times) <= 1 or len(history.document()) <= sized.BYTES
     assert not times or times[-1] - times[0] <= SPAN_MS
     assert all(later - time >= APART_MS for time, later in pairwise(times))
     assert not changes or boards(history)[-1]["rows"][0]["score"] == str(changes[-1][0])

@@ -27,7 +27,7 @@ class Gauge:
         self._session.send("Performance.enable")
 
     def read(self):
-        """Give the metrics by name, after all garbage is gone; sizes are bytes, times seconds."""
+        """Return the metrics by name, after all garbage is gone; sizes are bytes, times seconds."""
         self._session.send("HeapProfiler.collectGarbage")
         metrics = self._session.send("Performance.getMetrics")["metrics"]
         return {metric["name"]: metric["value"] for metric in metrics}

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import needs_browser, wait_for
+from tests.support.page_fixtures import COUNTING
 from tests.support.page_server import board
 
 pytestmark = needs_browser
@@ -54,3 +55,13 @@ def test_the_screen_is_kept_awake_also_after_it_was_hidden(chrome, stage):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
         assert page.evaluate("locks") == 2
+
+
+def test_the_screen_asks_for_the_board_and_the_status_alone(chrome, stage):
+    with chrome.new_context() as context:
+        context.add_init_script(COUNTING)
+        page = context.new_page()
+        page.goto(stage.address + HALL)
+        wait_for(page, "urls.length === 1")
+
+        assert page.evaluate("urls") == [f"{stage.address}/live?events=status,board"]

@@ -21,7 +21,7 @@ OFFLINE_MS = {False: 5_000, True: 30_000}
 
 @pytest.fixture
 def windows(chrome):
-    """Give what opens a window of its own, at an address."""
+    """Return what opens a window of its own, at an address."""
     with ExitStack() as stack:
 
         def window(address):

@@ -10,6 +10,8 @@ from tests.support.until import until_true
 pytestmark = needs_browser
 
 SHOWN = "document.dispatchEvent(new Event('visibilitychange'))"
+HIDDEN = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => true});" + SHOWN
+VISIBLE = "delete document.hidden;" + SHOWN
 SILENCE = "BroadcastChannel.prototype.postMessage = () => {}"
 TABS = 7  # one more than HTTP/1.1 allows connections
 
@@ -135,4 +137,58 @@ def test_all_tabs_say_that_the_server_is_away_and_come_back(stage, tabs):
     for tab in tabs:
         expect(names(tab)).to_have_text("bob")
         expect(tab.locator("#connection")).to_have_text("Live")
+    until_true(lambda: stage.watched() == 1)
+
+
+@pytest.fixture
+def alone(new_context, stage):
+    """Return a tab whose clock the test moves."""
+    page = new_context().new_page()
+    page.clock.install()
+    page.goto(stage.address)
+    expect(page.locator("#connection")).to_have_text("Live")
+    return page
+
+
+def test_a_tab_that_is_hidden_for_a_minute_lets_its_stream_go_and_is_up_to_date_when_shown(
+    stage, alone
+):
+    alone.evaluate(HIDDEN)
+    alone.clock.fast_forward(30_000)
+    before = stage.watched()
+    alone.clock.fast_forward(31_000)
+    until_true(lambda: stage.watched() == 0)
+    alone.clock.fast_forward(600_000)
+    stage.first = [("board", board(("bob", 2)))]
+    asleep = stage.watched()
+    alone.evaluate(VISIBLE)
+
+    assert (before, asleep) == (1, 0)
+    expect(names(alone)).to_have_text("bob")
+    assert stage.watched() == 1
+
+
+def test_a_tab_that_is_hidden_for_less_than_a_minute_keeps_its_stream(stage, alone):
+    alone.evaluate(HIDDEN)
+    alone.clock.fast_forward(30_000)
+    alone.evaluate(VISIBLE)
+    alone.clock.fast_forward(35_000)
+
+    all_show(stage, [alone], "bob")
+
+
+def test_when_the_tab_with_the_stream_is_hidden_for_long_another_opens_it(stage, new_context):
+    context = new_context()
+    leader = context.new_page()
+    leader.clock.install()
+    leader.goto(stage.address)
+    expect(leader.locator("#connection")).to_have_text("Live")
+    page = open_tab(context, stage)
+    until_true(lambda: stage.watched() == 1)
+    leader.evaluate(HIDDEN)
+    leader.clock.fast_forward(61_000)
+    all_show(stage, [page], "bob")
+    assert stage.watched() == 1
+    leader.evaluate(VISIBLE)
+    all_show(stage, [leader, page], "cid")
     until_true(lambda: stage.watched() == 1)

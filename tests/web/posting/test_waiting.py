@@ -185,7 +185,7 @@ async def test_a_message_that_cannot_be_read_stops_no_outcome_and_is_named(setti
 
     assert first["outcome"] in {"best", "top"}
     assert f'leaderboard_web_unreadable_total{{topic="{name}"}} 2.0' in metrics
-    assert re.search(rf"{name}\[\d+\]@\d+, key b'\w+', is passed over", caplog.text)
+    assert re.search(rf"{name}\[\d+\]@\d+, key b'\w+', is skipped", caplog.text)
 
 
 async def test_after_any_failure_of_the_watcher_the_next_score_has_an_outcome_again(

@@ -34,10 +34,10 @@ async def app():
 
 def fill(feeds):
     rows = (Row(1, "ann", 2**63 - 1, 1_764_000_000_000), Row(2, "👩‍🚀", -(2**63), 1))
-    feeds.put_boards([("AbC_-123:7", encode_board(Board("all-time", 2, 7, rows)))])
     feeds.put_scores([Score(5, 3, 1_042, "ann", -7)])
     feeds.put_ends(EndOffsets(1_000, {0: 1}))
     feeds.put_ends(EndOffsets(2_000, {0: 8}))
+    feeds.put_boards([("AbC_-123:7", encode_board(Board("all-time", 2, 7, rows)))])
     feeds.put_status(Status(1_764_000_000_000, ("the broker is away",)))
 
 

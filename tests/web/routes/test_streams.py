@@ -1,21 +1,32 @@
 """The body of a stream, with and without a server."""
 
+import asyncio
+import re
+
 import httpx
 import pytest
 from httpx_sse import aconnect_sse
 
 from conf.loading import load
+from dataflows.leaderboard import Board, Row
+from dataflows.wire import encode_board
 from tests.support.served import serving
 from tests.support.until import until
+from web.live.freshness import Status
+from web.live.recent import Score
 from web.routes import streams
 from web.services import make_services
+
+LIVE = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BOARD_AND_STATUS = LIVE.replace(b"/live", b"/live?events=board,status")
+NAMES = re.compile(rb"event: (\w+)")
 
 
 @pytest.mark.parametrize("chunks", [0, 1], ids=["before", "at"])
 async def test_a_client_that_leaves_before_or_at_the_first_chunk_is_forgotten(chunks):
     services = make_services(load(), print, None)
     client = streams._Client("10.0.0.1", "", None, print)  # noqa: SLF001
-    body = streams._body(services, services.feeds.live, client)  # noqa: SLF001
+    body = streams._body(services, streams._Stream(services.feeds.live), client)  # noqa: SLF001
     for _ in range(chunks):
         await anext(body)
     await body.aclose()
@@ -62,3 +73,65 @@ async def test_a_refused_stream_is_one_event_that_says_why(monkeypatch, path):
     assert [(event.event, event.json()["refused"]) for event in events] == [("status", "full")]
     assert events[0].retry
     assert events[0].retry >= 10_000
+
+
+async def test_live_sends_the_chosen_events_alone(monkeypatch):
+    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    async with serving(monkeypatch) as served:
+        served.feeds.put_status(Status(None, ()))
+        served.feeds.put_boards([("t:1", document)])
+        served.feeds.put_scores([Score(5, 0, 1, "ann", 1)])
+        chosen = await served.say(BOARD_AND_STATUS, seconds=0.3)
+        everything = await served.say(LIVE, seconds=0.3)
+
+    assert set(NAMES.findall(chosen)) == {b"status", b"board", b"beat"}
+    assert set(NAMES.findall(everything)) == {b"story", b"status", b"board", b"score", b"beat"}
+
+
+async def test_a_change_reaches_only_the_streams_that_have_chosen_it(monkeypatch):
+    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    async with serving(monkeypatch) as served:
+        talk = asyncio.create_task(
+            served.say(b"GET /live?events=status HTTP/1.1\r\nHost: localhost\r\n\r\n", seconds=1)
+        )
+        await until(lambda: sum(map(len, served.feeds.live_hubs())))
+        served.feeds.put_boards([("t:1", document)])
+        served.feeds.put_status(Status(7, ("away",)))
+        received = await talk
+
+    assert b"event: board" not in received
+    assert received.count(b'"stale_since":7') == 1
+
+
+async def test_an_unknown_event_is_refused_by_its_name(monkeypatch):
+    async with serving(monkeypatch) as served:
+        status, _, body = await served.ask("/live?events=board,boards")
+
+    assert status == 400
+    assert b"boards" in body
+
+
+async def test_each_event_stays_under_60_kib(monkeypatch):
+    rows = tuple(Row(n, "x" * 4_000 + str(n), n, 1) for n in range(1, 101))
+    document = encode_board(Board("all-time", 100, 1, rows))
+    async with serving(monkeypatch) as served:
+        for number in range(100):
+            served.feeds.put_boards([(f"t:{number}", document)])
+        received = await served.say(LIVE, seconds=0.5)
+        _, _, whole = await served.ask("/top5")
+
+    sizes = {len(line) for line in received.split(b"\n") if line.startswith(b"data: ")}
+    assert 50_000 < max(sizes) <= 60 * 1024 + len(b"data: ")
+    assert len(whole) > 400_000
+
+
+async def test_the_metrics_say_what_was_skipped_and_how_late_the_loop_is(monkeypatch):
+    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    async with serving(monkeypatch, updates_per_second=1) as served:
+        for number in range(4):
+            served.feeds.put_boards([(f"t:{number}", document)])
+        _, _, body = await served.ask("/metrics")
+
+    assert b'leaderboard_web_skipped_total{of="board"} 2.0' in body
+    assert b"leaderboard_web_lateness_seconds " in body
+    assert b"leaderboard_web_sent_board_age_seconds " in body

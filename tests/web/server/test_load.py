@@ -18,6 +18,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from local.claims import ports
+from tests.support.crowding import crowding
 from tests.support.until import until_true
 
 CLIENTS = 2_000
@@ -57,11 +58,6 @@ def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
     assert crowd.ended_properly == CLIENTS
     assert len(stalled) == STALLED
     assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they reconnect spread out
-
-
-def crowding():
-    """Return how many times slower this machine may be than an idle one."""
-    return max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def tenths(numbers, low, high):

@@ -27,7 +27,7 @@ async def served():
 
 
 def shorten_timeouts(monkeypatch):
-    """Give requests half a second to arrive, not ten."""
+    """Return requests half a second to arrive, not ten."""
     monkeypatch.setattr("web.server.hypercorn.HEAD_SECONDS", 0.5)
     monkeypatch.setattr("web.server.server.KEEP_ALIVE_SECONDS", 0.5)
     monkeypatch.setattr("web.app.BODY_SECONDS", 0.5)

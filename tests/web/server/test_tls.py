@@ -145,9 +145,13 @@ async def test_a_tls_client_that_stops_reading_is_cut_in_time(secure, trusting, 
         serving(monkeypatch, **secure, stall_seconds=0.5) as served,
         stalled(served, trusting),
     ):
-        for number in range(50):
-            put(served, number, 300_000)
-        await until(lambda: served.feeds.board.cut)
+        numbers = itertools.count()
+
+        def is_cut():
+            put(served, next(numbers), 50_000)
+            return served.feeds.board.cut
+
+        await until(is_cut)
         await until(lambda: not len(served.server))
 
     assert served.feeds.board.cut == 1

@@ -195,7 +195,7 @@ def test_all_workers_send_the_same_and_one_that_dies_is_replaced(publish, parent
     assert [offset(events[0]) for events in (before, after, third)] == [0, 1, 2]
     assert now[1] == workers[1]
     assert now[0] != workers[0]
-    assert "worker 0 ended with -9; another starts" in parent.said()
+    assert "worker 0 ended with status -9, starts again" in parent.said()
 
 
 def test_a_signal_to_the_parent_ends_all_streams_and_processes(publish, parent):
@@ -239,7 +239,7 @@ def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(star
         kafka.process.kill()
         kafka.process.wait()
     os.kill(before[0], signal.SIGKILL)
-    until_true(lambda: f"worker 0 ended with {UNAVAILABLE}; another" in parent.said(), 30)
+    until_true(lambda: f"worker 0 ended with status {UNAVAILABLE}, starts" in parent.said(), 30)
     with broker.started(tmp_path / "kafka", port, {}):
         parent.await_all()
         after = parent.workers()

@@ -1,5 +1,5 @@
 // A field of the form and the error beside it. An error appears when the field is left or the form
-// is sent, not during the first typing; once it is mended, it disappears at once.
+// is sent, not during the first typing; once the input is valid, it disappears at once.
 
 /** A field, its check, and its error. */
 export class Field {

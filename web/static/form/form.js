@@ -20,7 +20,7 @@ class Form {
     this._answer = /** @type {HTMLElement} */ (form.querySelector("#answer"));
     this._button = /** @type {HTMLElement} */ (form.querySelector("button"));
     this._fields = fieldsOf(form);
-    form.noValidate = true; // errors stand beside the fields, not in the browser's bubbles
+    form.noValidate = true; // errors are shown beside the fields, not in the browser's bubbles
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this._submit();

@@ -15,7 +15,7 @@ const PREFER = "wait=2"; // seconds for the outcome
 const TIMEOUT_MS = 12_000;
 
 /**
- * Send a score. It never fails: the answer says what went wrong.
+ * Send a score. It never fails: the answer names the error.
  *
  * @param {string} url
  * @param {FormData} form

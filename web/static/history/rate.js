@@ -16,7 +16,7 @@ const HEIGHT = 32;
 const INTERVAL_MS = 500;
 const DRIFT_MS = 2000; // between drawings while nothing arrives: time goes on
 const APART_MS = 1000; // between two rates, about
-const VALID_MS = 10_000; // after which a rate no longer says what the rate is now
+const VALID_MS = 10_000; // after which a rate is outdated
 
 export function start() {
   /** @type {Rate[]} oldest first */

@@ -33,8 +33,11 @@ export class Stream {
 
   open() {
     this.rest(CONNECT_MS);
-    const resume = this.lastEventId && `?lastEventId=${encodeURIComponent(this.lastEventId)}`;
-    this._source = new EventSource(this._url + resume);
+    const url = new URL(this._url);
+    if (this.lastEventId) {
+      url.searchParams.set("lastEventId", this.lastEventId);
+    }
+    this._source = new EventSource(url.href);
     this._source.addEventListener("error", () => this.fail());
     EVENTS.forEach((name) => this._source?.addEventListener(name, (event) => this._receive(event)));
   }

@@ -1,7 +1,8 @@
 // One stream for all tabs of a browser: HTTP/1.1 allows six connections to a server, and the
 // seventh tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event
 // to the others. They open a stream until they are up to date, and again when the leader is silent
-// or says goodbye. A browser without BroadcastChannel has a stream for each tab.
+// or says goodbye. A browser without BroadcastChannel has a stream for each tab. A tab that is hidden
+// for a minute takes no part until it is shown.
 
 import { Stream } from "./stream.js";
 
@@ -15,12 +16,17 @@ import { Stream } from "./stream.js";
  */
 
 const ANSWER_MS = 2000; // for the leader, when a tab is shown again
+const HIDDEN_MS = 60_000; // after which a hidden tab lets its stream go
 
 /** Delivers each event of the server, from this tab's stream or from the leader. */
 export class SharedStream {
-  /** @param {(name: keyof Part, document?: any) => void} deliver */
-  constructor(deliver) {
-    const url = new URL("live", document.baseURI).href;
+  /**
+   * @param {(name: keyof Part, document?: any) => void} deliver
+   * @param {string[]} events to ask for; none: all
+   */
+  constructor(deliver, events = []) {
+    const path = events.length ? `live?events=${events}` : "live";
+    const url = new URL(path, document.baseURI).href;
     const heartbeatMs = 1000 * Number(document.documentElement.dataset.heartbeatSeconds);
     this._deliver = deliver;
     this._silenceMs = 2 * heartbeatMs + 10_000;
@@ -28,6 +34,9 @@ export class SharedStream {
     this._ledUntil = -Infinity; // by this time an older tab must be heard again
     this._isUpToDate = false; // since the first `beat` of this tab's stream
     this._isLive = false;
+    this._isAsleep = false;
+    /** @type {ReturnType<typeof setTimeout> | undefined} until this hidden tab sleeps */
+    this._drowsy = undefined;
     this._heardAt = Date.now();
     this._stream = new Stream(url, this._silenceMs, {
       receive: (name, data, id) => this._receive(name, data, id),
@@ -37,21 +46,36 @@ export class SharedStream {
     this._channel?.addEventListener("message", ({ data }) => this._hear(data));
     this._listen();
     this._begin();
+    this._sleepIfHidden();
   }
 
   _listen() {
-    addEventListener("online", () => this._stream.open());
-    addEventListener("offline", () => this._stream.fail());
+    addEventListener("online", () => this._isAsleep || this._stream.open());
+    addEventListener("offline", () => this._isAsleep || this._stream.fail());
     addEventListener("pagehide", () => this._leave());
     addEventListener("pageshow", (event) => event.persisted && this._begin());
     document.addEventListener("freeze", () => this._leave()); // the browser stops a hidden tab
-    document.addEventListener("resume", () => this._begin());
-    document.addEventListener("visibilitychange", () => document.hidden || this._wake());
+    document.addEventListener("resume", () => this._isAsleep || this._begin());
+    document.addEventListener("visibilitychange", () => {
+      this._sleepIfHidden();
+      document.hidden || this._wake();
+    });
+  }
+
+  /** Take no part from the next minute on, unless the tab is shown before. */
+  _sleepIfHidden() {
+    clearTimeout(this._drowsy);
+    if (document.hidden) {
+      this._drowsy = setTimeout(() => {
+        this._leave();
+        this._isAsleep = true;
+      }, HIDDEN_MS);
+    }
   }
 
   _begin() {
     this._tab = Date.now() + Math.random();
-    this._isUpToDate = false;
+    this._isUpToDate = this._isAsleep = false;
     this._send("hello");
     this._stream.open();
   }
@@ -65,7 +89,9 @@ export class SharedStream {
 
   /** Be up to date soon after this tab was hidden: it, or its leader, may have been stopped. */
   _wake() {
-    if (this._isLed()) {
+    if (this._isAsleep) {
+      this._begin();
+    } else if (this._isLed()) {
       this._ledUntil = performance.now() + ANSWER_MS;
       this._stream.rest(ANSWER_MS);
       this._send("hello");
@@ -103,6 +129,9 @@ export class SharedStream {
 
   /** Follow an older tab, and answer a younger one. @param {Message} message */
   _hear({ tab, name, data, id }) {
+    if (this._isAsleep) {
+      return;
+    }
     if (tab > this._tab) {
       if (name === "hello" && this._isLive && !this._isLed()) {
         this._send("here");

@@ -1,4 +1,4 @@
-"""Where a measurement takes place: topics and a group that nobody has used, by environment."""
+"""The broker of a benchmark, with fresh topics and a fresh group for each measurement."""
 
 import itertools
 import uuid
@@ -13,8 +13,8 @@ from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
 
 
-class Place:
-    """Hands out fresh topics on one broker, and directories for what a candidate keeps."""
+class Broker:
+    """One broker; creates topics on it, and names directories for the state of candidates."""
 
     def __init__(self, address: str, data: Path) -> None:
         self._address = address
@@ -22,10 +22,12 @@ class Place:
         self._names = map("{}-{}".format, itertools.repeat(uuid.uuid4().hex[:6]), itertools.count())
 
     @contextmanager
-    def fresh(self, scores: str = "", **more: str) -> Iterator[tuple[Settings, Mapping[str, str]]]:
-        """Give settings, and the environment they stand in, until the block ends.
+    def fresh_topics(
+        self, scores: str = "", **more: str
+    ) -> Iterator[tuple[Settings, Mapping[str, str]]]:
+        """Yield settings, and the environment variables that define them.
 
-        All topics are new, but `scores` where it is named.
+        All topics are new, except `scores` if it is named.
         """
         name = next(self._names)
         environment = {
