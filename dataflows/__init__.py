@@ -37,6 +37,7 @@ What all of them use:
     watchdog.py             ends a process whose cluster stands still
     kafka/topics.py         creates, checks and awaits the topics
     kafka/topic_config.py   how the topics must be configured (pure)
+    kafka/rights.py         names a right that is missing
     kafka/watch.py          notices topics that change while a flow runs
     kafka/partitioner.py    the partition of a user (pure)
 
