@@ -23,13 +23,22 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from conf import clients
 from conf.settings import Settings
 from dataflows import command
-from dataflows.corrections import AGAIN, REASON, VOIDED, Event, History, Place, parse_place
+from dataflows.corrections import Event, History, Place, parse_place
 from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST
 from dataflows.periods import Calendar, StreamTime
 from dataflows.process import fail
-from dataflows.wire import BadMessage, check_user, decode_each, encode_score, header
+from dataflows.wire import (
+    AGAIN,
+    REASON,
+    VOIDED,
+    BadMessage,
+    check_user,
+    decode_each,
+    encode_score,
+    header,
+)
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dataflows.periods import ALL_TIME, Calendar
-
-REASON = "reason"  # header of a tombstone: why, for people
-VOIDED = "voided"  # header of a tombstone: the places of the scores that it takes back
-AGAIN = "again"  # header of a score that stands in `scores` already: its place
+from dataflows.wire import AGAIN, REASON, VOIDED
 
 _PLACE = re.compile(r"([0-9]{1,9})@([0-9]{1,18})")
 

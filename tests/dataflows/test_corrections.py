@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflows.correct import lines
-from dataflows.corrections import AGAIN, REASON, VOIDED, Event, History, Place
+from dataflows.corrections import Event, History, Place
 from dataflows.periods import BOARDS, Calendar
+from dataflows.wire import AGAIN, REASON, VOIDED
 
 DAY_MS = 24 * 3600 * 1000
 NOW = 1_764_547_200_000 + DAY_MS // 2

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Settings
-from dataflows.corrections import AGAIN
 from dataflows.kafka.topics import Topic, await_topics
-from dataflows.wire import BadMessage, check_user, decode_score, header
+from dataflows.wire import AGAIN, BadMessage, check_user, decode_score, header
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
