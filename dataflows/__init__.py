@@ -42,5 +42,6 @@ What all of them use:
     kafka/partitioner.py    the partition of a user (pure)
 
 `python -m dataflows FLOW`, in __main__.py, runs a flow and restarts it when it has failed.
-The commands topics.py, positions.py and rekey.py share command.py.
+The commands topics.py, positions.py, rekey.py and correct.py share command.py. corrections.py says
+what a correction writes (pure).
 """
