@@ -16,8 +16,8 @@ Improvement = tuple[str, bytes, int | None, int, int]
 class Candidates(NamedTuple):
     """Scores of one partition of `scores` that may improve one shard: columns, by offset.
 
-    `streams` has the stream time at each score, and `stream` that after the batch; both only where
-    there are boards by period.
+    `streams` has the stream time at each score, `stream` that after the last message that is read,
+    and `read` the offset of that message; all of them only where there are boards by period.
     """
 
     partition: int
@@ -27,6 +27,7 @@ class Candidates(NamedTuple):
     offsets: list[int]
     streams: Sequence[int] = ()
     stream: int = 0
+    read: int = -1
 
 
 class Removal(NamedTuple):
@@ -118,6 +119,7 @@ class ByPeriod:
         periods = filter(None, (calendar.find(board, name) for name in tables))
         self._closes_at = {period.name: period.closes_at for period in periods}
         self._sources = sources
+        self._replayed = dict(counted.until)  # what is restored is of a later moment than these
         self._streams: dict[int, int] = {}
         self.counted = counted
 
@@ -128,7 +130,7 @@ class ByPeriod:
         them may be missing: so it is folded again although its offset is counted.
         """
         until, removed = self.counted
-        partition, *columns, _ = candidates
+        partition, *columns, stream_now, read = candidates
         last = until.get(partition, -1)
         for user, score, time, offset, stream in zip(*columns, strict=True):
             if offset < last or (offset == last and score is not None):
@@ -142,7 +144,8 @@ class ByPeriod:
             for name in names:
                 until[partition] = offset
                 yield name, user, score, time, offset
-        self._note_stream(partition, candidates.stream)
+        if read > self._replayed.get(partition, -1):
+            self._note_stream(partition, stream_now)
 
     def _improve(self, user: bytes, score: int, time: int, stream: int) -> list[str]:
         period = self._calendar.periods(time)[self._place] if time < LAST_TIME else None

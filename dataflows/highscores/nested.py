@@ -62,11 +62,11 @@ class AllTimeRule:
 
     has_periods = False
 
-    def stream(self, _partition: int) -> int:
-        """Return the stream time of a partition, 0 where nothing depends on it."""
-        return 0
+    def state(self, _partition: int) -> tuple[int, int]:
+        """Return the stream time and the offset up to which a partition is read: of no use here."""
+        return 0, -1
 
-    def advance(self, _partition: int, scores: Scores) -> tuple[Scores, bool]:
+    def advance(self, _partition: int, scores: Scores, _read: int) -> tuple[Scores, bool]:
         """Return the scores with their stream times, and whether a period was closed by them."""
         return scores, False
 
@@ -103,13 +103,19 @@ class NestedRule:
         self._starts = starts
         self._late = LateScores(calendar)
         self._oldest: dict[int, int] = {}  # by partition: when its oldest open period began
+        self._read: dict[int, int] = {}  # by partition: the last offset
 
-    def stream(self, partition: int) -> int:
-        """Return the stream time of a partition."""
-        return self._starts.of(partition).stream.now
+    def state(self, partition: int) -> tuple[int, int]:
+        """Return the stream time of a partition, and the offset up to which it is read."""
+        start = self._starts.of(partition)
+        return start.stream.now, self._read.get(partition, start.offset - 1)
 
-    def advance(self, partition: int, scores: Scores) -> tuple[Scores, bool]:
-        """Return the scores with their stream times, and whether a period was closed by them."""
+    def advance(self, partition: int, scores: Scores, read: int) -> tuple[Scores, bool]:
+        """Return the scores with their stream times, and whether a period was closed by them.
+
+        `read` is the offset of the last message of their batch.
+        """
+        self._read[partition] = read
         times = scores.times()
         if None in scores.scores:
             times = [
@@ -134,7 +140,7 @@ class NestedRule:
         times = scores.times()
         is_replay = (scores.messages[0].offset() or 0) <= shard.replayed.get(partition, -1)
         day = self._calendar.day(min(*times, LAST_TIME - 1))
-        is_one_day = max(times) < day.end and scores.streams[-1] < day.closes_at
+        is_one_day = max(times) < day.end and max(scores.streams) < day.closes_at
         if is_one_day and not is_replay and not removed:
             first, *others = self._tables(shard.tables, day.periods)
             found = _beat(first, scores)
@@ -164,15 +170,16 @@ class NestedRule:
         removed: set[bytes],
         is_replay: bool,  # noqa: FBT001
     ) -> Iterator[bool]:
-        start = end = until = 0
+        start = end = since = until = 0
         chosen: list[Table] = []
         for user, score, time, stream in zip(
             scores.users, scores.scores, times, scores.streams, strict=True
         ):
-            if not start <= time < end or stream >= until:
+            if not (start <= time < end and since <= stream < until):
                 periods = self._open(time, stream)
                 chosen = self._tables(tables, periods, each=is_replay)
                 start, end, until = _valid(self._calendar, time, periods)
+                since = stream  # another user's may be before it
             yield (
                 score is None
                 or user in removed
