@@ -41,6 +41,9 @@ class Period(NamedTuple):
     closes_at: int
 
 
+NO_PERIOD = Period("", "", 0, 0, 0)  # closed, and without any time
+
+
 class Day(NamedTuple):
     """A day, from `start` to before `end`, and the periods that it is part of, itself first."""
 

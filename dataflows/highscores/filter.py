@@ -98,7 +98,7 @@ class CandidateFilter:
 
     def _candidates(self, partition: int, scores: Scores) -> Candidates:
         offsets: list[Any] = list(map(Message.offset, scores.messages))
-        columns = scores.users, scores.scores, scores.times(), offsets, scores.streams
+        columns = scores.users, scores.scores, scores.made(), offsets, scores.streams
         return Candidates(partition, *columns, *self._rule.state(partition))
 
     def _decode(

@@ -31,12 +31,14 @@ FOR_EVER = 2**63
 class Scores(NamedTuple):
     """Readable scores of a batch: columns, by offset.
 
-    `streams` has the stream time at each; it is filled where there are boards by period.
+    Where there are boards by period, `times` has the time of each, in ms, and `streams` the stream
+    time there.
     """
 
     users: list[bytes]
     scores: list[int | None]  # None: a tombstone
     messages: list[Message]
+    times: Sequence[int] = ()
     streams: Sequence[int] = ()
 
     def select(self, selectors: Iterable[object]) -> "Scores":
@@ -52,9 +54,10 @@ class Scores(NamedTuple):
             *([column[place] for place in places] if column else [] for column in columns)
         )
 
-    def times(self) -> list[int]:
+    def made(self) -> Sequence[int]:
         """Return the time of each score, in ms."""
-        return [max(time, EARLIEST) for _, time in map(Message.timestamp, self.messages)]
+        times = map(Message.timestamp, self.messages)
+        return self.times or [max(time, EARLIEST) for _, time in times]
 
 
 class AllTimeRule:
@@ -116,14 +119,14 @@ class NestedRule:
         `read` is the offset of the last message of their batch.
         """
         self._read[partition] = read
-        times = scores.times()
+        made = times = scores.made()
         if None in scores.scores:
             times = [
                 0 if score is None else time
-                for score, time in zip(scores.scores, times, strict=True)
+                for score, time in zip(scores.scores, made, strict=True)
             ]
         stream = self._starts.of(partition).stream
-        scores = scores._replace(streams=stream.advance(scores.users, times))
+        scores = scores._replace(times=made, streams=stream.advance(scores.users, times))
         oldest = self._calendar.oldest_open(self._calendar.boards[0], stream.now).start
         if min(times, default=oldest) < oldest:
             self._late.note(partition, times, scores.streams)
@@ -137,7 +140,7 @@ class NestedRule:
         """Tell of each score whether it may improve a shard; `removed` users pass."""
         if not scores.users:
             return []
-        times = scores.times()
+        times = scores.times
         is_replay = (scores.messages[0].offset() or 0) <= shard.replayed.get(partition, -1)
         day = self._calendar.day(min(*times, LAST_TIME - 1))
         is_one_day = max(times) < day.end and max(scores.streams) < day.closes_at
@@ -147,12 +150,12 @@ class NestedRule:
             for table in others:
                 found = list(map(or_, found, _beat(table, scores)))
             return found
-        return list(self._each_may_improve(shard.tables, scores, times, removed, is_replay))
+        return list(self._each_may_improve(shard.tables, scores, removed, is_replay=is_replay))
 
     def note_sent(self, tables: dict[str, Table], scores: Scores) -> None:
         """Note what is sent to a shard of another process, in each of its tables."""
         for user, score, time, stream in zip(
-            scores.users, scores.scores, scores.times(), scores.streams, strict=True
+            scores.users, scores.scores, scores.times, scores.streams, strict=True
         ):
             if score is None:
                 for table in tables.values():
@@ -163,17 +166,12 @@ class NestedRule:
                 table[user] = max(score, table.get(user, NO_SCORE))
 
     def _each_may_improve(
-        self,
-        tables: dict[str, Table],
-        scores: Scores,
-        times: list[int],
-        removed: set[bytes],
-        is_replay: bool,  # noqa: FBT001
+        self, tables: dict[str, Table], scores: Scores, removed: set[bytes], *, is_replay: bool
     ) -> Iterator[bool]:
         start = end = since = until = 0
         chosen: list[Table] = []
         for user, score, time, stream in zip(
-            scores.users, scores.scores, times, scores.streams, strict=True
+            scores.users, scores.scores, scores.times, scores.streams, strict=True
         ):
             if not (start <= time < end and since <= stream < until):
                 periods = self._open(time, stream)
