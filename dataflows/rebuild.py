@@ -5,8 +5,8 @@
 
 Both flows must have ended. It deletes what they have written, forgets the positions, and creates
 the topics again, with the partitions and formats that the settings say. `scores` stays. Then start
-both flows: they count all scores again. docs/upgrading.md says how to keep the board live meanwhile,
-by flows with other names beside it.
+both flows: they count all scores again. docs/upgrading.md says how to keep the board live meanwhile
+by flows with other names.
 """
 
 import sys
