@@ -13,7 +13,7 @@ from quart import Response
 from conf.settings import Settings
 from web.app import create_app
 from web.live import sse
-from web.live.feeds import beat
+from web.live.board import beat
 from web.server.server import Server, listen
 
 START_SECONDS = 10

@@ -28,7 +28,9 @@ def found():
 def reader(settings, found):
     """Return the reader of `top-5`."""
     return TopicReader(
-        "it", partial(boards.read, settings=settings, begin=print, put=found.extend), print
+        "it",
+        partial(boards.read, settings=settings, begin=print, put_past=found.extend, put=print),
+        print,
     )
 
 
