@@ -103,6 +103,15 @@ class BoardFeed:
         """Return the boards of all periods that have scores, and are kept, newest period first."""
         return [self._known[name] for name in sorted(self._known, reverse=True) if name]
 
+    def neighbours(self, period: str) -> tuple[str, str]:
+        """Return the last period before one that has scores, and the next one or the current.
+
+        Each is "" where there is none. All up to the current one are kept.
+        """
+        shown = {name for name in self._known if name < self.period.name} | {self.period.name}
+        before = max((name for name in shown if name < period), default="")
+        return before, min((name for name in shown if name > period), default="")
+
     def refusal(self, name: str) -> str:
         """Return why there is no such period; "" where there is one."""
         if name in self._known or name == self.period.name:
