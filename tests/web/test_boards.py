@@ -1,6 +1,7 @@
 """The boards by period on a real broker: what is on `top-5` is served, polled and streamed."""
 
 import asyncio
+import contextlib
 import json
 import time
 
@@ -12,6 +13,7 @@ from dataflows.leaderboard import Board, Row
 from dataflows.periods import Calendar
 from dataflows.wire import encode_board
 from tests.support.openapi import check_response
+from tests.support.processes import Game, running
 from tests.support.until import until
 from web.app import create_app
 from web.live.freshness import Status
@@ -124,6 +126,24 @@ async def test_every_board_and_period_is_served_with_its_etag(start, settings):
     assert len(set(tags)) == len(tags) - 1
     assert (same.status_code, other.status_code) == (304, 200)
     assert await app.client.head("/boards/day")
+
+
+async def test_what_the_flows_count_is_on_each_board_of_its_time(names, settings, start):
+    boards = {"LEADERBOARD_BOARDS": '["all-time", "day", "week"]'}
+    zone = {"LEADERBOARD_TIME_ZONE": settings.time_zone}
+    now = time.time_ns() // 1_000_000
+    app, expected = await start(), {"all-time": ["bob", "ann"], "day": ["ann"], "week": ["ann"]}
+    with running({**names, **boards, **zone}), contextlib.closing(Game(settings)) as game:
+        game.play([("bob", b"20", now - 40 * DAY_MS), ("ann", b"10", now)])
+        feeds = app.services.feeds.boards
+        await until(lambda: {it: leaders(feeds[it].newest.board) for it in feeds} == expected, 60)
+        await until(lambda: feeds["day"].find(day(40)).board.final, 30)
+
+    assert leaders(feeds["day"].find(day(40)).board) == ["bob"]
+
+
+def leaders(board):
+    return [row.user for row in board.rows]
 
 
 async def test_the_boards_are_listed_with_their_periods(start, settings):

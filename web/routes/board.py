@@ -64,7 +64,8 @@ def find(feeds: Feeds, feed: BoardFeed, period: str) -> Shown:
 
     Its id is "" until the topic is read, and while there is no board of all time.
     """
-    if not feeds.has_read_boards or period == feed.newest.board.period:
+    is_sent = feed.newest_id and period == feed.newest.board.period
+    if is_sent or not feeds.has_read_boards:
         return feed.newest
     return feed.find(period) or feed.newest
 
@@ -95,16 +96,17 @@ def _list(services: Services) -> Response:
         {
             "time_zone": settings.time_zone,
             "order": settings.order,
-            "boards": [_describe(feed) for feed in feeds.boards.values()],
+            "boards": [_describe(feeds, feed) for feed in feeds.boards.values()],
         }
     )
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
-def _describe(feed: BoardFeed) -> dict[str, object]:
+def _describe(feeds: Feeds, feed: BoardFeed) -> dict[str, object]:
     """Describe a board, and the periods of it that have scores, newest first."""
-    found = {"board": feed.name, "players": feed.newest.board.players}
+    shown = find(feeds, feed, feed.period.name)
+    found = {"board": feed.name, "players": shown.board.players}
     if not feed.period.name:
         return found
     periods = [{"period": it.board.period, "final": it.board.final} for it in feed.periods()]

@@ -24,6 +24,7 @@ def at(*moment):
 
 
 NOON = at(2026, 11, 25, 12)
+CHANGED = NOON - 60_000
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def feeds(monkeypatch):
 
 
 def entry(offset, name, period="", user="ann", *, final=False):
-    board = Board(name, 1, 7, (Row(1, user, 9, 7),), period, final)
+    board = Board(name, 1, CHANGED, (Row(1, user, 9, CHANGED),), period, final)
     return sse.board_id("t", offset, board.key), encode_board(board)
 
 
