@@ -125,7 +125,8 @@ async def test_every_board_and_period_is_served_with_its_etag(start, settings):
     assert await answers[3].get_data() == encode_board(past)
     assert len(set(tags)) == len(tags) - 1
     assert (same.status_code, other.status_code) == (304, 200)
-    assert await app.client.head("/boards/day")
+    head = await app.client.head("/boards/day")
+    assert (head.status_code, head.headers["ETag"]) == (200, tags[1])
 
 
 async def test_what_the_flows_count_is_on_each_board_of_its_time(names, settings, start):

@@ -15,6 +15,8 @@ from tests.support.browser import needs_browser, wait_for
 from tests.support.page_server import playing
 from tests.support.until import until_true
 from tests.web.page.test_accessibility import findings
+from web.kafka.producer import ScoreProducer
+from web.kafka.records import Receipt
 from web.live import sse
 from web.live.freshness import Status
 
@@ -130,6 +132,23 @@ def test_a_page_without_javascript_has_the_board_and_all_links(stage, new_contex
     expect(names(page)).to_have_text(["cid"])
     page.locator("[rel=next]").click()
     expect(names(page)).to_have_text(["ann"])
+
+
+def test_a_form_without_javascript_stays_on_its_board(stage, new_context, monkeypatch):
+    async def produce(*_):
+        return Receipt(0, 1)
+
+    monkeypatch.setattr(ScoreProducer, "produce", produce)
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(stage.address + PAST)
+    page.get_by_label("User", exact=True).fill("ann")
+    for points, text in (("ten", "score"), ("10", "Received")):
+        page.get_by_label("Score", exact=True).fill(points)
+        page.get_by_role("button", name="Add").click()
+        expect(page.get_by_role("main")).to_contain_text(text)
+        expect(page.locator("[aria-current=page]")).to_have_text("Today")
+
+    assert page.url == f"{stage.address}/?board=day&outcome=received"
 
 
 def test_earlier_periods_with_scores_are_one_link_apart(stage, open_page):
