@@ -262,6 +262,7 @@ class Web(_Frozen):
     token: Annotated[str, Field(repr=False)]
     hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    ranks: bool
     certificate: str
     private_key: Annotated[str, AfterValidator(_go_together)]
     workers: Annotated[int, Field(ge=1, le=64)]

@@ -41,10 +41,15 @@ PURE = (
     "web.live.subscribers",
     "web.posting.outcome",
     "web.posting.submission",
+    "web.posting.waiting",
+    "web.ranks.ranking",
+    "web.ranks.rankings",
+    "web.ranks.documents",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
-    f"dataflows.{name}" for name in ("leaderboard", "wire", "kafka.topics", "kafka.partitioner")
+    f"dataflows.{name}"
+    for name in ("leaderboard", "periods", "wire", "kafka.topics", "kafka.partitioner")
 }
 # Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
 PROCESSES = {"local.supervisor", "local.claims"}
