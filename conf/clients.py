@@ -29,9 +29,22 @@ def client(settings: Settings) -> dict[str, Any]:
     ours = {
         "bootstrap.servers": settings.bootstrap_servers,
         "socket.nagle.disable": True,  # a transaction is many small requests, one after the other
+        # A broker that has stopped or lost its network answers nothing. The default of 60 s
+        # is as long as a delivery may take: nobody would ask the broker that takes over in time.
+        "socket.timeout.ms": 15_000,
         **settings.kafka,
     }
     return {**_as_text(ours), "logger": LIBRDKAFKA}
+
+
+def admin(settings: Settings) -> dict[str, Any]:
+    """Return a client for questions, which connects to every broker.
+
+    One that connects only to those that it needs tries a dead broker again without any pause, some
+    10,000 times a second, where it was connected before and is asked once a second; other clients
+    do not. Seen with librdkafka 2.16.
+    """
+    return {**client(settings), "enable.sparse.connections": "false"}
 
 
 def producer(settings: Settings) -> dict[str, Any]:
@@ -46,7 +59,9 @@ def producer(settings: Settings) -> dict[str, Any]:
         MESSAGE_BYTES: 2**26,  # the topics have limits of their own
     }
     guarantees = {"enable.idempotence": True, "acks": "all"}
-    return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
+    wanted = {**_as_text(ours), **client(settings), **_as_text(guarantees)}
+    shorter = min(int(wanted["delivery.timeout.ms"]), int(wanted["socket.timeout.ms"]))
+    return {**wanted, "socket.timeout.ms": str(shorter)}  # transactions demand it
 
 
 def message_bytes(settings: Settings) -> int:

@@ -1,13 +1,18 @@
-"""The settings in the environment: LEADERBOARD_, then the name, with __ between the levels."""
+"""The settings in the environment: LEADERBOARD_, then the name, with __ between the levels.
+
+With _FILE after the name, the value is in the file of that path: how secrets reach containers.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from conf.settings import InvalidSettings
 
 PREFIX = "LEADERBOARD_"
+FROM_FILE = "_FILE"
 FILE_VARIABLE = f"{PREFIX}SETTINGS"
 
 # What Kubernetes sets in every pod for a Service whose name begins with "leaderboard". Source:
@@ -34,8 +39,20 @@ def values(
         if not name.startswith(PREFIX) or name == FILE_VARIABLE:
             continue
         if not _OF_A_SERVICE.match(f"{name}={text}"):
-            path = _path(name)
-            yield path, _parse(f"{'.'.join(path)} ({variable})", text, _default(path, defaults))
+            path = _path(name.removesuffix(FROM_FILE))
+            setting = f"{'.'.join(path)} ({variable})"
+            value = _read(setting, text) if name.endswith(FROM_FILE) else text
+            yield path, _parse(setting, value, _default(path, defaults))
+
+
+def _read(setting: str, path: str) -> str:
+    """Return the text of a file without the ends of its last line."""
+    try:
+        return Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        msg = f"setting {setting}: {reason} (it is {path!r})"
+        raise InvalidSettings(msg) from error
 
 
 def _path(name: str) -> list[str]:

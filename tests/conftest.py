@@ -41,6 +41,7 @@ SLOW = (
     "local/test_kafka",
     "pipeline/test_broker",
     "pipeline/test_chaos",
+    "pipeline/test_failover",
     "pipeline/test_kafka",
     "pipeline/test_slow",
     "web/kafka/test_producer",

@@ -127,10 +127,14 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
-        messages, _ = self._consumer.poll(self._place)
+        messages, end = self._consumer.poll(self._place)
+        if messages:
+            self._position = self._after(messages[-1])
+        if end is not None and end > self._position.offset:  # behind the mark of a transaction
+            epoch = _epoch(self._position)
+            self._position = TopicPartition(*self._place, end, leader_epoch=epoch)
         if not messages:
             return []
-        self._position = self._after(messages[-1])
         return [ScoresBatch(self._partition, self._epoch, messages)]
 
     def next_awake(self) -> datetime:

@@ -20,6 +20,7 @@ from confluent_kafka import (
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka import rights
 from dataflows.kafka.topics import Topic
 from dataflows.process import fail
 
@@ -107,6 +108,7 @@ class SharedConsumer:
         ours = {**clients.consumer(settings), **properties, "on_commit": self._note_commit}
         self._consumer = Consumer(ours)
         self._topics = topics
+        self._group = settings.group
         self._deadlines = deadlines
         self._positions: dict[Place, TopicPartition] = {}  # after what librdkafka has returned
         self._on_failed_commit: dict[Place, Callable[[KafkaError], None]] = {}
@@ -123,7 +125,9 @@ class SharedConsumer:
             FlowFailed: The broker does not answer.
         """
         ask = self._consumer.committed
-        name = f"committed positions of {partitions[0].topic}"
+        # librdkafka times out where the right is missing, and does not say why.
+        topic = partitions[0].topic
+        name = f"committed positions of {topic} (with the right Read on group {self._group})"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
     def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
@@ -241,7 +245,7 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
     Raises:
         FlowFailed: It refused for 60 s.
     """
-    deadline = time.monotonic() + RETRY_SECONDS
+    deadline, pause = time.monotonic() + RETRY_SECONDS, RETRY_PAUSE_SECONDS
     while True:
         try:
             return call()
@@ -249,7 +253,8 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
             if time.monotonic() > deadline:
                 fail(f"{name}: {error.args[0].str()}; is the broker well?", error)
             log.info("%s: %s, asking again", name, error.args[0].str())
-            time.sleep(RETRY_PAUSE_SECONDS)
+            time.sleep(pause)
+            pause = 2 * pause if rights.is_missing(error.args[0]) else pause
 
 
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
@@ -325,7 +330,10 @@ def consume(
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
             _fail_at_lost_position(consumer, message, positions)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-            fail(f"cannot read: {error.str()} ({error.name()}); fix the cause, and start again")
+            topic = message.topic()
+            needed = ("Read", topic) if topic else ("Describe", "of the setting `group`")
+            reason = rights.explain(error, *needed)
+            fail(f"cannot read: {reason} ({error.name()}); fix the cause, and start again")
         ends[message_place(message)] = message.offset() or 0
     return [message for message in messages if message.error() is None], ends
 

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka import rights
 from dataflows.kafka.consumer import Deadlines, Pace
 from dataflows.process import FENCED, exit_now, fail
 
@@ -128,7 +129,8 @@ class IdempotentWriter:
 
     def _note_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._errors) < KEPT_ERRORS:
-            self._errors.append(f"{message.topic()}[{message.partition()}]: {error.str()}")
+            reason = rights.explain(error, "Write", message.topic() or "")
+            self._errors.append(f"{message.topic()}[{message.partition()}]: {reason}")
 
     def _serve(self, call: Callable[[float], int], seconds: float) -> int:
         """Let librdkafka report errors, and raise them."""
@@ -174,8 +176,9 @@ class TransactionalWriter:
         self._pace = pace
         properties = clients.producer(settings)
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
-        properties["transactional.id"] = f"leaderboard-{name}"
+        properties["transactional.id"] = self._id = f"leaderboard-{name}"
         properties["transaction.timeout.ms"] = properties["delivery.timeout.ms"]
+        self._topic = ""  # of the newest transaction
         self._kept: list[Record] = []
         self._transaction: Future[None] | None = None
         self._executor = ThreadPoolExecutor(1, f"commit-{name}")
@@ -236,6 +239,7 @@ class TransactionalWriter:
 
     def _attempt(self, records: list[Record]) -> None:
         producer = self._producer
+        self._topic = records[0][0]
         producer.begin_transaction()
         for record in records:
             while True:
@@ -280,7 +284,10 @@ class TransactionalWriter:
                 self._name,
             )
             exit_now(FENCED)
-        _fail(f"{self._name}: {failure.args[0].str()}", failure)
+        error = failure.args[0]
+        is_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        named = self._topic if is_topic else self._id
+        _fail(f"{self._name}: {rights.explain(error, 'Write', named)}", failure)
 
     def _is_fenced(self, error: KafkaError) -> bool:
         """Return whether an error means that another writer has taken over.

@@ -17,6 +17,7 @@ _MESSAGE_BYTES = 1_048_588  # Kafka's default of max.message.bytes
 _PERIOD_MS = 31 * _DAY_MS  # the longest
 _RECORD_BYTES = 1024  # period, value, headers and framing of a best
 _REJECTED_BYTES = 16 * 1024  # 8 kB of headers, and as much of what is cut to fit
+_REPLICAS = 3  # so that two are left where one is lost, and what is written has a copy
 _ROW_BYTES = 128  # a row of a board without its user
 _POSITION_BYTES = 21  # a position in the header of a board
 _BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
@@ -141,6 +142,8 @@ def doubts(
         yield f"FORGETS SCORES, and is the source of truth ({now})", _KEPT
     if replicas == 1 < brokers:
         yield f"has one replica on {brokers} brokers: messages are lost with their broker", {}
+    if 1 < replicas < _REPLICAS <= brokers:
+        yield f"has {replicas} replicas: one broker less leaves one copy, or stops all writes", {}
     if replicas > 1 and config.get("min.insync.replicas") == "1":
         safe = {"min.insync.replicas": "2"}
         yield "acknowledges a message when one broker has it, and may lose it", safe

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka import rights
 from dataflows.kafka.topic_config import corrections, creation, doubts
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 REQUEST_SECONDS = 10
 LOG_SECONDS = 5
 PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5
 
 
 class Topic(NamedTuple):
@@ -44,6 +47,10 @@ class WrongTopic(ValueError):  # noqa: N818 - what the topic is
 
 class _NotYet(Exception):  # noqa: N818 - a reason to wait
     """A topic is not there, or not described."""
+
+
+class _Refused(_NotYet):
+    """The broker refuses, for want of a right for example: it is asked less and less often."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error
@@ -74,13 +81,13 @@ def await_topics(
             found, brokers = _describe(broker, names, topics)
             break
         except _NotYet as missing:
-            reason = str(missing)
+            broker.pause(str(missing), grows=isinstance(missing, _Refused))
         except KafkaException as error:
-            reason = broker.reason(error)
-        broker.pause(reason)
+            broker.pause(broker.reason(error))
     for kind, topic in found.items():
-        _check(settings, kind, topic, brokers)
+        _check(settings, kind, topic)
     _check_partitions(settings, found)
+    _warn(_risks(settings, found, brokers))
     return found
 
 
@@ -89,8 +96,10 @@ class _Broker:
 
     def __init__(self, settings: Settings, stopping: Callable[[], bool]) -> None:
         quiet: dict[str, Any] = {"log_level": "2", "error_cb": self._note_error}
-        self.admin = AdminClient({**clients.client(settings), **quiet})
+        self.admin = AdminClient({**clients.admin(settings), **quiet})
         self._name = f"the broker at {settings.bootstrap_servers}"
+        self._user = settings.kafka.get("sasl.username", "")
+        self._pause = PAUSE_SECONDS
         self._stopping = stopping
         self._seconds = settings.startup_timeout_seconds
         self._deadline = time.monotonic() + self._seconds
@@ -112,19 +121,24 @@ class _Broker:
         self._error = ""
         return found
 
-    def pause(self, reason: str) -> None:
-        """Wait a moment; `reason` is for the log and the error.
+    def pause(self, reason: str, *, grows: bool = False) -> None:
+        """Wait, twice as long as the last time where the pause grows, up to 5 s.
+
+        `reason` is what the log and an error say.
 
         Raises:
             Stopped: The program stops.
             Unavailable: The time is up.
         """
-        time.sleep(PAUSE_SECONDS)
-        self._check(reason)
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS) if grows else PAUSE_SECONDS
+        end = time.monotonic() + self._pause
+        while time.monotonic() < end:
+            time.sleep(PAUSE_SECONDS)
+            self._check(reason)
 
     def reason(self, error: KafkaException | None = None) -> str:
-        """Name the broker, and the last reason why it does not answer."""
-        return f"{self._name} ({self._error or (error and _text(error)) or 'no answer yet'})"
+        """Name the broker, and what is known of why it does not answer."""
+        return f"{self._name} ({self._error or (error and error.args[0].str()) or 'no answer yet'})"
 
     def _check(self, reason: str) -> None:
         self.admin.poll(0)
@@ -139,7 +153,9 @@ class _Broker:
             self._log_at = now + LOG_SECONDS
 
     def _note_error(self, error: KafkaError) -> None:
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its public name
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - its public name
+            self._error = f"it refuses the user {self._user!r} or the password: {error.str()}"
+        elif error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._error = error.str()
 
 
@@ -153,28 +169,32 @@ def _ensure(broker: _Broker, settings: Settings, names: Mapping[str, str]) -> di
     """
     wanted = TopicCollection(list(names.values()))
     found = broker.ask(broker.admin.describe_topics(wanted, request_timeout=REQUEST_SECONDS))
-    refusals = {name: _refusal(answer) for name, answer in found.items()}
+    refusals = {name: _refusal(name, answer, "Describe") for name, answer in found.items()}
     absent = [kind for kind, name in names.items() if refusals[name] == ""]
     if absent and settings.create_topics:
         like = found.get(settings.topics.high_scores.name)  # tables are partitioned alike
         new = [_new_topic(settings, kind, getattr(like, "partitions", ())) for kind in absent]
         created = broker.ask(broker.admin.create_topics(new, request_timeout=REQUEST_SECONDS))
         for name, answer in created.items():
-            refusals[name] = _refusal(answer) or ""
+            refusals[name] = _refusal(name, answer, "Create") or ""
             if answer is None:
                 log.info("created topic %s", name)
-    missing = [f"topic {name}{each}" for name, each in refusals.items() if each is not None]
+    missing = [each or f"topic {name}" for name, each in refusals.items() if each is not None]
     if missing:
-        raise _NotYet(", ".join(missing))
+        raise (_Refused if any(refusals.values()) else _NotYet)(", ".join(missing))
     return found
 
 
-def _refusal(answer: object) -> str | None:
-    """Return why there is no topic: "" if it is unknown or new, None if there is one."""
+def _refusal(name: str, answer: object, operation: str) -> str | None:
+    """Return what there must be first: "" for the topic, unknown or new; None where it is there."""
     if not isinstance(answer, KafkaException):
         return None if getattr(answer, "partitions", ()) else ""
-    is_unknown = answer.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-    return "" if is_unknown else f" ({_text(answer)})"
+    error = answer.args[0]
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return ""
+    if rights.is_missing(error):
+        return rights.explain(error, operation, name)
+    return f"topic {name} ({error.str()})"
 
 
 def _new_topic(settings: Settings, kind: str, like: Sequence[object]) -> NewTopic:
@@ -184,10 +204,6 @@ def _new_topic(settings: Settings, kind: str, like: Sequence[object]) -> NewTopi
     return NewTopic(wanted.name, partitions, wanted.replication, config=config)
 
 
-def _text(error: KafkaException) -> str:
-    return str(error.args[0].str())
-
-
 def _describe(
     broker: _Broker, names: Mapping[str, str], topics: Mapping[str, Any]
 ) -> tuple[dict[str, Topic], int]:
@@ -195,7 +211,7 @@ def _describe(
 
     Raises:
         KafkaException: There was no answer.
-        _NotYet: The broker refuses to describe a topic.
+        _Refused: The broker refuses to describe a topic.
     """
     admin = broker.admin
     resources = {name: ConfigResource(ConfigResource.Type.TOPIC, name) for name in names.values()}
@@ -211,8 +227,7 @@ def _describe(
 
 def _topic(name: str, topic: Any, config: Any) -> Topic:  # noqa: ANN401 - not typed
     if isinstance(config, KafkaException):
-        msg = f"the configuration of topic {name} ({_text(config)})"
-        raise _NotYet(msg)
+        raise _Refused(_refusal(name, config, "DescribeConfigs"))
     values = {key: entry.value for key, entry in config.items()}
     replicas = min(len(partition.replicas) for partition in topic.partitions)
     return Topic(name, short_id(topic.topic_id), len(topic.partitions), values, replicas)
@@ -223,7 +238,23 @@ def short_id(topic_id: object) -> str:
     return str(topic_id)[:8].replace("/", "_").replace("+", "-")
 
 
-def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
+def _risks(settings: Settings, found: Mapping[str, Topic], brokers: int) -> str:
+    """Return in one line why messages of these topics may be lost, "" where none may."""
+    return "; ".join(
+        f"{topic.name} {doubt}{_command(settings, topic, remedy)}"
+        for kind, topic in found.items()
+        for doubt, remedy in doubts(kind, topic.config, topic.replicas, brokers)
+    )
+
+
+@lru_cache(maxsize=100)
+def _warn(risks: str) -> None:
+    """Warn once: several parts of the web app wait for the same topics, and again every minute."""
+    if risks:
+        log.warning("acknowledged messages may be lost: %s", risks)
+
+
+def _check(settings: Settings, kind: str, topic: Topic) -> None:
     wanted = settings.topics.of(kind)
     if topic.partitions != wanted.partitions:
         log.warning(
@@ -232,8 +263,6 @@ def _check(settings: Settings, kind: str, topic: Topic, brokers: int) -> None:
             topic.partitions,
             wanted.partitions,
         )
-    for doubt, remedy in doubts(kind, topic.config, topic.replicas, brokers):
-        log.warning("topic %s %s%s", topic.name, doubt, _command(settings, topic, remedy))
     batch_bytes = clients.batch_bytes(settings)
     wrong = corrections(
         settings, kind, topic.config, replicas=topic.replicas, batch_bytes=batch_bytes

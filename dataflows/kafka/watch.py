@@ -33,7 +33,7 @@ class TopicWatch:
     def __init__(self, settings: Settings, topics: Iterable[Topic], stopping: Stopping) -> None:
         self._topics = {topic.name: topic for topic in topics}
         self._stopping = stopping
-        self._admin = AdminClient(clients.client(settings))
+        self._admin = AdminClient(clients.admin(settings))
         self._seconds = int(clients.consumer(settings)[clients.METADATA_MS]) / 1000
         self._ask_at = time.monotonic()
         self._asked: Mapping[str, Future[TopicDescription]] = {}

@@ -68,10 +68,12 @@ BAD = [
     ("KAFKA__LINGER_MS", "99999999", "kafka.linger.ms"),
     ("KAFKA__LINGER_MS", "soon", "linger.ms"),
     ("KAFKA__LOG_LEVEL", "99", "kafka.log_level"),
+    ("KAFKA__SASL_PASSWORD_FILE", "/nowhere", "kafka.sasl.password (LEADERBOARD_KAFKA__SASL"),
     ("LATE_HOURS", "-1", "late_hours"),
     ("LATE_HOURS", "nan", "late_hours"),
     ("ORDER", "best", "order"),
     ("SETTINGS", "/nowhere.toml", "/nowhere.toml"),
+    ("WEB__PROT_FILE", "/dev/null", "web.prot"),
     ("STARTUP_TIMEOUT_SECONDS", "inf", "startup_timeout_seconds"),
     ("TIME_ZONE", "", "time_zone"),
     ("TIME_ZONE", "../UTC", "time_zone"),
@@ -133,6 +135,22 @@ def test_a_password_of_the_environment_reaches_the_clients_as_it_is(monkeypatch,
 
     for properties in (clients.client, clients.consumer, clients.producer):
         assert properties(load())["sasl.password"] == password
+
+
+@pytest.mark.parametrize(("delivery", "socket"), [("5000", "5000"), ("60000", "15000")])
+def test_no_request_of_a_producer_lasts_longer_than_a_delivery(monkeypatch, delivery, socket):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__DELIVERY_TIMEOUT_MS", delivery)
+
+    assert clients.producer(load())["socket.timeout.ms"] == socket
+
+
+def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("päss word\n")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD_FILE", str(secret))
+    monkeypatch.setenv("LEADERBOARD_WEB__TOKEN_FILE", str(secret))
+
+    assert (load().kafka["sasl.password"], load().web.token) == ("päss word", "päss word")
 
 
 def test_a_property_of_the_environment_goes_before_the_same_of_a_file(monkeypatch, tmp_path):

@@ -221,3 +221,28 @@ def test_a_property_that_kafka_refuses_is_told_from_its_log(tmp_path):
 
     assert process.returncode == 1
     assert "Invalid value soon for configuration log.cleaner.backoff.ms" in errors
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_of_three_brokers_one_that_is_killed_is_started_again(tmp_path):
+    with program(tmp_path, "--port", "0", "--brokers", "3") as process:
+        addresses = process.stdout.readline().removeprefix("ready ").strip()
+        admin = AdminClient({"bootstrap.servers": addresses})
+        admin.create_topics([NewTopic("three", 1, 3)])["three"].result(LIMIT_SECONDS)
+        produce(addresses, "three", b"1")
+        newest = ["pkill", "-9", "-P", str(process.pid), "-n"]
+        subprocess.run(newest, check=True)
+        produce(addresses, "three", b"2")
+        told = next(line for line in process.stderr if "ended" in line)
+        in_sync = claims.eventually(lambda: len(replicas(admin, "three")) == 3, LIMIT_SECONDS)
+        status, printed, _ = ended(process, signal.SIGTERM)
+
+    assert "broker 3 has ended" in told
+    assert in_sync
+    assert (status, "Traceback" in printed) == (0, False)
+
+
+def replicas(admin, topic):
+    """Give the replicas in sync of its only partition."""
+    return admin.list_topics(topic, 10).topics[topic].partitions[0].isrs

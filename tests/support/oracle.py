@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -35,7 +36,11 @@ class Improvement(NamedTuple):
 
 
 def read(
-    address: str, topic: str, isolation: str = "read_committed", start: int = OFFSET_BEGINNING
+    address: str,
+    topic: str,
+    isolation: str = "read_committed",
+    start: int = OFFSET_BEGINNING,
+    access: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Seen]:
     """Read a topic, by partition and offset, to where it ends now.
 
@@ -44,6 +49,7 @@ def read(
     """
     consumer = Consumer(
         {
+            **access,
             "bootstrap.servers": address,
             "group.id": "oracle",
             "enable.auto.commit": False,

@@ -192,7 +192,8 @@ class Game:
         self, kind: str, isolation: str = "read_committed", start: int = OFFSET_BEGINNING
     ) -> list[oracle.Seen]:
         """Read a topic whole, or each partition from an offset on."""
-        return oracle.read(self.settings.bootstrap_servers, self.name(kind), isolation, start)
+        address, name = self.settings.bootstrap_servers, self.name(kind)
+        return oracle.read(address, name, isolation, start, self.settings.kafka)
 
     def lag(self) -> int:
         """Count the scores that no committed position has passed."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -566,6 +567,27 @@ async def test_without_the_token_nobody_may_post(settings):
     assert 'name="token"' in page
 
 
+@pytest.mark.parametrize("user", ["ann", "a/b", "zoë 👩‍🚀", "..", "a?b"])
+async def test_an_operator_removes_a_user_with_the_token(settings, user):
+    made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
+    path = f"/users/{quote(user, safe='/')}?reason=a%20bot"
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client = made.test_client()
+        refused = await client.delete(path)
+        done = await client.delete(path, headers={"Authorization": "Bearer sesame"})
+
+    assert [refused.status_code, done.status_code] == [401, 202]
+    assert written(settings) == [(user, None)]
+
+
+async def test_nobody_removes_users_where_no_token_is_set(app, settings):
+    answer = await app.test_client().delete("/users/ann")
+
+    assert answer.status_code == 403
+    assert written(settings) == []
+
+
 async def test_without_a_broker_it_is_alive_and_not_ready(settings, monkeypatch):
     monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.5)
     made = create_app(settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
@@ -607,6 +629,7 @@ async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
         while "no flow has counted any" not in str(services.feeds.status):
             posted = await app.test_client().post("/newScore", json={"user": "ann", "score": 120})
             receipt = await posted.get_json()
+            await asyncio.sleep(0.1)  # below the limit of one client
     stale_since, problems = services.feeds.status
     commit(settings, receipt["partition"], receipt["offset"] + 1)
     await until(lambda: not services.problems(), 20)

@@ -79,9 +79,14 @@ def has_token(wanted: str, authorization: str | None, posted: str | None) -> boo
     """
     scheme, _, bearer = (authorization or "").partition(" ")
     in_header = scheme.lower() == "bearer"
-    token = bearer.strip().encode("latin-1", "replace") if in_header else (posted or "").encode()
-    accepted = [wanted.encode(), wanted.encode("latin-1", "replace")]
-    return not wanted or any(hmac.compare_digest(token, each) for each in accepted)
+    token = _bytes(bearer.strip(), "latin-1") if in_header else _bytes(posted or "", "utf-8")
+    accepted = [_bytes(wanted, encoding) for encoding in ("utf-8", "latin-1")]
+    return not wanted or any([hmac.compare_digest(token, each) for each in accepted])  # noqa: C419 - all are compared
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    """Encode any text; what the encoding lacks is written out, so that no two texts are equal."""
+    return text.encode(encoding, "backslashreplace")
 
 
 def _place(url: str, *, is_proxied: bool) -> tuple[str, int | None] | None:

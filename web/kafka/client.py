@@ -54,7 +54,7 @@ def make_consumer(settings: Settings, **properties: object) -> Consumer:
 
 def make_admin(settings: Settings) -> AdminClient:
     """Return a client for questions to the broker."""
-    return AdminClient({**clients.client(settings), **QUIET})
+    return AdminClient({**clients.admin(settings), **QUIET})
 
 
 def end_offsets(admin: AdminClient, topic: Topic) -> dict[int, int]:

@@ -21,6 +21,7 @@ from conf.settings import Web
 from web.access.limits import ConcurrencyLimiter
 from web.access.refusals import Refusals
 from web.server.accept import Acceptor, connections_max
+from web.server.certificate import Certificate
 from web.server.handover import Connection, connect
 from web.server.hypercorn import HypercornConnection
 
@@ -97,7 +98,7 @@ class Server:
         self._config = _config(web)
         self._stall_seconds = web.stall_seconds
         self._end_streams = end_streams
-        self._tls = self._config.create_ssl_context()
+        self._certificate = Certificate(self._config)
         total = connections_max()
         self._limiter = ConcurrencyLimiter(total, _connections_each(web, total))
         self._refusals = refusals or Refusals()
@@ -120,7 +121,9 @@ class Server:
         _bound_clients(sock, self._stall_seconds)
         acceptor = Acceptor(sock, self._limiter, self._start, self._refusals)
         acceptor.open()
+        watching = asyncio.create_task(self._certificate.watch())
         await stopping.wait()
+        watching.cancel()
         acceptor.close()
         await self._end()
         await self._app.shutdown()
@@ -133,7 +136,7 @@ class Server:
     async def _serve(self, client: socket.socket, release: Callable[[], None]) -> None:
         """Let Hypercorn serve a connection until it is closed or handed over."""
         try:
-            connection = await connect(client, self._tls)
+            connection = await connect(client, self._certificate.context)
         except OSError:
             release()
             return

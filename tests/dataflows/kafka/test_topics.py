@@ -45,7 +45,10 @@ def check(kind="scores", *, partitions=8, replicas=1, brokers=1, **config):
     """Check a topic that was found so; none has to be created for it."""
     found = (KEPT if kind in {"scores", "rejected"} else TABLE) | config
     topic = Topic(kind, "id", partitions, found, replicas)
-    topics._check(load(), kind, topic, brokers)  # noqa: SLF001
+    topics._check(load(), kind, topic)  # noqa: SLF001
+    topics._warn.cache_clear()  # noqa: SLF001
+    for _ in range(2):  # it says so once
+        topics._warn(topics._risks(load(), {kind: topic}, brokers))  # noqa: SLF001
 
 
 def test_what_is_missing_is_created_where_that_is_allowed(settings):
@@ -114,6 +117,7 @@ def test_scores_that_may_be_forgotten_are_reported(caplog, forgetful):
     ("found", "told"),
     [
         ({"brokers": 3}, "has one replica on 3 brokers: messages are lost with their broker"),
+        ({"brokers": 3, "replicas": 2}, "has 2 replicas: one broker less leaves one copy"),
         ({"replicas": 3, "min.insync.replicas": "1"}, "--add-config min.insync.replicas=2"),
         (
             {"replicas": 3, "unclean.leader.election.enable": "true"},

@@ -94,15 +94,22 @@ def test_the_token_is_in_a_header_or_in_the_body(authorization, posted):
         ("Bearer s?same", None),
         ("Basic sésame", None),
         (None, ""),
+        (None, "\ud800"),
     ],
 )
 def test_a_wrong_token_is_no_token(authorization, posted):
     assert not has_token("sésame", authorization, posted)
 
 
+@pytest.mark.parametrize(("authorization", "posted"), [("Bearer ??", None), (None, "??")])
+def test_question_marks_are_no_token_of_other_letters(authorization, posted):
+    assert not has_token("\u65e5\u672c", authorization, posted)
+
+
 def test_without_the_setting_no_token_is_needed():
     assert has_token("", None, None)
     assert has_token("", "Bearer any", "any")
+    assert has_token("", None, "\ud800")
 
 
 def test_an_app_that_only_this_machine_can_reach_serves_this_machines_names():

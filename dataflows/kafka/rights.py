@@ -1,0 +1,24 @@
+"""What the broker says of a right that is missing, in words that name the right."""
+
+from confluent_kafka import KafkaError
+
+_KINDS = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
+}
+
+
+def is_missing(error: KafkaError) -> bool:
+    """Tell whether the broker refuses because a right is missing."""
+    return error.code() in _KINDS
+
+
+def explain(error: KafkaError, operation: str, name: str) -> str:
+    """Return what the broker says; where a right is missing, which one.
+
+    `operation` is the right that is needed, such as Read, `name` that of a topic, a group or a
+    transactional id.
+    """
+    kind = _KINDS.get(error.code())
+    return f"the right {operation} on {kind} {name}" if kind else str(error.str())

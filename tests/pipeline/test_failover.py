@@ -1,0 +1,122 @@
+"""Three brokers, of which one fails: that costs time, never a process and never a message."""
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.claims import ports
+from local.cluster import planned
+from tests.conftest import names_of_its_own
+from tests.support.failover import (
+    FAILOVER_SECONDS,
+    NUMBERS,
+    Cut,
+    Kill,
+    Links,
+    Pause,
+    Restart,
+    await_in_sync,
+    survive,
+)
+from tests.support.processes import Flow, open_game
+from tests.support.until import until_true
+from tests.support.web_process import is_ready
+
+GUARANTEES = ["exactly_once", "at_least_once"]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with planned(tmp_path_factory.mktemp("cluster")) as cluster:
+        cluster.start(*NUMBERS)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def links(tmp_path_factory):
+    """Run a cluster whose brokers are reached, and reach each other, through links."""
+    with planned(tmp_path_factory.mktemp("linked")) as cluster:
+        made = Links(cluster.nodes)
+        cluster.properties = made.properties
+        cluster.start(*NUMBERS)
+        yield made
+
+
+@contextlib.contextmanager
+def opened(address, guarantee, monkeypatch):
+    names = {**names_of_its_own(address), "LEADERBOARD_GUARANTEE": guarantee}
+    with contextlib.closing(open_game(names, monkeypatch)) as game:
+        await_in_sync(address)
+        yield names, game
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_a_broker_of_three_that_is_killed_ends_no_flow_and_loses_nothing(
+    cluster, guarantee, monkeypatch
+):
+    with opened(cluster.address, guarantee, monkeypatch) as (names, game):
+        survive(names, game, Kill(cluster), [1])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("failure", [Kill, Pause, Restart])
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_each_broker_of_three_may_fail_in_turn(cluster, guarantee, failure, monkeypatch):
+    with opened(cluster.address, guarantee, monkeypatch) as (names, game):
+        survive(names, game, failure(cluster))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_each_broker_of_three_may_lose_its_network_in_turn(links, guarantee, monkeypatch):
+    with opened(links.address, guarantee, monkeypatch) as (names, game):
+        survive(names, game, Cut(links))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads the CPU time from /proc")
+def test_a_dead_broker_of_three_costs_the_web_app_no_cpu_and_posts_go_on(cluster, monkeypatch):
+    port = str(ports(0)[0])
+    with (
+        opened(cluster.address, "exactly_once", monkeypatch) as (names, _),
+        contextlib.closing(Flow("web", {**names, "LEADERBOARD_WEB__PORT": port})) as web,
+    ):
+        until_true(lambda: is_ready(f"http://127.0.0.1:{port}"), 60)
+        used = []
+        for number in NUMBERS:
+            cluster.kill(number)
+            until_true(lambda: is_posted(port), FAILOVER_SECONDS)
+            used.append(cpu_share(web.processes[0].pid, 10))
+            cluster.start(number)
+            await_in_sync(cluster.address)
+
+    assert max(used) < 0.2, used
+
+
+def is_posted(port):
+    score = {"user": "ann", "score": 1}
+    with contextlib.suppress(httpx.TransportError):
+        posted = httpx.post(f"http://127.0.0.1:{port}/newScore", json=score, timeout=20)
+        return posted.status_code == 202
+    return False
+
+
+def cpu_share(pid, seconds):
+    """Give the share of a core that a process uses for so many seconds."""
+    before = cpu_seconds(pid)
+    time.sleep(seconds)  # it is a measurement
+    return (cpu_seconds(pid) - before) / seconds
+
+
+def cpu_seconds(pid):
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,170 @@
+"""The pipeline on a secured Kafka, each part as a user with no right more than it needs."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from functools import partial
+
+import httpx
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from conf.loading import load
+from local import rights
+from local.broker import started
+from local.security import SUPER_USER, Secured
+from tests import ROOT
+from tests.support import oracle
+from tests.support.load import some
+from tests.support.processes import Flow, Game, load_with
+from tests.support.until import until_true
+from tests.support.web_process import web
+
+PREFIX = "LEADERBOARD_KAFKA__"
+
+
+class Kafka:
+    """A secured broker, and the environment of each user."""
+
+    def __init__(self, broker, access):
+        self.broker = broker
+        self.access = access
+
+    def environment(self, credentials, user):
+        """Give the environment of a user; the password is in a file."""
+        properties = getattr(self.access, credentials)(user)
+        is_certified = credentials == "with_certificate"
+        client = self.broker.client if is_certified else {"bootstrap.servers": self.broker.address}
+        if not is_certified:
+            properties["sasl.password_file"] = str(self.access.password_file(user))
+        kafka = {PREFIX + name.upper().replace(".", "_"): it for name, it in properties.items()}
+        return {"LEADERBOARD_BOOTSTRAP_SERVERS": client["bootstrap.servers"], **kafka}
+
+    def certified(self, user):
+        return self.environment("with_certificate", user)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    data = tmp_path_factory.mktemp("secured")
+    access = Secured(data)
+    with started(data, 0, {}, access) as broker:
+        access.set_up(broker.client, load(), broker.address)
+        kafka = Kafka(broker, access)
+        environment = {**os.environ, **kafka.environment("with_password", "topics")}
+        command = [sys.executable, "-m", "dataflows.topics"]
+        subprocess.run(command, env=environment, check=True)
+        yield kafka
+
+
+@contextlib.contextmanager
+def parts(environment):
+    """Run both flows and the web app, each as its user; yield the flows and the app's address."""
+    with contextlib.ExitStack() as stack:
+        flows = [Flow(name, environment(name)) for name in ("highscores", "top5")]
+        for flow in flows:
+            stack.callback(flow.close)
+        yield *flows, stack.enter_context(web(environment("web")))
+
+
+@pytest.fixture
+def game(secured, monkeypatch):
+    with contextlib.closing(Game(load_with(secured.certified(SUPER_USER), monkeypatch))) as game:
+        yield game
+
+
+def test_the_documents_list_the_rights_that_are_granted():
+    document = (ROOT / "docs/security.md").read_text()
+    expected = [
+        f"| `{each.user}` | {each.kind} | `{each.name}` | {', '.join(each.operations)} |"
+        for each in rights.rights(load())
+    ]
+
+    assert [line for line in document.splitlines() if line.startswith("| `")] == expected
+
+
+@pytest.mark.parametrize("credentials", ["with_password", "with_certificate"])
+def test_each_part_needs_no_right_more_than_the_documents_list(secured, game, credentials):
+    score = str(2**60 + game.end("scores"))
+    with parts(partial(secured.environment, credentials)) as (*flows, address):
+        game.send(("ann", b"5"), ("bob", b"x"), *some(1, 200))
+        posted = httpx.post(
+            f"{address}/newScore",
+            json={"user": "ann", "score": score},
+            headers={"Prefer": "wait=10"},
+            timeout=30,
+        )
+        game.drain()
+        leading = httpx.get(f"{address}/top5").json()["rows"][0]
+        stops = [flow.stop() for flow in flows]
+
+    assert posted.json()["outcome"] == "top"
+    assert (leading["user"], leading["score"]) == ("ann", score)
+    assert stops == [[0], [0]]
+    oracle.check(game.read)
+
+
+def test_a_wrong_password_says_so(secured):
+    wrong = {"LEADERBOARD_KAFKA__SASL_PASSWORD_FILE": str(secured.access.password_file("top5"))}
+    with contextlib.closing(
+        Flow("top5", {**secured.environment("with_password", "web"), **wrong})
+    ) as flow:
+        until_true(lambda: "it refuses the user 'web' or the password" in flow.said(), 30)
+        said = flow.said()
+
+    assert secured.access.password_file("top5").read_text() not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "revoked", "asked"),
+    [("top-5", "DescribeConfigs", "DescribeConfigs"), ("high-scores", "Read", "Describe")],
+)
+def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_granted(
+    secured, name, revoked, asked
+):
+    revoke(secured, "topic", name, revoked)
+    with contextlib.closing(Flow("top5", secured.environment("with_password", "top5"))) as flow:
+        until_true(lambda: f"waiting for the right {asked} on topic {name}" in flow.said(), 40)
+        rights.grant(secured.broker.client, rights.rights(load()))
+        until_true(lambda: "caught up" in flow.said(), 40)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("topic", "top-5"), ("transactional id", "leaderboard-top-5")]
+)
+def test_a_flow_that_may_not_write_ends_and_names_the_right(secured, game, kind, name):
+    game.send((f"user{game.end('scores')}", b"%d" % (2**60 + game.end("scores"))))  # a new board
+    with contextlib.closing(Flow("highscores", secured.environment("with_password", "highscores"))):
+        until_true(lambda: game.lag() == 0, 40)
+    revoke(secured, kind, name, "Write")
+    with contextlib.closing(Flow("top5", secured.environment("with_password", "top5"))) as flow:
+        statuses, said = flow.wait(40), flow.said()
+    rights.grant(secured.broker.client, rights.rights(load()))
+
+    assert statuses == [1]
+    assert f"the right Write on {kind} {name}" in said
+
+
+def revoke(secured, kind, name, operation):
+    """Take a right from top5."""
+    revoked = AclBindingFilter(
+        ResourceType[kind.replace(" ", "_").upper()],
+        name,
+        ResourcePatternType.LITERAL,
+        "User:top5",
+        "*",
+        AclOperation[{"DescribeConfigs": "DESCRIBE_CONFIGS"}.get(operation, operation.upper())],
+        AclPermissionType.ANY,
+    )
+    admin = AdminClient(secured.broker.client)
+    (deleted,) = admin.delete_acls([revoked]).values()
+
+    assert len(deleted.result(10)) == 1
