@@ -41,6 +41,7 @@ A rank, from a message of `high-scores`, or of the table of a board by period:
     ranks/rankings.py      has the users of each open period of each board
     ranks/ranking.py       keeps those of one period in order
     ranks/documents.py     makes the JSON: a user, a page of a board, some users
+    routes/ranks.py        answers with it
 
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
 with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py

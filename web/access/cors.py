@@ -6,16 +6,17 @@ Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 from collections.abc import Collection
 
 PATHS = frozenset({"/highScores", "/events", "/live", "/top5", "/openapi.json"})
+BOARDS = "/boards/"  # all paths that begin with it, too
 
 # An EventSource needs neither, but clients written in JavaScript set these and read those.
-REQUEST_HEADERS = "Cache-Control, If-None-Match, Last-Event-ID"
-RESPONSE_HEADERS = "ETag, Retry-After"
+REQUEST_HEADERS = "Cache-Control, Content-Type, If-None-Match, Last-Event-ID"
+RESPONSE_HEADERS = "ETag, Retry-After, Table-Positions"
 PREFLIGHT_SECONDS = 86_400  # for which a browser may cache a preflight's answer
 
 
 def headers(path: str, method: str, origin: str, allowed: Collection[str]) -> dict[str, str]:
     """Return the headers that let pages of an origin read a response; "*" allows every origin."""
-    if path not in PATHS or not allowed:
+    if not allowed or not (path in PATHS or path.startswith(BOARDS)):
         return {}
     found = {"Vary": "Origin"}
     if origin not in allowed and "*" not in allowed:

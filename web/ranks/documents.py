@@ -13,8 +13,8 @@ from web.ranks.rankings import NotRanked, Ranked, Rankings
 Document = dict[str, Any]
 
 
-def player(ranked: Ranked, name: str) -> Document:
-    """Return a user's rank and score, and the next better row, None for the first.
+def player(ranked: Ranked, name: str, distance: int) -> Document:
+    """Return a user's rank, the rows at most this distance above and below, and the next better.
 
     Raises:
         NotRanked: The user has no score there.
@@ -24,21 +24,11 @@ def player(ranked: Ranked, name: str) -> Document:
         where = f"{ranked.board}/{ranked.period}" if ranked.period else ranked.board
         msg = f"{name} has no score on {where}"
         raise NotRanked(msg)
-    *above, own = ranked.ranking.rows(max(1, rank - 1), min(2, rank))
-    following = {"next": _next(above[0]) if above else None}
-    return _head(ranked) | {"players": len(ranked.ranking)} | _row(own) | following
-
-
-def player_around(ranked: Ranked, name: str, distance: int) -> Document:
-    """Return the same, with the rows at most this distance above and below.
-
-    Raises:
-        NotRanked: The user has no score there.
-    """
-    found = player(ranked, name)
-    around = [_row(row) for row in ranked.ranking.around(found["rank"], distance)]
-    following = found.pop("next")
-    return found | {"around": around, "next": following}
+    ranking = ranked.ranking
+    *above, own = ranking.around(rank, max(1, distance))[: min(rank, max(1, distance) + 1)]
+    around = [_row(row) for row in ranking.around(rank, distance)]
+    following = {"around": around, "next": _next(above[-1]) if above else None}
+    return _head(ranked) | {"players": len(ranking)} | _row(own) | following
 
 
 def page(ranked: Ranked, first: int, count: int, *, final: bool = False) -> Document:

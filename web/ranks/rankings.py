@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -42,14 +42,23 @@ class Ranked(NamedTuple):
     positions: str  # of the table, as `id:offset,offset`
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class Rankings:
     """For each board the ranking of its current period, of the one before, and of later ones.
 
     They are as large as the tables. The reader calls `reset`, `load`, `build`, and then `apply` and
     `drop_old`, all in one thread. Everything else may be called on the event loop.
+
+    Args:
+        settings: Those of the boards.
+        now: Returns the time that decides which periods are current, in ms since the epoch.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], int] = _now_ms) -> None:
+        self._now = now
         self._is_on = settings.web.ranks
         self._boards = settings.boards
         self._sign = settings.sign
@@ -63,7 +72,7 @@ class Rankings:
         """Return when the oldest period that is kept begins, in ms; 0 for all time."""
         if board == ALL_TIME:
             return 0
-        return self._calendar.before(self._calendar.current(board, _now_ms())).start
+        return self._calendar.before(self._calendar.current(board, self._now())).start
 
     def is_kept(self, board: str, period: str) -> bool:
         """Return whether a board has such a period, and it is not too old."""
@@ -124,7 +133,7 @@ class Rankings:
 
     def current(self, board: str) -> str:
         """Return the current period of a board, "" of all time, by the clock."""
-        return "" if board == ALL_TIME else self._calendar.current(board, _now_ms()).name
+        return "" if board == ALL_TIME else self._calendar.current(board, self._now()).name
 
     def sizes(self) -> dict[tuple[str, str], int]:
         """Return the number of users by board and period; any thread may ask."""
@@ -145,7 +154,3 @@ class Rankings:
         if found is None:
             found = self._rankings[board, period] = Ranking(self._sign)
         return found
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
