@@ -45,6 +45,7 @@ PURE = (
     "web.ranks.ranking",
     "web.ranks.rankings",
     "web.ranks.documents",
+    "web.ranks.watches",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {

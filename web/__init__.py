@@ -42,6 +42,7 @@ A rank, from a message of `high-scores`, or of the table of a board by period:
     ranks/ranking.py       keeps those of one period in order
     ranks/documents.py     makes the JSON: a user, a page of a board, some users
     routes/ranks.py        answers with it
+    ranks/watches.py       sends it to clients of `/live` that watch a user
 
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
 with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py

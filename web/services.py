@@ -27,6 +27,7 @@ from web.metrics import Metrics
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
 from web.ranks.rankings import Rankings
+from web.ranks.watches import Watches
 from web.threads import OnLoop, PendingCalls
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Services:
     feeds: Feeds
     readers: tuple[TopicReader, ...]  # of the boards, of the scores, and where ranks are kept
     rankings: Rankings
+    watches: Watches
     on_loop: OnLoop
     producer: ScoreProducer
     watcher: ScoreWatcher
@@ -76,6 +78,7 @@ class Services:
         """End every stream, and every wait for the outcome of a score."""
         self.feeds.end()
         self.watcher.end()
+        self.watches.end()
 
     def client_address(self, request: Request) -> str:
         """Return the address by which a client is limited."""
@@ -169,6 +172,7 @@ def make_services(
         feeds,
         readers,
         rankings,
+        Watches(rankings),
         on_loop,
         producer,
         watcher,

@@ -36,7 +36,7 @@ from web.ranks.rankings import Change, Rankings
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-BATCH = 500  # messages at once, at most: a millisecond of the interpreter's lock
+BATCH = 1_000  # messages at once, at most: two milliseconds of the interpreter's lock
 PAUSE_SECONDS = 0.001  # after each batch or step while loading: the event loop goes first
 POSITIONS_SECONDS = 0.1  # between questions for the position of the flow
 TOPICS_SECONDS = 60  # for which a look at the topic of scores holds

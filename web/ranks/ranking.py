@@ -14,7 +14,7 @@ from sortedcontainers import SortedList
 from dataflows.leaderboard import Row, row
 
 SHARDS = 64  # dicts of users
-STEP = 500  # users in one step
+STEP = 1_000  # users in one step
 
 Pair = tuple[int, bytes]  # a rank key and its user; they sort as on a board
 
@@ -76,10 +76,13 @@ class Ranking:
         if rank_key is not None:
             self._order.add((rank_key, user))
 
-    def rank(self, user: bytes) -> int | None:
-        """Return the rank of a user, None without a score."""
+    def find(self, user: bytes) -> Row | None:
+        """Return the row of a user, None without a score."""
         rank_key = self._users(user).get(user)
-        return None if rank_key is None else self._order.bisect_left((rank_key, user)) + 1
+        if rank_key is None:
+            return None
+        rank = self._order.bisect_left((rank_key, user)) + 1
+        return row(rank, rank_key, user, self._sign)
 
     def rows(self, first: int, count: int) -> list[Row]:
         """Return at most `count` rows, from the rank `first` on."""

@@ -66,6 +66,7 @@ class Rankings:
         self._lock = threading.Lock()
         self._rankings: dict[tuple[str, str], Ranking] = {}
         self._positions: Mapping[str, str] = {}  # by board
+        self._version = 0  # grows with every change
         self.progress = "the reader of the tables has not started"  # "" once everything is read
 
     def oldest(self, board: str) -> int:
@@ -114,6 +115,7 @@ class Rankings:
                     self._ranking(board, period).put(user, rank_key)
         with self._lock:
             self._positions = positions
+            self._version += 1
 
     @contextmanager
     def open(self, board: str, period: str = "") -> Iterator[Ranked]:
@@ -134,6 +136,10 @@ class Rankings:
     def current(self, board: str) -> str:
         """Return the current period of a board, "" of all time, by the clock."""
         return "" if board == ALL_TIME else self._calendar.current(board, self._now()).name
+
+    def moment(self, board: str) -> tuple[int, str]:
+        """Return what changes whenever the ranks of the current period may have changed."""
+        return self._version, self.current(board)
 
     def sizes(self) -> dict[tuple[str, str], int]:
         """Return the number of users by board and period; any thread may ask."""

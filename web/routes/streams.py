@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from quart import Blueprint, Response, abort, request
 
+from dataflows.periods import ALL_TIME
 from web.live import freshness, sse
 from web.live.feeds import LIVE, beat
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
+from web.ranks.watches import Watch
 from web.server.handover import Connection
 from web.services import Services
 
@@ -42,6 +44,7 @@ class _Stream(NamedTuple):
     hub: Hub
     has_story: bool = False
     has_beat: bool = False
+    watch: Watch | None = None
 
 
 class _Client(NamedTuple):
@@ -74,7 +77,13 @@ def blueprint(services: Services) -> Blueprint:
             known = ", ".join(sorted(EVENTS))
             abort(400, f"events must be of {known}, with commas between, not {sorted(unknown)}")
         hub = feeds.live_of(events)
-        return _respond(services, _Stream(hub, has_story="story" in events, has_beat=True))
+        return _respond(
+            services, _Stream(hub, has_story="story" in events, has_beat=True, watch=_watch())
+        )
+
+    def _watch() -> Watch | None:
+        user, board = request.args.get("user"), request.args.get("board", ALL_TIME)
+        return services.watches.make(board, user) if user else None
 
     return streams
 
@@ -120,7 +129,7 @@ async def _body(
         services.refusals.add("stream", limit, client.address)
         yield _refusal("full", REFUSED_RETRY_MS)
         return
-    release = partial(services.stream_limiter.release, client.address)
+    release = partial(_release, services, stream, client)
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
     is_handed_over = False
     try:
@@ -133,19 +142,30 @@ async def _body(
             return
         state, version = hub.snapshot(client.resume)
         history = feeds.history(client.resume) if stream.has_story else b""
-        events = history + state + (beat() if stream.has_beat else b"")
+        rank = stream.watch.first() if stream.watch else b""
+        events = history + state + rank + (beat() if stream.has_beat else b"")
         yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:
             is_handed_over = True
-            client.connection.hand_over(hub, version, on_closed=release)
+            added = client.connection.hand_over(hub, version, on_closed=release)
+            if stream.watch and added:
+                services.watches.add(stream.watch, hub, added)
             return
         hub.add(subscriber, version)
+        if stream.watch:
+            services.watches.add(stream.watch, hub, subscriber)
         async for chunk in subscriber:
             yield chunk
     finally:
         hub.remove(subscriber)
         if not is_handed_over:
             release()
+
+
+def _release(services: Services, stream: _Stream, client: _Client) -> None:
+    services.stream_limiter.release(client.address)
+    if stream.watch:
+        services.watches.remove(stream.watch)
 
 
 def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:
