@@ -30,6 +30,7 @@ class Plan(NamedTuple):
     warm_ups: tuple[Load, ...]  # of Kafka, which is slow while its code is new; they do not count
     loads: tuple[Load, ...]
     crowds: tuple[Crowd, ...]
+    ranks: tuple[int, float]  # users, and seconds of requests
 
 
 def _variants(game: Game) -> tuple[Game, ...]:
@@ -70,6 +71,7 @@ PLANS = {
             Crowd(5_000, 20, 32, "/highScores", 0),
             Crowd(20_000, 20, 32),
         ),
+        ranks=(1_000_000, 20),
     ),
     "quick": Plan(
         game=_QUICK,
@@ -81,6 +83,7 @@ PLANS = {
         warm_ups=(),
         loads=(Load(1_000, 4),),
         crowds=(Crowd(500, 5, 4),),
+        ranks=(100_000, 3),
     ),
     "tiny": Plan(
         game=_TINY,
@@ -92,5 +95,6 @@ PLANS = {
         warm_ups=(),
         loads=(Load(200, 3, boards=20),),
         crowds=(Crowd(20, 5, 4),),
+        ranks=(1_000, 1),
     ),
 }

@@ -132,6 +132,24 @@ async def test_a_form_asks_with_a_field_and_gets_the_outcome_in_the_address(sett
     assert "<b>" not in other
 
 
+async def test_without_ranks_the_outcome_is_told_from_the_board_alone(settings):
+    off = settings.model_copy(update={"web": settings.web.model_copy(update={"ranks": False})})
+    async with serving(off) as app:
+        feeds = app.extensions["leaderboard"].feeds
+        receipt = await next_receipt(app, "ann")
+        flow = Flow(settings)
+        posted = asyncio.create_task(post(app, "ann", 7))
+        await until(lambda: is_written(settings, receipt))
+        flow.publish(("ann", 7, 5))
+        shown, _ = await posted
+        again, _ = await post(app, "ann", 7, {"Prefer": "wait=1"})
+        unseen, _ = await post(app, "ann", 3, {"Prefer": "wait=1"})
+
+    assert feeds.newest_board.rows[0].user == "ann"
+    assert shown.keys() == {"partition", "offset", "outcome"}
+    assert [each["outcome"] for each in (shown, again, unseen)] == ["top", "received", "received"]
+
+
 def is_written(settings, receipt):
     partition, offset = receipt
     consumer = Consumer(clients.consumer(settings))
