@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from web.access.refusals import Refusals
 from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
+from web.ranks.rankings import Rankings
 from web.threads import PendingCalls
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -39,6 +40,7 @@ class Metrics(Collector):
         unreadable: Mapping[str, Unreadable],
         refusals: Refusals,
         *,
+        rankings: Rankings,
         worker: int | None = None,
     ) -> None:
         self._feeds = feeds
@@ -46,6 +48,7 @@ class Metrics(Collector):
         self._sources = sources
         self._unreadable = unreadable  # by topic
         self._refusals = refusals
+        self._rankings = rankings
         self._labels = {} if worker is None else {"worker": str(worker)}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -68,6 +71,7 @@ class Metrics(Collector):
         """Yield the state of the streams, the readers and the board."""
         yield from self._of_streams()
         yield from self._of_overload()
+        yield from self._of_ranks()
         yield self._metric(
             "counter",
             "leaderboard_web_failures",
@@ -92,6 +96,23 @@ class Metrics(Collector):
             "leaderboard_web_board_age_seconds",
             "Seconds since the score that changed the board last; NaN before the first.",
             [({}, time.time() - updated / 1000 if updated else float("nan"))],
+        )
+
+    def _of_ranks(self) -> Iterable[Metric]:
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_ranks_ready",
+            "Whether the ranks are read: 1, or 0.",
+            [({}, not self._rankings.progress)],
+        )
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_ranked_users",
+            "Users whose ranks are in memory.",
+            [
+                ({"board": board, "period": period}, users)
+                for (board, period), users in self._rankings.sizes().items()
+            ],
         )
 
     def _of_streams(self) -> Iterable[Metric]:

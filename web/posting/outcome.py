@@ -111,6 +111,25 @@ async def outcome(pending: PendingScore, feeds: Feeds, size: int, seconds: float
     return "top" if _shows(feeds.newest_board, user, best) else "best"
 
 
+async def outcome_on_board(feeds: Feeds, user: str, score: int, seconds: float) -> Outcome:
+    """Wait for the board to show a written score that it did not show before: else "received".
+
+    This is all that is known without a reader of `high-scores`.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not has_row(feeds.newest_board, user, score):
+        if (left := deadline - loop.time()) <= 0 or feeds.board.ended:
+            return "received"
+        await feeds.next_board(left)
+    return "top"
+
+
+def has_row(board: Board, user: str, score: int) -> bool:
+    """Return whether a board shows this score of a user."""
+    return any((row.user, row.score) == (user, score) for row in board.rows)
+
+
 def _shows(board: Board, user: str, best: Best) -> bool:
     return any(row.user == user and row.score >= best.score for row in board.rows)
 
