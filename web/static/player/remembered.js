@@ -1,0 +1,25 @@
+// The name of whoever added a score in this browser, which may refuse to keep it.
+
+const KEY = "leaderboard-user";
+
+let newest = "";
+
+/** Return the name, or "". */
+export function remembered() {
+  try {
+    return localStorage.getItem(KEY) ?? newest;
+  } catch {
+    return newest;
+  }
+}
+
+/** Keep a name, and tell the page. @param {string} user */
+export function remember(user) {
+  newest = user;
+  try {
+    localStorage.setItem(KEY, user);
+  } catch {
+    // it is known until the page is closed
+  }
+  document.dispatchEvent(new Event("remembered"));
+}
