@@ -3,7 +3,7 @@
 Every address in the page is relative, so that a proxy may serve it at any path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -26,6 +26,8 @@ from web.routes.ranks import AROUND, COUNT, number
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
+DISPLAYS = ("hall", "embed")  # of the board alone
+THEMES = ("light", "dark")
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
 
@@ -103,27 +105,31 @@ async def render(
 ) -> str:
     """Render the page with the newest board; after a refused post, with its error and fields."""
     feed, period = _asked(services.feeds)
-    hall = request.args.get("display") == "hall"
-    user = "" if hall else request.args.get("user", "")
+    display = _choice("display", DISPLAYS)
+    user = "" if display else request.args.get("user", "")
+    board, size = find(services.feeds, feed, period).board, services.settings.top5.size
+    shown = number("rows", size, 1, size) if display == "embed" else size
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
         **_place(services, feed, user),
-        stream=_stream(feed, period, user, hall=hall),
+        stream=_stream(feed, period, user, is_alone=bool(display)),
         player=_player(services, feed.name, period, user) if user else {},
         has_ranks=services.settings.web.ranks and services.rankings.is_kept(feed.name, period),
-        board=find(services.feeds, feed, period).board,
+        board=board,
+        rows=board.rows[:shown] if display == "embed" else board.rows,
         neighbours=feed.neighbours(period),
         lowest=services.settings.order == "lowest",
         scores=services.feeds.newest_scores[::-1],
-        size=services.settings.top5.size,
+        size=shown,
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
         heartbeat_seconds=services.settings.web.heartbeat_seconds,
         form=services.settings.web.form,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
-        hall=hall,
+        display=display,
+        theme=_choice("theme", THEMES),
         error=error,
         posted=posted or {},
     )
@@ -138,6 +144,12 @@ def _player(services: Services, board: str, period: str, user: str) -> Document:
         return {"error": f"{error}."}
 
 
+def _choice(name: str, known: Collection[str]) -> str:
+    """Return a word of the query, "" where it is none of these."""
+    word = request.args.get(name, "")
+    return word if word in known else ""
+
+
 def _ranks(services: Services, board: str, period: str, first: int) -> Document:
     """Return a page of a board, or only the `error`."""
     try:
@@ -147,11 +159,11 @@ def _ranks(services: Services, board: str, period: str, first: int) -> Document:
         return {"error": f"{error}."}
 
 
-def _stream(feed: BoardFeed, period: str, user: str, *, hall: bool) -> str:
+def _stream(feed: BoardFeed, period: str, user: str, *, is_alone: bool) -> str:
     """Return the address of the page's stream: an earlier period has no board and no rank."""
     is_current = period == feed.period.name
-    events = (["status"] if hall else ["status", "score", "rate"]) + ["board"] * is_current
-    chosen = {"events": ",".join(events)} if hall or not is_current else {}
+    events = (["status"] if is_alone else ["status", "score", "rate"]) + ["board"] * is_current
+    chosen = {"events": ",".join(events)} if is_alone or not is_current else {}
     board = {"board": feed.name} if feed.name != ALL_TIME else {}
     watched = {"user": user} if user and is_current else {}
     return "?".join(filter(None, ("live", urlencode(chosen | board | watched, safe=","))))

@@ -22,8 +22,8 @@ const DASHBOARD = [
 ];
 /** @type {Load[]} a page without a stream */
 const STILL = [() => import("./live/times.js")];
-/** @type {Load[]} */
-const HALL = [() => import("./live/awake.js")];
+/** @type {Record<string, Load[]>} */
+const DISPLAYS = { hall: [() => import("./live/awake.js")], embed: [] };
 /** @type {Record<string, Load>} by the id of their place, which not every page has */
 const SOMETIMES = {
   period: () => import("./board/period.js"), // which day, week or month it is, in words
@@ -61,9 +61,9 @@ async function showEarlier(parts, address) {
 }
 
 const { stream } = document.documentElement.dataset;
-const isHall = document.documentElement.classList.contains("hall");
+const { className: display } = document.documentElement; // "hall", "embed", or "" with all parts
 const there = Object.entries(SOMETIMES).filter(([id]) => document.getElementById(id));
-const here = stream ? [...EVERYWHERE, ...(isHall ? HALL : DASHBOARD)] : STILL;
+const here = stream ? [...EVERYWHERE, ...(DISPLAYS[display] ?? DASHBOARD)] : STILL;
 const loads = [...here, ...there.map(([, load]) => load)];
 Promise.all(loads.map(start)).then((parts) => {
   const { board } = document.documentElement.dataset;
