@@ -22,7 +22,7 @@ from web.ranks.documents import Document
 from web.ranks.rankings import NotRanked
 from web.routes import asked
 from web.routes.board import find
-from web.routes.ranks import AROUND, COUNT, number
+from web.routes.ranks import AROUND, COUNT, Make, number
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -66,7 +66,7 @@ async def _render_ranks(services: Services) -> str:
     first = number("from", 1, 1, 2**53)
     shown = find(services.feeds, feed, period).board
     user = request.args.get("user", "")
-    page = _ranks(services, feed.name, period, first)
+    page = _ranked(services, feed.name, period, lambda it: documents.page(it, first, COUNT))
     players = page.get("players", 0)
     before = max(1, min(first, players + 1) - COUNT) if first > 1 else 0
     after = first + COUNT if first + COUNT <= players else 0
@@ -109,12 +109,13 @@ async def render(
     user = "" if display else request.args.get("user", "")
     board, size = find(services.feeds, feed, period).board, services.settings.top5.size
     shown = number("rows", size, 1, size) if display == "embed" else size
+    card = partial(documents.player, name=user, distance=AROUND)
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
         **_place(services, feed, user),
         stream=_stream(feed, period, user, is_alone=bool(display)),
-        player=_player(services, feed.name, period, user) if user else {},
+        player=_ranked(services, feed.name, period, card) if user else {},
         has_ranks=services.settings.web.ranks and services.rankings.is_kept(feed.name, period),
         board=board,
         rows=board.rows[:shown] if display == "embed" else board.rows,
@@ -135,11 +136,11 @@ async def render(
     )
 
 
-def _player(services: Services, board: str, period: str, user: str) -> Document:
-    """Return a user's rank and neighbours, or only the `error`."""
+def _ranked(services: Services, board: str, period: str, make: Make) -> Document:
+    """Make a document of the ranks of a period, or one with only the `error`."""
     try:
         with services.rankings.open(board, period) as ranked:
-            return documents.player(ranked, user, AROUND)
+            return make(ranked)
     except NotRanked as error:
         return {"error": f"{error}."}
 
@@ -148,15 +149,6 @@ def _choice(name: str, known: Collection[str]) -> str:
     """Return a word of the query, "" where it is none of these."""
     word = request.args.get(name, "")
     return word if word in known else ""
-
-
-def _ranks(services: Services, board: str, period: str, first: int) -> Document:
-    """Return a page of a board, or only the `error`."""
-    try:
-        with services.rankings.open(board, period) as ranked:
-            return documents.page(ranked, first, COUNT)
-    except NotRanked as error:
-        return {"error": f"{error}."}
 
 
 def _stream(feed: BoardFeed, period: str, user: str, *, is_alone: bool) -> str:

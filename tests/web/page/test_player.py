@@ -127,6 +127,18 @@ def test_a_browser_that_keeps_nothing_shows_the_player_until_the_page_is_closed(
         expect(place(page)).to_contain_text("Rank 6 of 7")
 
 
+def test_a_name_that_no_address_has_room_for_is_not_remembered(open_page):
+    page = open_page()
+    with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best"}):
+        add(page, "w" * 300, "200")
+        expect(page.locator("#answer")).to_contain_text("New personal best")
+    page.reload()
+    expect(page.locator("#connection")).to_have_text("Live")
+
+    assert place(page).text_content() == ""
+    assert page.get_by_label("Name").get_attribute("maxlength") == "256"
+
+
 def test_the_card_says_that_ranks_are_not_read_yet_and_appears_when_they_are(stage, open_page):
     stage.rankings.progress = "half is read"
     page = open_page("/?user=bob")

@@ -1,6 +1,7 @@
 // The name of whoever added a score in this browser, which may refuse to keep it.
 
 const KEY = "leaderboard-user";
+const LONGEST = 256; // characters, as in the field: an address has room for these
 
 let newest = "";
 
@@ -13,8 +14,11 @@ export function remembered() {
   }
 }
 
-/** Keep a name, and tell the page. @param {string} user */
+/** Keep a name, and tell the page; not one that is very long. @param {string} user */
 export function remember(user) {
+  if (user.length > LONGEST) {
+    return;
+  }
   newest = user;
   try {
     localStorage.setItem(KEY, user);
