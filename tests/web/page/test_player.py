@@ -1,5 +1,7 @@
 """Players on the page: the card of one, found by name and live, and the ranks of all."""
 
+import threading
+
 import pytest
 from playwright.sync_api import expect
 
@@ -7,7 +9,6 @@ from conf.loading import load
 from dataflows.leaderboard import rank_keys
 from tests.support.browser import needs_browser
 from tests.support.page_server import playing
-from tests.support.until import until_true
 from tests.web.page.test_accessibility import findings
 from tests.web.page.test_form import add, answering
 from web.live.freshness import Status
@@ -30,6 +31,13 @@ def put(stage, *scores):
     )
 
 
+def settle(stage):
+    """Wait until all calls have been made."""
+    is_done = threading.Event()
+    stage.call(is_done.set)
+    assert is_done.wait(10)
+
+
 @pytest.fixture(scope="module")
 def theatre():
     with pytest.MonkeyPatch.context() as patch:
@@ -46,10 +54,11 @@ def stage(theatre):
     theatre.call(theatre.feeds.put_past, [])
     theatre.call(theatre.feeds.put_status, Status(None, ()))
     put(theatre, *[(user, 700 - 100 * place) for place, user in enumerate(USERS)])
-    theatre.rankings.progress = ""
+    theatre.call(setattr, theatre.rankings, "progress", "")
+    settle(theatre)
     yield theatre
     theatre.call(lambda: list(theatre.rankings.reset()))
-    until_true(lambda: theatre.rankings.progress)
+    settle(theatre)
 
 
 def names(page):
