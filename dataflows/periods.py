@@ -41,6 +41,9 @@ class Period(NamedTuple):
     closes_at: int
 
 
+NO_PERIOD = Period("", "", 0, 0, 0)  # closed, and without any time
+
+
 class Day(NamedTuple):
     """A day, from `start` to before `end`, and the periods that it is part of, itself first."""
 
@@ -223,12 +226,17 @@ class StreamTime:
         if not self.now or (is_alone and user == first_user and time <= self.now + YEAR_MS):
             self.now = max(self.now, time)
             self.first = self.now, user
-        elif is_alone and user != first_user and time < self.now - YEAR_MS:
-            self.now = time
-        elif time <= self.now + YEAR_MS:
+            return
+        if is_alone and user != first_user:
+            if time < self.now - YEAR_MS:
+                self.now = time
+                return
+            self.first = 0, 0
+        if time <= self.now + YEAR_MS:
             self.now = max(self.now, time)
-            self.first = self.first if self.now < first_time else (0, 0)
+            self.first = self.first if self.now < self.first[0] else (0, 0)
         elif self.ahead[0] > self.now + YEAR_MS and user != self.ahead[1]:
-            self.now, self.first, self.ahead = min(time, self.ahead[0]), (0, 0), (0, 0)
+            self.now, self.ahead = min(time, self.ahead[0]), (0, 0)
+            self.first = self.first if self.now < self.first[0] else (0, 0)
         else:
             self.ahead = time, user

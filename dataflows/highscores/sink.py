@@ -69,14 +69,15 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         fenced = context.fencers.submit(context.fenced_writer, f"{self._topics[0]}-{partition}")
         self._restored = context.restorers.submit(self._restore, fenced)
         self._opened: tuple[Writer, Shard] | None = None
+        self._news: dict[int, Candidates] = {}  # the last of each partition, until it is opened
 
     def write_batch(self, values: list[Candidates]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
         for candidates in values:
-            if candidates.users or candidates.stream:
-                writer, shard = self._open()
-                for topic, board in zip(self._topics, shard.boards, strict=True):
-                    writer.write(self._records(topic, board, candidates))
+            if candidates.users or self._opened:
+                self._fold(*self._open(), candidates)
+            else:  # news of stream time: it waits for nothing, so that shards are restored together
+                self._news[candidates.partition] = candidates
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""
@@ -91,7 +92,13 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
                 writer, restored = self._restored.result()
             writer.write(restored.repairs)
             self._opened = writer, restored.shard
+            for news in self._news.values():
+                self._fold(writer, restored.shard, news)
         return self._opened
+
+    def _fold(self, writer: Writer, shard: Shard, candidates: Candidates) -> None:
+        for topic, board in zip(self._topics, shard.boards, strict=True):
+            writer.write(self._records(topic, board, candidates))
 
     def _records(
         self, topic: str, board: AllTime | ByPeriod, candidates: Candidates

@@ -588,6 +588,56 @@ async def test_nobody_removes_users_where_no_token_is_set(app, settings):
     assert written(settings) == []
 
 
+async def test_pages_of_listed_origins_may_post_with_the_token(settings):
+    made = create_app(
+        with_web(settings, token="sesame", post_origins=("https://a.example",))  # noqa: S106
+    )
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client, score = made.test_client(), {"user": "ann", "score": 1}
+        friend = {"Origin": "https://a.example", "Sec-Fetch-Site": "cross-site"}
+        bearer = {"Authorization": "Bearer sesame"}
+        preflight = await client.options("/newScore", headers=friend)
+        posted = await client.post("/newScore", json=score, headers={**friend, **bearer})
+        without = await client.post("/newScore", json=score, headers=friend)
+        other = await client.post(
+            "/newScore", json=score, headers={"Origin": "https://b.example", **bearer}
+        )
+
+    assert "POST" in preflight.headers["Allow"]
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert [posted.status_code, without.status_code, other.status_code] == [202, 401, 403]
+    assert posted.headers["Access-Control-Allow-Origin"] == "https://a.example"
+
+
+async def test_a_closed_form_is_not_shown_and_takes_nothing_from_browsers(settings):
+    made = create_app(with_web(settings, form=False, title="Cup <1>"))
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client, score = made.test_client(), {"user": "ann", "score": 1}
+        page = await (await client.get("/")).get_data(as_text=True)
+        form = await client.post("/newScore", form={"user": "ann", "score": "1"})
+        browser = await client.post(
+            "/newScore", json=score, headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        program = await client.post("/newScore", json=score)
+
+    assert "<form" not in page
+    assert "<h1>Cup &lt;1&gt;</h1>" in page
+    assert [form.status_code, browser.status_code, program.status_code] == [403, 403, 202]
+
+
+async def test_pages_of_listed_origins_may_frame_the_page_and_nobody_else(settings):
+    policies = []
+    for given in ({}, {"frame_ancestors": ("https://a.example",)}):
+        made = create_app(with_web(settings, **given))
+        async with made.test_app():
+            answer = await made.test_client().get("/health")
+        policies.append(answer.headers["Content-Security-Policy"].rpartition("; ")[2])
+
+    assert policies == ["frame-ancestors 'none'", "frame-ancestors https://a.example"]
+
+
 async def test_without_a_broker_it_is_alive_and_not_ready(settings, monkeypatch):
     monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.5)
     made = create_app(settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
