@@ -34,6 +34,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import rank_keys
 from local.claims import ports
 from web.__main__ import SWITCH_SECONDS
+from web.kafka.table import PAUSE_SECONDS, WORK_SECONDS
 from web.ranks import documents
 from web.ranks.rankings import Change, Rankings
 
@@ -89,7 +90,7 @@ class _Inside:
         self.rankings = Rankings(load())
         self._users = users
         self._stopping = threading.Event()
-        self.ready_seconds = self.update_us = 0.0
+        self.ready_seconds = self.update_us = self._pause_at = 0.0
         self.is_ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -102,13 +103,18 @@ class _Inside:
         scores = _scores(self._users)
         while changes := [_change(*pair) for pair in islice(scores, 1_000)]:
             self.rankings.load(changes)
-            self._stopping.wait(0.001)
+            self._pause_if_due()
         for _ in self.rankings.build():
-            self._stopping.wait(0.001)
+            self._pause_if_due()
         self.rankings.progress = ""
         self.ready_seconds = time.monotonic() - started
         self.is_ready.set()
         self._update()
+
+    def _pause_if_due(self) -> None:
+        if time.monotonic() >= self._pause_at:
+            self._stopping.wait(PAUSE_SECONDS)
+            self._pause_at = time.monotonic() + WORK_SECONDS
 
     def _update(self) -> None:
         started, used, count = time.monotonic(), 0.0, 0
