@@ -25,7 +25,7 @@ from confluent_kafka import Producer
 
 from bench.facts import Part, Row
 from bench.latency import PARTS, await_ready
-from bench.runs import memory_mib, start, stop
+from bench.runs import cpu_seconds, memory_mib, start, stop
 from bench.topics import produce, producer
 from conf import clients
 from conf.loading import load
@@ -214,8 +214,10 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
     try:
         await_ready(port)
         ready = time.monotonic() - started
+        used = cpu_seconds([processes[0].pid])
         with _updating(settings, users):
             found = _asked(port, users, seconds)
+        cores = (cpu_seconds([processes[0].pid]) - used) / seconds
         memory = memory_mib(processes[0].pid) * 2**20 / users
     finally:
         stop(processes)
@@ -225,6 +227,7 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
         "bytes_per_user": memory,
         "ready_seconds": ready,
         **found,
+        "server_cores": cores,
     }
 
 
