@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from conf import clients, environment
+from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings, Web
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
@@ -40,6 +41,20 @@ def load() -> Settings:
         raise InvalidSettings(_line(error)) from error
     clients.check(settings)
     return settings
+
+
+def start(part: str) -> Settings:
+    """Load the settings of a program, and set up its log by them.
+
+    Its Kafka clients are named after it, unless `[kafka]` has a `client.id`.
+
+    Raises:
+        InvalidSettings: As in `load`.
+    """
+    settings = load()
+    set_up_logging(part, settings.log)
+    name = f"leaderboard-{part}"
+    return settings.model_copy(update={"kafka": {"client.id": name, **settings.kafka}})
 
 
 def check_web(web: Web) -> None:

@@ -12,9 +12,9 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from conf.loading import check_web, load
-from conf.logs import set_up_logging
+from conf.loading import check_web, start
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version, version
 from local.supervisor import follow_parent, stop_event
 from web.app import create_app
 from web.server.server import Server, listen, listen_shared, url
@@ -30,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; return 1 if that was not possible."""
     options = _options(arguments)
     failed = 1 if options.worker is None else UNAVAILABLE
-    set_up_logging()
     try:
-        settings = load()
+        settings = start("web")
+        log.info("web, version %s", version())
         check_web(settings.web)
         if options.worker is not None:
             sock = socket.socket(fileno=options.socket)
@@ -95,7 +95,7 @@ def _relax_garbage_collector() -> None:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m web")
+    parser = add_version(argparse.ArgumentParser(prog="python -m web"))
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes on the port (default: the setting)"
     )
