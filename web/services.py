@@ -22,7 +22,7 @@ from web.live import recent
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score
-from web.metrics import Metrics
+from web.metrics import Metrics, Worker
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
 from web.threads import OnLoop, PendingCalls
@@ -123,10 +123,11 @@ class Services:
         others = [each.problem() for each in (scores, self.producer, self.feeds.lateness)]
         self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
         self.refusals.report(time.monotonic())
+        self.metrics.share(time.monotonic())
 
 
 def make_services(
-    settings: Settings, on_unavailable: Callable[[Exception], object], worker: int | None
+    settings: Settings, on_unavailable: Callable[[Exception], object], worker: Worker | None
 ) -> Services:
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web)
