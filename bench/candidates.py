@@ -35,6 +35,12 @@ FLOWS = (
         environment={"LEADERBOARD_GUARANTEE": "at_least_once"},
     ),
 )
+THREE_BOARDS = Candidate(
+    "ours, three boards",
+    "bytewax.run",
+    FLOW,
+    environment={"LEADERBOARD_BOARDS": '["all-time", "day", "week"]'},
+)
 BASE = (LOOPS[2], FLOWS[0])  # every other candidate is compared with these, in the same run
 
 

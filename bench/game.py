@@ -6,6 +6,7 @@ even if no other score improves.
 """
 
 import random
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from dataflows.wire import encode_score
 
 HIGHEST = 1_000_000  # no score reaches it
 SEED = 1
+DAY_MS = 24 * 3600 * 1000
 
 
 class Game(NamedTuple):
@@ -29,14 +31,18 @@ class Game(NamedTuple):
     form: str = "json"
     partitions: int = 8
     is_replay: bool = False  # the table has a better score of each user already
+    shards: int = 0  # partitions of `high-scores`; 0: as many as of `scores`
+    days: int = 0  # over which the scores are spread, in their order, up to now; 0: made now
 
     def __str__(self) -> str:
         """Describe it in a line."""
         how = "skewed" if self.is_skewed else "uniform"
         replayed = ", nothing improves" if self.is_replay else ""
+        shards = f", shards: {self.shards}" if self.shards else ""
+        days = f", days: {self.days}" if self.days else ""
         return (
             f"{self.scores:,} scores of {self.users:,} users, {how}, {self.form}, "
-            f"partitions: {self.partitions}{replayed}"
+            f"partitions: {self.partitions}{shards}{days}{replayed}"
         )
 
 
@@ -73,8 +79,10 @@ def fill(settings: Settings, game: Game) -> None:
     topic = settings.topics.scores
     out = producer(settings)
     _write_marks(out, settings, "begin")
-    for user, score in draw(game):
-        produce(out, topic.name, user, encode_score(score, topic.format))
+    span, now = game.days * DAY_MS, time.time_ns() // 1_000_000
+    for number, (user, score) in enumerate(draw(game)):
+        made = now - span + span * number // game.scores if span else 0
+        produce(out, topic.name, user, encode_score(score, topic.format), timestamp=made)
     _finish(out)
     _write_marks(out, settings, "end")
     _finish(out)

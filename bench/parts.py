@@ -27,11 +27,12 @@ def _java(broker: Broker, plan: Plan) -> Part:
 
 
 def _variants(broker: Broker, plan: Plan) -> Part:
-    """Our flow and the loop on other games."""
+    """Our flow and the loop on other games; with three boards too, where they last for days."""
     part = Part([], {})
     rounds = max(plan.rounds - 2, 1)
     for game in plan.variants:
-        part.rows.extend(throughput.run(broker, game, candidates.BASE, rounds).rows)
+        everyone = [*candidates.BASE, *[candidates.THREE_BOARDS] * (game.days > 0)]
+        part.rows.extend(throughput.run(broker, game, everyone, rounds).rows)
     return part
 
 
@@ -60,6 +61,11 @@ def _restarts(broker: Broker, plan: Plan) -> Part:
                 for row in restarts.run(table, flow, plan.kills):
                     part.add(row)
             part.add(restarts.rest_of_web(table))
+    with broker.fresh_topics(**candidates.THREE_BOARDS.environment) as (settings, environment):
+        table = restarts.Table(settings, environment, plan.history.users, plan.rest_seconds)
+        restarts.count(table, plan.history)
+        for row in restarts.run(table, "highscores", plan.kills):
+            part.add(row | {"history_days": plan.history.days})
     return part
 
 

@@ -25,6 +25,7 @@ class Plan(NamedTuple):
     rounds: int
     variants: tuple[Game, ...]
     tables: tuple[int, ...]  # users, least first
+    history: Game  # that is behind the open periods at a restart with three boards
     kills: int
     rest_seconds: float
     warm_ups: tuple[Load, ...]  # of Kafka, which is slow while its code is new; they do not count
@@ -40,6 +41,8 @@ def _variants(game: Game) -> tuple[Game, ...]:
         game._replace(users=game.users // 10),
         game._replace(users=game.users * 10),
         game._replace(is_skewed=True),
+        game._replace(shards=64),
+        game._replace(days=3),
     )
 
 
@@ -59,6 +62,7 @@ PLANS = {
         rounds=5,
         variants=_variants(_FULL._replace(scores=2_000_000)),
         tables=(100_000, 300_000, 1_000_000),
+        history=Game(2_000_000, 100_000, days=365),
         kills=3,
         rest_seconds=5,
         warm_ups=tuple(Load(10_000, 45, guarantee) for guarantee in GUARANTEES),
@@ -74,8 +78,9 @@ PLANS = {
     "quick": Plan(
         game=_QUICK,
         rounds=1,
-        variants=(_QUICK._replace(is_replay=True),),
+        variants=(_QUICK._replace(is_replay=True), _QUICK._replace(days=3)),
         tables=(20_000,),
+        history=_QUICK._replace(days=365),
         kills=1,
         rest_seconds=1,
         warm_ups=(),
@@ -85,8 +90,12 @@ PLANS = {
     "tiny": Plan(
         game=_TINY,
         rounds=1,
-        variants=(_TINY._replace(is_replay=True, form="int32", is_skewed=True),),
+        variants=(
+            _TINY._replace(is_replay=True, form="int32", is_skewed=True),
+            _TINY._replace(days=3, shards=12),
+        ),
         tables=(1_000,),
+        history=_TINY._replace(days=365),
         kills=1,
         rest_seconds=0.5,
         warm_ups=(),

@@ -102,14 +102,25 @@ RESTS = ("resident_mib", "peak_mib", "idle_percent", "broker_percent")
 def _restarts(rows: list[Row]) -> str:
     """Write a line for each flow and table."""
     lines = []
-    for (flow, users), found in groups(rows, "flow", "users").items():
+    rows = [{"history_days": 0, **row} for row in rows]
+    for (flow, users, days), found in groups(rows, "flow", "users", "history_days").items():
         seconds = sorted(row["seconds"] for row in found if "seconds" in row)
         rest = next(row for row in found if "idle_percent" in row)
         spread = f"{seconds[0]:.2f} to {seconds[-1]:.2f}" if seconds else ""
         middle = median(seconds) if seconds else None
         rests = [rest.get(name) for name in RESTS]
-        lines.append([flow, users, middle, spread, *rests])
-    names = ["flow", "users", "seconds", "spread", "MiB", "peak MiB", "idle %", "broker %"]
+        lines.append([flow, users, days, middle, spread, *rests])
+    names = [
+        "flow",
+        "users",
+        "days of history",
+        "seconds",
+        "spread",
+        "MiB",
+        "peak MiB",
+        "idle %",
+        "broker %",
+    ]
     return table(names, lines)
 
 

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import Producer
 
+from bench import game as games
 from bench.facts import Row
+from bench.game import Game
 from bench.latency import PARTS, await_ready
 from bench.runs import broker_pid, cpu_seconds, memory_mib, start, stop
-from bench.topics import News, produce, producer
+from bench.topics import Ends, News, produce, producer
 from conf import clients
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import await_topics
+from dataflows.positions import positions
 from dataflows.wire import ORIGIN
 from local.claims import ports
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     import subprocess
 
 OUTPUT_SECONDS = 60
+COUNT_SECONDS = 240
 PLAYER = b"player-5"
 UNIT = 10**12  # a score above all others
 
@@ -53,6 +57,28 @@ def fill(table: Table) -> None:
         produce(out, name, user, value, timestamp=1_764_000_000_000 + number, headers=headers)
     produce(out, scores.name, PLAYER, b"0")
     out.flush(120)
+
+
+def count(table: Table, game: Game) -> None:
+    """Play a game and let `highscores` count it, so that its table is what a restart finds.
+
+    Raises:
+        TimeoutError: It is not counted within four minutes.
+    """
+    games.fill(table.settings, game)
+    scores = table.settings.topics.scores.name
+    end, counted = Ends(table.settings, scores).count(), 0
+    deadline = time.monotonic() + COUNT_SECONDS
+    processes = start(PARTS[0], table.environment)
+    try:
+        while counted < end:
+            if time.monotonic() > deadline:
+                msg = f"{counted} of {end} scores are counted after {COUNT_SECONDS} s"
+                raise TimeoutError(msg)
+            time.sleep(1)
+            counted = sum(position.offset or 0 for position in positions(table.settings))
+    finally:
+        stop(processes)
 
 
 def run(table: Table, flow: str, kills: int) -> Iterator[Row]:

@@ -17,7 +17,7 @@ def run(broker: Broker, game: Game, candidates: Sequence[Candidate | Skipped], r
     given = {
         "LEADERBOARD_TOPICS__SCORES__FORMAT": game.form,
         "LEADERBOARD_TOPICS__SCORES__PARTITIONS": str(game.partitions),
-        "LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": str(game.partitions),
+        "LEADERBOARD_TOPICS__HIGH_SCORES__PARTITIONS": str(game.shards or game.partitions),
     }
     with broker.fresh_topics(**given) as (settings, _):
         games.fill(settings, game)

@@ -144,6 +144,21 @@ def _is_number(name: str, value: Property) -> bool:
     return re.fullmatch(digits + fraction, str(value)) is not None
 
 
+def _check_post_origins(origins: tuple[str, ...], web: ValidationInfo) -> tuple[str, ...]:
+    if origins and not web.data.get("token"):
+        msg = "it needs web.token: otherwise any visitor of these pages could post"
+        raise ValueError(msg)
+    return _check_sources(origins)
+
+
+def _check_sources(sources: tuple[str, ...]) -> tuple[str, ...]:
+    for source in sources:
+        if not re.fullmatch(r"https?://[^\s;,'\"/]+", source):
+            msg = f'{source!r} is not an origin, such as "https://a.org"'
+            raise ValueError(msg)
+    return sources
+
+
 def _go_together(private_key: str, web: ValidationInfo) -> str:
     if bool(private_key) != bool(web.data.get("certificate")):
         msg = "a certificate and its private key go together"
@@ -267,6 +282,10 @@ class Web(_Frozen):
     token: Annotated[str, Field(repr=False)]
     hosts: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    post_origins: Annotated[tuple[str, ...], AfterValidator(_check_post_origins)]
+    frame_ancestors: Annotated[tuple[str, ...], AfterValidator(_check_sources)]
+    title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    form: bool
     certificate: str
     private_key: Annotated[str, AfterValidator(_go_together)]
     workers: Annotated[int, Field(ge=1, le=64)]

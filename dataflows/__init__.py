@@ -44,6 +44,7 @@ What all of them use:
     kafka/watch.py          notices topics that change while a flow runs
     kafka/partitioner.py    the partition of a user (pure)
 
-`python -m dataflows FLOW`, in __main__.py, runs a flow and restarts it when it has failed.
-The commands topics.py, positions.py and rekey.py share command.py.
+`python -m dataflows FLOW`, in __main__.py, runs a flow and restarts it when it has failed. The
+commands topics.py, positions.py, rekey.py, rebuild.py and correct.py share command.py.
+corrections.py says what a correction writes (pure).
 """

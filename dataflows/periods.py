@@ -41,6 +41,9 @@ class Period(NamedTuple):
     closes_at: int
 
 
+NO_PERIOD = Period("", "", 0, 0, 0)  # closed, and without any time
+
+
 class Day(NamedTuple):
     """A day, from `start` to before `end`, and the periods that it is part of, itself first."""
 
@@ -61,7 +64,7 @@ class Calendar:
 
     def __init__(self, boards: Iterable[str], zone: str, late_hours: float) -> None:
         self.boards = tuple(board for board in BOARDS[1:] if board in set(boards))
-        self._zone = ZoneInfo(zone)
+        self.zone = ZoneInfo(zone)
         self._late_ms = int(late_hours * HOUR_MS)
         self._starts: list[int] = []
         self._days: list[Day] = []
@@ -133,11 +136,11 @@ class Calendar:
         return Period(board, _name(board, first), self._midnight(first), end, end + self._late_ms)
 
     def _date(self, time: int) -> date:
-        return datetime.fromtimestamp(time / 1000, self._zone).date()
+        return datetime.fromtimestamp(time / 1000, self.zone).date()
 
     def _midnight(self, day: date) -> int:
         """Return when a day begins; where its midnight is left out, at the first moment after."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         return int(midnight.astimezone(UTC).timestamp() * 1000)
 
 
@@ -223,12 +226,17 @@ class StreamTime:
         if not self.now or (is_alone and user == first_user and time <= self.now + YEAR_MS):
             self.now = max(self.now, time)
             self.first = self.now, user
-        elif is_alone and user != first_user and time < self.now - YEAR_MS:
-            self.now = time
-        elif time <= self.now + YEAR_MS:
+            return
+        if is_alone and user != first_user:
+            if time < self.now - YEAR_MS:
+                self.now = time
+                return
+            self.first = 0, 0
+        if time <= self.now + YEAR_MS:
             self.now = max(self.now, time)
-            self.first = self.first if self.now < first_time else (0, 0)
+            self.first = self.first if self.now < self.first[0] else (0, 0)
         elif self.ahead[0] > self.now + YEAR_MS and user != self.ahead[1]:
-            self.now, self.first, self.ahead = min(time, self.ahead[0]), (0, 0), (0, 0)
+            self.now, self.ahead = min(time, self.ahead[0]), (0, 0)
+            self.first = self.first if self.now < self.first[0] else (0, 0)
         else:
             self.ahead = time, user

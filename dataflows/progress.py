@@ -7,7 +7,6 @@ import time
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 10
-IDLE_EPOCHS = 2
 
 
 class Progress:
@@ -56,18 +55,13 @@ class Progress:
 
 
 class ReadUpTo:
-    """Notes how far one partition is read towards the end that it had at first.
-
-    That end may be behind the last message: markers of transactions take offsets. So a partition
-    without a message in two epochs counts as read.
-    """
+    """Notes how far one partition is read towards the end that it had at first."""
 
     def __init__(self, progress: Progress, partition: str, start: int) -> None:
         self._progress = progress
         self._partition = partition
-        self._start = self._position = start
+        self._start = start
         self._end: int | None = None
-        self._idle_epochs = 0
         progress.begin(partition)
 
     def note(self, position: int, end: int | None) -> None:
@@ -75,8 +69,6 @@ class ReadUpTo:
         if end is None:
             return
         self._end = end if self._end is None else self._end
-        self._idle_epochs = self._idle_epochs + 1 if position == self._position else 0
-        self._position = position
-        is_read = position >= self._end or self._idle_epochs >= IDLE_EPOCHS
+        is_read = position >= self._end
         done = 1 if is_read else (position - self._start) / (self._end - self._start)
         self._progress.note(self._partition, done)

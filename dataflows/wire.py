@@ -16,6 +16,9 @@ from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 
 ORIGIN = "origin"  # header of a message of `high-scores`: the score that it came from
 REKEYED = "rekeyed"  # header of a message of `high-scores` that was moved to its partition
+REASON = "reason"  # header of a tombstone of `scores`: why, for people
+VOIDED = "voided"  # header of a tombstone of `scores`: the places of the scores that it takes back
+AGAIN = "again"  # header of a message of `scores` that is there already: its first place
 POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-scores` it shows
 
 # Byte order mark, zero width space, word joiner: at an end of a user nobody sees them. The joiners

@@ -40,7 +40,7 @@ Around them, `__main__` starts a process or several (server/workers.py), app.py 
 with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py
 tell when the board is stale, live/lateness.py how late the event loop is. live/history.py keeps the
 last ten minutes for a client that connects. routes/board.py answers clients that poll,
-routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
-renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
-what is refused or cannot be read.
+routes/users.py removes a user, routes/operations.py operators, and access/cors.py lets pages of
+other origins read. routes/page.py renders the page, files.py has its files. access/refusals.py and
+kafka/unreadable.py count and log what is refused or cannot be read.
 """

@@ -7,7 +7,7 @@ from quart import Quart, Response, has_request_context, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from conf.loading import load
-from conf.settings import Settings
+from conf.settings import Settings, Web
 from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts
@@ -17,12 +17,11 @@ from web.services import make_services
 BODY_SECONDS = 10  # for the body of a request to arrive
 BROKEN = {400, 408, 413, 414, 431, 505}  # statuses after which the next request cannot be located
 
+SOURCES = (  # of what the page may load; who may frame it is a setting
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+)
 HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "same-origin",
@@ -57,15 +56,17 @@ def create_app(
     app.before_request(partial(requests.check, hosts, services.asked_host))
     app.before_serving(services.start)
     app.after_serving(services.stop)
-    app.after_request(partial(_add_headers, web.cors_origins))
+    policy = SOURCES + (" ".join(web.frame_ancestors) or "'none'")
+    app.after_request(partial(_add_headers, web, policy))
     app.register_error_handler(HTTPException, _explain)
     return app
 
 
-async def _add_headers(cors_origins: tuple[str, ...], response: Response) -> Response:
+async def _add_headers(web: Web, policy: str, response: Response) -> Response:
     origin = request.headers.get("Origin", "")
-    response.headers.update(HEADERS)
-    response.headers.update(cors.headers(request.path, request.method, origin, cors_origins))
+    response.headers.update({**HEADERS, "Content-Security-Policy": policy})
+    allowed = cors.allowed(request.path, web.cors_origins, web.post_origins)
+    response.headers.update(cors.headers(request.path, request.method, origin, allowed))
     return response
 
 

@@ -94,8 +94,10 @@ class Services:
         return web.trusted_proxies > 0 and not named
 
     def is_from_another_origin(self, request: Request) -> bool:
-        """Return whether a page of another origin made a browser send a request."""
+        """Return whether a page of an origin that may not post made a browser send a request."""
         web = self.settings.web
+        if request.headers.get("Origin") in web.post_origins:
+            return False
         is_proxied = web.trusted_proxies > 0
         target = origin.Target(
             (self.asked_host(request), *(web.hosts if is_proxied else ())),

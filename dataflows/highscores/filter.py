@@ -59,7 +59,8 @@ class CandidateFilter:
             return
         rejected: list[tuple[Message, BadMessage]] = []
         scores = self._decode(batch.messages, rejected)
-        scores, is_closed = self._rule.advance(batch.partition, scores)
+        read = batch.messages[-1].offset() or 0
+        scores, is_closed = self._rule.advance(batch.partition, scores, read)
         removed = self._removed_by(batch, scores)
         own_number = batch.partition % self._table_partitions
         own = self._shards.get(own_number) or Shard({}, [], {})
@@ -97,8 +98,8 @@ class CandidateFilter:
 
     def _candidates(self, partition: int, scores: Scores) -> Candidates:
         offsets: list[Any] = list(map(Message.offset, scores.messages))
-        columns = scores.users, scores.scores, scores.times(), offsets, scores.streams
-        return Candidates(partition, *columns, self._rule.stream(partition))
+        columns = scores.users, scores.scores, scores.made(), offsets, scores.streams
+        return Candidates(partition, *columns, *self._rule.state(partition))
 
     def _decode(
         self, messages: list[Message], rejected: list[tuple[Message, BadMessage]]

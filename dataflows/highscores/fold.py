@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from dataflows.leaderboard import NO_SCORE
-from dataflows.periods import LAST_TIME, Calendar
+from dataflows.periods import LAST_TIME, NO_PERIOD, Calendar, Period
 from dataflows.wire import ORIGIN, BadMessage, Origin, WithHeaders, decode_origin, header
 
 REMOVED_USERS = 100_000  # of a shard, whose last tombstone is remembered
@@ -16,17 +16,18 @@ Improvement = tuple[str, bytes, int | None, int, int]
 class Candidates(NamedTuple):
     """Scores of one partition of `scores` that may improve one shard: columns, by offset.
 
-    `streams` has the stream time at each score, and `stream` that after the batch; both only where
-    there are boards by period.
+    `streams` has the stream time at each score, `stream` that after the last message that is read,
+    and `read` the offset of that message; all of them only where there are boards by period.
     """
 
     partition: int
     users: list[bytes]
     scores: list[int | None]  # None: a tombstone
-    times: list[int]
+    times: Sequence[int]
     offsets: list[int]
     streams: Sequence[int] = ()
     stream: int = 0
+    read: int = -1
 
 
 class Removal(NamedTuple):
@@ -118,6 +119,7 @@ class ByPeriod:
         periods = filter(None, (calendar.find(board, name) for name in tables))
         self._closes_at = {period.name: period.closes_at for period in periods}
         self._sources = sources
+        self._replayed = dict(counted.until)  # what is restored is of a later moment than these
         self._streams: dict[int, int] = {}
         self.counted = counted
 
@@ -128,32 +130,36 @@ class ByPeriod:
         them may be missing: so it is folded again although its offset is counted.
         """
         until, removed = self.counted
-        partition, *columns, _ = candidates
-        last = until.get(partition, -1)
+        partition, *columns, stream_now, read = candidates
+        last, period, table = until.get(partition, -1), NO_PERIOD, dict[bytes, int]()
         for user, score, time, offset, stream in zip(*columns, strict=True):
             if offset < last or (offset == last and score is not None):
                 continue
             if score is None:
                 note_removal(removed, user, Removal(partition, time))
-                names = self._remove(user, stream)
-            else:
-                is_removed = user in removed and _precedes(partition, time, removed[user])
-                names = [] if is_removed else self._improve(user, score, time, stream)
-            for name in names:
-                until[partition] = offset
-                yield name, user, score, time, offset
-        self._note_stream(partition, candidates.stream)
+                for name in self._remove(user, stream):
+                    until[partition] = offset
+                    yield name, user, None, time, offset
+                continue
+            if not period.start <= time < period.end:
+                period, table = self._open(time)
+            if stream >= period.closes_at or score <= table.get(user, NO_SCORE):
+                continue
+            if user in removed and _precedes(partition, time, removed[user]):
+                continue
+            table[user] = score
+            until[partition] = offset
+            yield period.name, user, score, time, offset
+        if read > self._replayed.get(partition, -1):
+            self._note_stream(partition, stream_now)
 
-    def _improve(self, user: bytes, score: int, time: int, stream: int) -> list[str]:
-        period = self._calendar.periods(time)[self._place] if time < LAST_TIME else None
-        if period is None or period.closes_at <= stream:
-            return []
-        table = self._tables.setdefault(period.name, {})
+    def _open(self, time: int) -> tuple[Period, dict[bytes, int]]:
+        """Return the period of a time and its table; a time beyond the calendar is in none."""
+        if time >= LAST_TIME:
+            return NO_PERIOD, {}
+        period = self._calendar.periods(time)[self._place]
         self._closes_at.setdefault(period.name, period.closes_at)
-        if score <= table.get(user, NO_SCORE):
-            return []
-        table[user] = score
-        return [period.name]
+        return period, self._tables.setdefault(period.name, {})
 
     def _remove(self, user: bytes, stream: int) -> list[str]:
         return [

@@ -31,12 +31,14 @@ FOR_EVER = 2**63
 class Scores(NamedTuple):
     """Readable scores of a batch: columns, by offset.
 
-    `streams` has the stream time at each; it is filled where there are boards by period.
+    Where there are boards by period, `times` has the time of each, in ms, and `streams` the stream
+    time there.
     """
 
     users: list[bytes]
     scores: list[int | None]  # None: a tombstone
     messages: list[Message]
+    times: Sequence[int] = ()
     streams: Sequence[int] = ()
 
     def select(self, selectors: Iterable[object]) -> "Scores":
@@ -52,9 +54,10 @@ class Scores(NamedTuple):
             *([column[place] for place in places] if column else [] for column in columns)
         )
 
-    def times(self) -> list[int]:
+    def made(self) -> Sequence[int]:
         """Return the time of each score, in ms."""
-        return [max(time, EARLIEST) for _, time in map(Message.timestamp, self.messages)]
+        times = map(Message.timestamp, self.messages)
+        return self.times or [max(time, EARLIEST) for _, time in times]
 
 
 class AllTimeRule:
@@ -62,11 +65,11 @@ class AllTimeRule:
 
     has_periods = False
 
-    def stream(self, _partition: int) -> int:
-        """Return the stream time of a partition, 0 where nothing depends on it."""
-        return 0
+    def state(self, _partition: int) -> tuple[int, int]:
+        """Return the stream time and the offset up to which a partition is read: of no use here."""
+        return 0, -1
 
-    def advance(self, _partition: int, scores: Scores) -> tuple[Scores, bool]:
+    def advance(self, _partition: int, scores: Scores, _read: int) -> tuple[Scores, bool]:
         """Return the scores with their stream times, and whether a period was closed by them."""
         return scores, False
 
@@ -103,21 +106,27 @@ class NestedRule:
         self._starts = starts
         self._late = LateScores(calendar)
         self._oldest: dict[int, int] = {}  # by partition: when its oldest open period began
+        self._read: dict[int, int] = {}  # by partition: the last offset
 
-    def stream(self, partition: int) -> int:
-        """Return the stream time of a partition."""
-        return self._starts.of(partition).stream.now
+    def state(self, partition: int) -> tuple[int, int]:
+        """Return the stream time of a partition, and the offset up to which it is read."""
+        start = self._starts.of(partition)
+        return start.stream.now, self._read.get(partition, start.offset - 1)
 
-    def advance(self, partition: int, scores: Scores) -> tuple[Scores, bool]:
-        """Return the scores with their stream times, and whether a period was closed by them."""
-        times = scores.times()
+    def advance(self, partition: int, scores: Scores, read: int) -> tuple[Scores, bool]:
+        """Return the scores with their stream times, and whether a period was closed by them.
+
+        `read` is the offset of the last message of their batch.
+        """
+        self._read[partition] = read
+        made = times = scores.made()
         if None in scores.scores:
             times = [
                 0 if score is None else time
-                for score, time in zip(scores.scores, times, strict=True)
+                for score, time in zip(scores.scores, made, strict=True)
             ]
         stream = self._starts.of(partition).stream
-        scores = scores._replace(streams=stream.advance(scores.users, times))
+        scores = scores._replace(times=made, streams=stream.advance(scores.users, times))
         oldest = self._calendar.oldest_open(self._calendar.boards[0], stream.now).start
         if min(times, default=oldest) < oldest:
             self._late.note(partition, times, scores.streams)
@@ -131,22 +140,22 @@ class NestedRule:
         """Tell of each score whether it may improve a shard; `removed` users pass."""
         if not scores.users:
             return []
-        times = scores.times()
+        times = scores.times
         is_replay = (scores.messages[0].offset() or 0) <= shard.replayed.get(partition, -1)
         day = self._calendar.day(min(*times, LAST_TIME - 1))
-        is_one_day = max(times) < day.end and scores.streams[-1] < day.closes_at
+        is_one_day = max(times) < day.end and max(scores.streams) < day.closes_at
         if is_one_day and not is_replay and not removed:
             first, *others = self._tables(shard.tables, day.periods)
             found = _beat(first, scores)
             for table in others:
                 found = list(map(or_, found, _beat(table, scores)))
             return found
-        return list(self._each_may_improve(shard.tables, scores, times, removed, is_replay))
+        return list(self._each_may_improve(shard.tables, scores, removed, is_replay=is_replay))
 
     def note_sent(self, tables: dict[str, Table], scores: Scores) -> None:
         """Note what is sent to a shard of another process, in each of its tables."""
         for user, score, time, stream in zip(
-            scores.users, scores.scores, scores.times(), scores.streams, strict=True
+            scores.users, scores.scores, scores.times, scores.streams, strict=True
         ):
             if score is None:
                 for table in tables.values():
@@ -157,22 +166,18 @@ class NestedRule:
                 table[user] = max(score, table.get(user, NO_SCORE))
 
     def _each_may_improve(
-        self,
-        tables: dict[str, Table],
-        scores: Scores,
-        times: list[int],
-        removed: set[bytes],
-        is_replay: bool,  # noqa: FBT001
+        self, tables: dict[str, Table], scores: Scores, removed: set[bytes], *, is_replay: bool
     ) -> Iterator[bool]:
-        start = end = until = 0
+        start = end = since = until = 0
         chosen: list[Table] = []
         for user, score, time, stream in zip(
-            scores.users, scores.scores, times, scores.streams, strict=True
+            scores.users, scores.scores, scores.times, scores.streams, strict=True
         ):
-            if not start <= time < end or stream >= until:
+            if not (start <= time < end and since <= stream < until):
                 periods = self._open(time, stream)
                 chosen = self._tables(tables, periods, each=is_replay)
                 start, end, until = _valid(self._calendar, time, periods)
+                since = stream  # another user's may be before it
             yield (
                 score is None
                 or user in removed

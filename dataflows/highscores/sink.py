@@ -72,18 +72,15 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         self._restored = context.restorers.submit(self._restore, fenced)
         self._opened: tuple[Writer, Shard] | None = None
         self._counts = list(map(metrics.improvements.labels, context.settings.boards))
+        self._news: dict[int, Candidates] = {}  # the last of each partition, until it is opened
 
     def write_batch(self, values: list[Candidates]) -> None:
         """Fold candidates and write what improves, each with the score's time and origin."""
         for candidates in values:
-            if candidates.users or candidates.stream:
-                writer, shard = self._open()
-                for topic, board, count in zip(
-                    self._topics, shard.boards, self._counts, strict=True
-                ):
-                    records = list(self._records(topic, board, candidates))
-                    writer.write(records)
-                    count.inc(len(records))
+            if candidates.users or self._opened:
+                self._fold(*self._open(), candidates)
+            else:  # news of stream time: it waits for nothing, so that shards are restored together
+                self._news[candidates.partition] = candidates
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""
@@ -99,7 +96,15 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
                 writer, restored = self._restored.result()
             writer.write(restored.repairs)
             self._opened = writer, restored.shard
+            for news in self._news.values():
+                self._fold(writer, restored.shard, news)
         return self._opened
+
+    def _fold(self, writer: Writer, shard: Shard, candidates: Candidates) -> None:
+        for topic, board, count in zip(self._topics, shard.boards, self._counts, strict=True):
+            records = list(self._records(topic, board, candidates))
+            writer.write(records)
+            count.inc(len(records))
 
     def _records(
         self, topic: str, board: AllTime | ByPeriod, candidates: Candidates

@@ -130,11 +130,15 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
-        messages, _ = self._consumer.poll(self._place)
+        messages, end = self._consumer.poll(self._place)
+        if messages:
+            self._position = self._after(messages[-1])
+        if end is not None and end > self._position.offset:  # behind the mark of a transaction
+            epoch = _epoch(self._position)
+            self._position = TopicPartition(*self._place, end, leader_epoch=epoch)
         if not messages:
             return []
         metrics.scores_read.inc(len(messages))
-        self._position = self._after(messages[-1])
         return [ScoresBatch(self._partition, self._epoch, messages)]
 
     def next_awake(self) -> datetime:
@@ -182,7 +186,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._group.note_failed_commit(error)
 
     def _report(self, offset: int) -> None:
-        end = self._consumer.end(self._place)
+        end = self._consumer.last_end(self._place)
         self._context.note_read(self._place, offset, end)
         self._catching_up.note(offset, end)
         self._context.watchdog.note_epoch(str(self._partition))

@@ -46,8 +46,9 @@ class Starts:
     @cached_property
     def consumer(self) -> SharedConsumer:
         """The consumer of `scores` that all partitions of this process share."""
-        context = self._context
-        return SharedConsumer(context.settings, [context.topic("scores")], context.deadlines)
+        context, with_ends = self._context, {"enable.partition.eof": "true"}
+        topics = [context.topic("scores")]
+        return SharedConsumer(context.settings, topics, context.deadlines, **with_ends)
 
     def of(self, partition: int) -> Start:
         """Return the start of a partition; the first call asks the broker for all.

@@ -165,7 +165,7 @@ class SharedConsumer:
             self._poll()
         return self._polled.pop(place, []), self._ends.pop(place, None)
 
-    def end(self, place: Place) -> int | None:
+    def last_end(self, place: Place) -> int | None:
         """Return the end of a partition as of the last fetch, None before the first.
 
         As in Kafka's tools it is the high watermark: open transactions are before it.

@@ -157,7 +157,7 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""
-        end = self._consumer.end(self._place)
+        end = self._consumer.last_end(self._place)
         self._context.note_read(self._place, self._position, end)
         self._context.watchdog.note_epoch(self._name)
 

@@ -88,10 +88,12 @@ BAD = [
     ("TOPICS__SCORES__NAME", "no spaces", "topics.scores.name"),
     ("WEB__CERTIFICATE", "a.pem", "web.private_key"),
     ("WEB__CORS_ORIGINS", '"*"', "web.cors_origins"),
+    ("WEB__FRAME_ANCESTORS", '["a.org; script-src *"]', "web.frame_ancestors"),
     ("WEB__HOSTS", "[1]", "web.hosts"),
     ("WEB__HOSTS", "scores.example", "web.hosts"),
     ("WEB__PORT", "99999", "web.port"),
     ("WEB__PORT", "tcp://10.0.0.1:80", "web.port"),
+    ("WEB__POST_ORIGINS", '["https://a.org"]', "web.post_origins"),
     ("WEB__POSTS_PER_SECOND", "nan", "web.posts_per_second"),
     ("WEB__PROT", "1", "web.prot"),
 ]

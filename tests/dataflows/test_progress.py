@@ -49,12 +49,3 @@ def test_a_partition_is_read_once_it_has_reached_the_end_that_it_had_at_first(cl
         "catching up: 80 % of 1 partitions, about 1 s left",
         "",
     ]
-
-
-def test_a_partition_that_ends_with_markers_of_transactions_is_read_when_nothing_comes():
-    catching_up = Progress("catching up")
-    partition = ReadUpTo(catching_up, "3", 0)
-    for _ in range(3):
-        partition.note(99, 100)
-
-    assert not catching_up.problem()

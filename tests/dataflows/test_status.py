@@ -91,7 +91,7 @@ def test_each_process_of_a_cluster_adds_its_index_to_the_port(game, start):
     (first,) = ports(0)
     game.send(*((f"user{number}", b"1") for number in range(50)))
     start("highscores", first, processes=2)
-    until_true(lambda: is_ready(first) and is_ready(first + 1), 60)
+    until_true(lambda: is_ready(first) and is_ready(first + 1), 90)
     until_true(lambda: game.lag() == 0, 60)
     each = [sums(port)["leaderboard_flow_users"] for port in (first, first + 1)]
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -566,6 +567,77 @@ async def test_without_the_token_nobody_may_post(settings):
     assert 'name="token"' in page
 
 
+@pytest.mark.parametrize("user", ["ann", "a/b", "zoë 👩‍🚀", "..", "a?b"])
+async def test_an_operator_removes_a_user_with_the_token(settings, user):
+    made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
+    path = f"/users/{quote(user, safe='/')}?reason=a%20bot"
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client = made.test_client()
+        refused = await client.delete(path)
+        done = await client.delete(path, headers={"Authorization": "Bearer sesame"})
+
+    assert [refused.status_code, done.status_code] == [401, 202]
+    assert written(settings) == [(user, None)]
+
+
+async def test_nobody_removes_users_where_no_token_is_set(app, settings):
+    answer = await app.test_client().delete("/users/ann")
+
+    assert answer.status_code == 403
+    assert written(settings) == []
+
+
+async def test_pages_of_listed_origins_may_post_with_the_token(settings):
+    made = create_app(
+        with_web(settings, token="sesame", post_origins=("https://a.example",))  # noqa: S106
+    )
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client, score = made.test_client(), {"user": "ann", "score": 1}
+        friend = {"Origin": "https://a.example", "Sec-Fetch-Site": "cross-site"}
+        bearer = {"Authorization": "Bearer sesame"}
+        preflight = await client.options("/newScore", headers=friend)
+        posted = await client.post("/newScore", json=score, headers={**friend, **bearer})
+        without = await client.post("/newScore", json=score, headers=friend)
+        other = await client.post(
+            "/newScore", json=score, headers={"Origin": "https://b.example", **bearer}
+        )
+
+    assert "POST" in preflight.headers["Allow"]
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    assert [posted.status_code, without.status_code, other.status_code] == [202, 401, 403]
+    assert posted.headers["Access-Control-Allow-Origin"] == "https://a.example"
+
+
+async def test_a_closed_form_is_not_shown_and_takes_nothing_from_browsers(settings):
+    made = create_app(with_web(settings, form=False, title="Cup <1>"))
+    async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
+        client, score = made.test_client(), {"user": "ann", "score": 1}
+        page = await (await client.get("/")).get_data(as_text=True)
+        form = await client.post("/newScore", form={"user": "ann", "score": "1"})
+        browser = await client.post(
+            "/newScore", json=score, headers={"Sec-Fetch-Site": "same-origin"}
+        )
+        program = await client.post("/newScore", json=score)
+
+    assert "<form" not in page
+    assert "<h1>Cup &lt;1&gt;</h1>" in page
+    assert [form.status_code, browser.status_code, program.status_code] == [403, 403, 202]
+
+
+async def test_pages_of_listed_origins_may_frame_the_page_and_nobody_else(settings):
+    policies = []
+    for given in ({}, {"frame_ancestors": ("https://a.example",)}):
+        made = create_app(with_web(settings, **given))
+        async with made.test_app():
+            answer = await made.test_client().get("/health")
+        policies.append(answer.headers["Content-Security-Policy"].rpartition("; ")[2])
+
+    assert policies == ["frame-ancestors 'none'", "frame-ancestors https://a.example"]
+
+
 async def test_without_a_broker_it_is_alive_and_not_ready(settings, monkeypatch):
     monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.5)
     made = create_app(settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
@@ -607,6 +679,7 @@ async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
         while "no flow has counted any" not in str(services.feeds.status):
             posted = await app.test_client().post("/newScore", json={"user": "ann", "score": 120})
             receipt = await posted.get_json()
+            await asyncio.sleep(0.1)  # below the limit of one client
     stale_since, problems = services.feeds.status
     commit(settings, receipt["partition"], receipt["offset"] + 1)
     await until(lambda: not services.problems(), 20)

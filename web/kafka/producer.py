@@ -55,8 +55,8 @@ class ScoreProducer:
         """Start the thread that receives acknowledgements."""
         self._thread.start()
 
-    async def produce(self, key: bytes, value: bytes) -> Receipt:
-        """Write a score and wait for its acknowledgement, at most 5 s.
+    async def produce(self, key: bytes, value: bytes | None, **headers: bytes) -> Receipt:
+        """Write a score, None: a tombstone, and wait for its acknowledgement, at most 5 s.
 
         Raises:
             Unacknowledged: There was none.
@@ -70,7 +70,9 @@ class ScoreProducer:
             loop.call_soon_threadsafe(_settle, receipt, error, message)
 
         try:
-            self._producer.produce(self._topic, value, key, on_delivery=on_delivery)
+            self._producer.produce(
+                self._topic, value, key, headers=list(headers.items()), on_delivery=on_delivery
+            )
             return await asyncio.wait_for(receipt, ANSWER_SECONDS)
         except (KafkaException, BufferError, TimeoutError) as error:
             msg = f"the broker has not acknowledged the score: {error or 'no answer'}"

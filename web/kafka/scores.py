@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic, await_topics
-from dataflows.wire import BadMessage, check_user, decode_score
+from dataflows.wire import AGAIN, BadMessage, check_user, decode_score, header
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
@@ -71,7 +71,10 @@ def _jump(consumer: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int
 
 
 def _scores(messages: Iterable[Message], settings: Settings) -> Iterable[Score]:
-    """Yield the scores of messages; tombstones and what cannot be read are skipped."""
+    """Yield the scores of messages; tombstones and what cannot be read are skipped.
+
+    So are scores that a correction has written once more: nobody has made them now.
+    """
     for message in messages:
         value = message.value()
         if message.error() is not None or value is None:
@@ -79,7 +82,10 @@ def _scores(messages: Iterable[Message], settings: Settings) -> Iterable[Score]:
         try:
             user = check_user(message.key(), settings.user_max_bytes).decode()
             score = decode_score(value, settings.topics.scores.format)
+            is_again = header(message, AGAIN) is not None
         except BadMessage:
+            continue
+        if is_again:
             continue
         partition, offset = message.partition() or 0, message.offset() or 0
         yield Score(message.timestamp()[1], partition, offset, user, score)

@@ -63,6 +63,8 @@ async def render(
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
         heartbeat_seconds=services.settings.web.heartbeat_seconds,
+        title=services.settings.web.title,
+        form=services.settings.web.form,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
         hall=request.args.get("display") == "hall",

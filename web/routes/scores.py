@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from web.routes import page
 from web.services import Services
 
 WAIT_SECONDS = 2  # for the outcome of a score, at most
+NO_FORM = "the form is closed here: programs post with the content type application/json"
 CROSS_ORIGIN = "scores are not accepted from pages of another site"
 NO_TOKEN = "the token is missing or wrong: not everyone may post scores here"  # noqa: S105 - a text
 TOO_MANY = "too many scores at once: try again later"
@@ -63,12 +64,14 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
         Refused: By its origin, the client's rate, its body or its token; or it was not written.
     """
     headers = posted.headers
+    web = services.settings.web
+    if not web.form and (_is_form() or _is_own_page(posted, web.post_origins)):
+        raise Refused(403, "body", NO_FORM)
     if services.is_from_another_origin(posted):
         raise Refused(403, "body", CROSS_ORIGIN)
     _check_rate(services, posted)
     score = submission.parse(posted.content_type or "", await _body(posted), services.rules)
-    token = services.settings.web.token
-    if not origin.has_token(token, headers.get("Authorization"), score.token):
+    if not origin.has_token(web.token, headers.get("Authorization"), score.token):
         raise Refused(401, "token", NO_TOKEN)
     wait = score.wait_seconds or submission.preferred_wait_seconds(headers.getlist("Prefer"))
     try:
@@ -136,6 +139,14 @@ async def _form() -> Mapping[str, str]:
     with suppress(HTTPException):
         return await request.form
     return {}
+
+
+def _is_own_page(posted: Request, post_origins: Collection[str]) -> bool:
+    """Return whether a browser sends it, from no page of another origin that may post."""
+    sender = posted.headers.get("Origin")
+    return (sender or posted.headers.get("Sec-Fetch-Site")) is not None and (
+        sender not in post_origins
+    )
 
 
 def _is_form() -> bool:

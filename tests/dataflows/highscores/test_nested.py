@@ -82,7 +82,7 @@ class Pipeline:
         shards = {number: self.shard(number) for number in range(SHARDS)}
         now, *numbers = self.streams[begin - 1][1] if begin else [0] * 5
         stream = StreamTime(now, tuple(numbers[:2]), tuple(numbers[2:]))
-        start = SimpleNamespace(stream=stream)
+        start = SimpleNamespace(stream=stream, offset=begin)
         starts: Any = SimpleNamespace(of=lambda _partition: start)
         rule = NestedRule(self.calendar, starts)
         step = CandidateFilter(_context(), {each: shards[each] for each in local}, rule)
@@ -109,7 +109,7 @@ class Pipeline:
             user, value, time = message.key() or b"", message.value(), message.timestamp()[1]
             score = None if value is None else int(value)
             offsets = [message.offset() or 0]
-            item = Candidates(0, [user], [score], [time], offsets, [stream], now)
+            item = Candidates(0, [user], [score], [time], offsets, [stream], now, offsets[0])
             self._fold(shards, [(partition_of(user, SHARDS), item)])
 
     def _fold(self, shards, items):
@@ -171,7 +171,7 @@ def test_the_tables_of_closed_periods_are_given_back(log, rules):
     pipeline = Pipeline(rules, log)
     pipeline.run_unfiltered()
     (shard, *_) = [pipeline.shard(0)]
-    item = Candidates(0, [], [], [], [], [], pipeline.stream.now)
+    item = Candidates(0, [], [], [], [], [], pipeline.stream.now, len(log))
     for fold in shard.boards:
         list(fold.improvements(item))
     left = set(shard.tables) - {""}

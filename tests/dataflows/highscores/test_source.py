@@ -20,6 +20,7 @@ class FakeConsumer:
 
     def __init__(self, metadata=""):
         self.ready: list[Message] = []
+        self.end: int | None = None
         self.commits: list[int] = []
         self.marks: set[str | None] = set()
         self.note: Any = None
@@ -39,9 +40,9 @@ class FakeConsumer:
 
     def poll(self, _partition):
         taken, self.ready = self.ready, []
-        return taken, None
+        return taken, self.end
 
-    def end(self, _place):
+    def last_end(self, _place):
         return None
 
     def commit(self, position):
@@ -110,6 +111,17 @@ def test_a_position_is_committed_once_its_epoch_has_ended_and_the_next_begins():
 
     assert seen == [[], [], []]
     assert consumer.commits == [8]
+
+
+def test_the_position_passes_the_mark_of_a_transaction_at_the_end_of_the_log():
+    """A producer with transactions leaves a mark that is no message."""
+    consumer: Any = FakeConsumer("s:t:3:abcd")
+    read = partition(consumer)
+    epoch(read, 5)
+    consumer.end = 7
+    epoch(read)
+
+    assert consumer.commits == [6, 7]
 
 
 def test_at_rest_a_position_is_committed_once_in_half_an_hour(clock):

@@ -9,6 +9,7 @@ FRIEND, OTHER = "https://a.example", "https://b.example"
 
 @pytest.mark.parametrize("path", sorted(cors.PATHS))
 def test_an_allowed_origin_may_read_and_another_may_not(path):
+    assert cors.allowed(path, [FRIEND], []) == [FRIEND]
     allowed = cors.headers(path, "GET", FRIEND, [FRIEND])
     refused = cors.headers(path, "GET", OTHER, [FRIEND])
 
@@ -18,7 +19,17 @@ def test_an_allowed_origin_may_read_and_another_may_not(path):
 
 @pytest.mark.parametrize("path", ["/", "/newScore", "/metrics", "/static/page.js"])
 def test_no_other_origin_may_read_the_page_or_post(path):
-    assert cors.headers(path, "GET", FRIEND, [FRIEND, "*"]) == {}
+    assert list(cors.allowed(path, [FRIEND, "*"], [])) == []
+
+
+def test_an_origin_that_may_post_reads_the_answer_and_may_send_the_token():
+    allowed = cors.allowed("/newScore", [], [FRIEND])
+    preflight = cors.headers("/newScore", "OPTIONS", FRIEND, allowed)
+
+    assert preflight["Access-Control-Allow-Origin"] == FRIEND
+    assert "Authorization" in preflight["Access-Control-Allow-Headers"]
+    assert cors.headers("/newScore", "POST", OTHER, allowed) == {"Vary": "Origin"}
+    assert list(cors.allowed("/live", [], [FRIEND])) == []
 
 
 def test_a_star_allows_every_origin_and_a_listed_origin_is_named():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tomllib
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_document_is_valid_and_of_this_version():
 
 async def test_every_route_is_in_it_and_nothing_else(app):
     routes = {
-        (rule.rule, method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule not in HIDDEN

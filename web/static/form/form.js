@@ -7,8 +7,10 @@ import { checkScore, checkToken, checkUser } from "./validation.js";
 
 export function start() {
   const board = /** @type {HTMLElement} */ (document.querySelector("#board"));
-  const form = /** @type {HTMLFormElement} */ (document.querySelector("#form"));
-  new Form(form, Number(board.dataset.size));
+  const form = /** @type {HTMLFormElement | null} */ (document.querySelector("#form"));
+  if (form) {
+    new Form(form, Number(board.dataset.size));
+  }
 }
 
 class Form {

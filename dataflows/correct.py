@@ -1,0 +1,309 @@
+"""Show, remove or correct the scores of one user.
+
+    python -m dataflows.correct show USER
+    python -m dataflows.correct remove USER --reason TEXT
+    python -m dataflows.correct void USER PARTITION@OFFSET... --reason TEXT
+
+`remove` removes the user from every open board. `void` takes single scores back: the bests become
+what they would have been without them, on every open board. It reads all of `scores` for that. What
+it writes goes into `scores` in one transaction: all of it or nothing, whenever the command is
+killed, and scores that arrive meanwhile are not lost. Boards of closed periods stay as they are.
+"""
+
+import logging
+import sys
+import time
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from conf import clients
+from conf.settings import Settings
+from dataflows import command
+from dataflows.corrections import Event, History, Place, parse_place
+from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
+from dataflows.kafka.topics import await_topics
+from dataflows.leaderboard import EARLIEST
+from dataflows.periods import Calendar, StreamTime
+from dataflows.process import fail
+from dataflows.wire import (
+    AGAIN,
+    REASON,
+    VOIDED,
+    BadMessage,
+    check_user,
+    decode_each,
+    encode_score,
+    header,
+)
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+SILENCE_SECONDS = 60
+LOG_SECONDS = 5
+REQUEST_SECONDS = 30
+TRANSACTION_MS = 60_000
+
+
+class UserLog:
+    """Reads the messages of one user in `scores`, and the stream time of each partition."""
+
+    def __init__(self, settings: Settings, user: bytes) -> None:
+        self._settings = settings
+        self._user = user
+        self._sign = settings.sign
+        self.topic = await_topics(settings, ["scores"])["scores"]
+        self.history = History()
+        self._streams = [StreamTime() for _ in range(self.topic.partitions)]
+        self._positions = [0] * self.topic.partitions
+
+    def stream(self, partition: int) -> int:
+        """Return the stream time of a partition, as far as it is read."""
+        return self._streams[partition].now
+
+    def read(self, partition: int, until: int = 0) -> None:
+        """Read a partition on to its end of this moment, or to before `until`.
+
+        It waits for transactions that are open there.
+
+        Raises:
+            FlowFailed: It cannot be read, or a transaction stays open for 60 s.
+        """
+        properties = {**clients.consumer(self._settings), "enable.partition.eof": "true"}
+        consumer = Consumer(properties)
+        try:
+            at = TopicPartition(self.topic.name, partition)
+            (start,) = offsets_since(consumer, [at], 0)
+            if self._positions[partition]:
+                start = TopicPartition(at.topic, partition, self._positions[partition])
+            assign(consumer, [start])
+            end = until or bounds(consumer, at.topic, partition)[1]
+            for messages in self._until(consumer, start, end):
+                self._take(messages, self._streams[partition])
+        finally:
+            consumer.close()
+
+    def _until(
+        self, consumer: Consumer, start: TopicPartition, until: int
+    ) -> Iterator[list[Message]]:
+        place = start.topic, start.partition
+        deadline = time.monotonic() + SILENCE_SECONDS
+        log_at = time.monotonic() + LOG_SECONDS
+        while self._positions[start.partition] < until:
+            messages, ends = consume(consumer, POLL_SECONDS)
+            if messages:
+                deadline = time.monotonic() + SILENCE_SECONDS
+                self._positions[start.partition] = (messages[-1].offset() or 0) + 1
+                yield messages
+            if place in ends:
+                self._positions[start.partition] = ends[place]
+            if time.monotonic() > deadline:
+                fail(f"{place[0]}[{place[1]}]: nothing for {SILENCE_SECONDS} s before {until}")
+            if time.monotonic() > log_at:
+                log_at += LOG_SECONDS
+                log.info("read %s[%d] up to %d", *place, self._positions[start.partition])
+
+    def _take(self, messages: list[Message], stream: StreamTime) -> None:
+        keys = [message.key() or b"" for message in messages]
+        values = [message.value() for message in messages]
+        scores = decode_each(values, self._settings.topics.scores.format)
+        times = [
+            0
+            if score is None or isinstance(score, BadMessage)
+            else max(message.timestamp()[1], EARLIEST)
+            for message, score in zip(messages, scores, strict=True)
+        ]
+        streams = stream.advance(keys, times)
+        for place in (place for place, key in enumerate(keys) if key == self._user):
+            score, message = scores[place], messages[place]
+            if not isinstance(score, BadMessage):
+                points = None if score is None else self._sign * score
+                self.history.add(_event(message, points, streams[place]))
+
+
+def _event(message: Message, score: int | None, stream: int) -> Event:
+    place = Place(message.partition() or 0, message.offset() or 0)
+    headers = {}
+    for name in (REASON, VOIDED, AGAIN):
+        value = header(message, name)
+        if value is not None:
+            headers[name] = value.decode(errors="replace")
+    time_ms = max(message.timestamp()[1], EARLIEST)
+    return Event(place, score, time_ms, stream, headers)
+
+
+def show(settings: Settings, options: Namespace) -> None:
+    """Print each message of the user, what was voided, and which score is the best where."""
+    user = _user(settings, options)
+    found = UserLog(settings, user)
+    for partition in range(found.topic.partitions):
+        found.read(partition)
+    for line in lines(found.history, _calendar(settings), settings.sign):
+        print(line)
+    if not found.history.events:
+        print(f"{options.user!r} has no message in {found.topic.name}")
+
+
+def lines(history: History, calendar: Calendar, sign: int = 1) -> Iterator[str]:
+    """Yield a line for each message: place, time, score, and what became of it."""
+    best: dict[Place, list[str]] = {}
+    for key, event in history.bests(calendar).items():
+        best.setdefault(event.place, []).append(key)
+    for event in history.events:
+        when = datetime.fromtimestamp(event.time / 1000, calendar.zone).isoformat(" ", "seconds")
+        score = "removed" if event.score is None else str(sign * event.score)
+        notes = [f"{name}: {text}" for name, text in event.headers.items()]
+        if event.place in history.voided:
+            notes.append(f"voided ({history.voided[event.place]})")
+        if event.place in best:
+            notes.append(f"the best of {', '.join(best[event.place])}")
+        yield "  ".join([str(event.place), when, score, *notes])
+
+
+def remove(settings: Settings, options: Namespace) -> None:
+    """Write a tombstone for the user, with the reason."""
+    user = _user(settings, options)
+    topic = await_topics(settings, ["scores"])["scores"]
+    refused: list[str] = []
+
+    def note(error: KafkaError | None, _message: Message) -> None:
+        refused.extend([error.str()] if error is not None else [])
+
+    producer = Producer(clients.producer(settings))
+    headers: Any = {REASON: options.reason.encode()}
+    producer.produce(topic.name, None, user, headers=headers, on_delivery=note)
+    left = producer.flush(REQUEST_SECONDS)
+    if left or refused:
+        msg = f"not removed: {refused[0] if refused else 'the broker does not answer'}"
+        raise command.Refused(msg)
+    print(f"{options.user!r} is removed from every open board")
+
+
+def void(settings: Settings, options: Namespace) -> None:
+    """Take single scores back, in one transaction.
+
+    Raises:
+        Refused: A place has no score of this user, or Kafka refuses the transaction.
+        FlowFailed: `scores` cannot be read.
+    """
+    user, calendar = _user(settings, options), _calendar(settings)
+    found = UserLog(settings, user)
+    for partition in range(found.topic.partitions):
+        found.read(partition)
+    for place in options.places:
+        if place not in found.history.scores:
+            msg = f"{place} is no score of {options.user!r} that counts; `show` lists them"
+            raise command.Refused(msg)
+    correction = Correction(settings, found, user)
+    try:
+        correction.begin(options.places, options.reason)
+        again = correction.end(calendar, options.places)
+    except KafkaException as error:
+        msg = f"nothing is changed: {error.args[0].str()}; run it again"
+        raise command.Refused(msg) from error
+    print(
+        f"voided {len(options.places)} scores of {options.user!r}; {again} honest ones count again"
+    )
+
+
+class Correction:
+    """A transaction on `scores`: a tombstone, and after it the best honest scores once more.
+
+    The transactional id is one for all corrections of a group: a second command ends a first one,
+    and what a killed one has left open.
+    """
+
+    def __init__(self, settings: Settings, found: UserLog, user: bytes) -> None:
+        self._settings = settings
+        self._found = found
+        self._user = user
+        self._partition = max(found.history.events, key=lambda event: event.time).place.partition
+        self._tombstone = -1
+        self._errors: list[str] = []
+        transactional = {
+            "transactional.id": f"leaderboard-correct-{settings.group}",
+            "transaction.timeout.ms": TRANSACTION_MS,
+        }
+        self._producer = Producer({**clients.producer(settings), **transactional})
+
+    def begin(self, places: Sequence[Place], reason: str) -> None:
+        """Begin the transaction with the tombstone, and read what has arrived before it.
+
+        Raises:
+            KafkaException: Kafka refuses it.
+        """
+        self._producer.init_transactions(REQUEST_SECONDS)
+        self._producer.begin_transaction()
+        headers = {VOIDED: ",".join(map(str, places)), REASON: reason}
+        self._produce(None, 0, headers)
+        self._producer.flush(REQUEST_SECONDS)
+        self._found.read(self._partition, until=self._tombstone)
+
+    def end(self, calendar: Calendar, places: Sequence[Place]) -> int:
+        """Write the best honest scores once more, and commit; returns how many.
+
+        Raises:
+            KafkaException: Kafka refuses it: then nothing has happened.
+        """
+        stream = self._found.stream(self._partition)
+        again = self._found.history.again(calendar, places, stream)
+        form = self._settings.topics.scores.format
+        for event in again:
+            value = encode_score(self._settings.sign * (event.score or 0), form)
+            self._produce(value, event.time, {AGAIN: str(event.place)})
+        self._producer.commit_transaction(REQUEST_SECONDS)
+        return len(again)
+
+    def _produce(self, value: bytes | None, time_ms: int, headers: dict[str, str]) -> None:
+        encoded: Any = {name: text.encode() for name, text in headers.items()}
+        self._producer.produce(
+            self._found.topic.name,
+            value,
+            self._user,
+            partition=self._partition,
+            timestamp=time_ms,
+            headers=encoded,
+            on_delivery=self._note,
+        )
+
+    def _note(self, error: KafkaError | None, message: Message) -> None:
+        if error is None and message.value() is None:
+            self._tombstone = message.offset() or 0
+
+
+def _user(settings: Settings, options: Namespace) -> bytes:
+    return check_user(options.user.encode(), settings.user_max_bytes)
+
+
+def _calendar(settings: Settings) -> Calendar:
+    return Calendar(settings.boards, settings.time_zone, settings.late_hours)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its status."""
+    parser = command.parser("correct", __doc__)
+    commands = parser.add_subparsers(required=True, metavar="show|remove|void")
+    for name, run in (("show", show), ("remove", remove), ("void", void)):
+        each = commands.add_parser(name, help=run.__doc__ and run.__doc__.splitlines()[0])
+        each.set_defaults(run=run)
+        each.add_argument("user")
+        if run is void:
+            each.add_argument("places", nargs="+", type=_place, metavar="PARTITION@OFFSET")
+        if run is not show:
+            each.add_argument("--reason", required=True, help="is kept in the log")
+    return command.run(lambda settings, options: options.run(settings, options), parser, arguments)
+
+
+def _place(text: str) -> Place:
+    try:
+        return parse_place(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

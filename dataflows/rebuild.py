@@ -1,0 +1,75 @@
+"""Make the tables and boards anew from `scores`.
+
+    python -m dataflows.rebuild          says what it would do, and how long it takes
+    python -m dataflows.rebuild --yes    deletes `high-scores`, the tables of other boards, `top-5`
+
+Both flows must have ended. It deletes what they have written, forgets the positions, and creates
+the topics again, with the partitions and formats that the settings say. `scores` stays. Then start
+both flows: they count all scores again. docs/upgrading.md says how to keep the board live meanwhile
+by flows with other names.
+"""
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from conf import clients
+from conf.settings import Settings
+from dataflows import command
+from dataflows.kafka.topics import await_topics
+from dataflows.positions import forget, positions
+
+SCORES_A_SECOND = 150_000  # that a flow counts on two cores, at least: docs/performance.md
+REQUEST_SECONDS = 30
+GONE_SECONDS = 30
+PAUSE_SECONDS = 0.5
+
+
+def rebuild(settings: Settings, options: Namespace) -> None:
+    """Delete and create what the flows have written, after `--yes`.
+
+    Raises:
+        Refused: `--yes` is missing, a flow runs, or Kafka does not delete a topic.
+    """
+    names = [settings.topics.of(kind).name for kind in (*settings.tables, "top_5")]
+    count = sum(each.end - each.low for each in positions(settings))
+    print(f"deletes {', '.join(names)}, and lets the flows count {count} scores again")
+    print(f"that takes about {count / SCORES_A_SECOND:.0f} s; until then the boards are empty")
+    if not options.yes:
+        msg = "nothing is changed: end both flows, then run it with --yes"
+        raise command.Refused(msg)
+    forget(settings)
+    _delete(AdminClient(clients.client(settings)), names)
+    await_topics(settings)
+    print("done: start both flows")
+
+
+def _delete(admin: AdminClient, names: Sequence[str]) -> None:
+    for name, future in admin.delete_topics(list(names), request_timeout=REQUEST_SECONDS).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                msg = f"{name} is not deleted: {error.args[0].str()}; run it again"
+                raise command.Refused(msg) from error
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := set(names) & admin.list_topics(timeout=REQUEST_SECONDS).topics.keys():
+        if time.monotonic() > deadline:
+            msg = f"{min(left)} is still there after {GONE_SECONDS} s: run it again"
+            raise command.Refused(msg)
+        time.sleep(PAUSE_SECONDS)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its status."""
+    parser = command.parser("rebuild", __doc__)
+    parser.add_argument("--yes", action="store_true", help="delete, and create anew")
+    return command.run(rebuild, parser, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
