@@ -23,6 +23,7 @@ PURE = (
     "dataflows.kafka.partitioner",
     "dataflows.kafka.topic_config",
     "dataflows.leaderboard",
+    "dataflows.periods",
     "dataflows.top5.board",
     "dataflows.top5.ranking",
     "dataflows.wire",
@@ -32,6 +33,7 @@ PURE = (
     "web.access.origin",
     "web.kafka.progress",
     "web.kafka.records",
+    "web.live.board",
     "web.live.freshness",
     "web.live.history",
     "web.live.hub",
@@ -44,7 +46,8 @@ PURE = (
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
-    f"dataflows.{name}" for name in ("leaderboard", "wire", "kafka.topics", "kafka.partitioner")
+    f"dataflows.{name}"
+    for name in ("leaderboard", "periods", "wire", "kafka.topics", "kafka.partitioner")
 }
 # Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
 PROCESSES = {"local.supervisor", "local.claims"}

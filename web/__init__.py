@@ -15,7 +15,8 @@ A board, from `top-5` to the socket:
     kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
     threads.py             moves the call from that thread to the event loop, the newest alone
     live/pace.py           waits, if one was sent just before, or longer if the loop is late
-    live/feeds.py          decodes the board, and publishes it as an event
+    live/feeds.py          decodes the board, and asks for it to be sent
+    live/board.py          keeps the boards of the last periods, publishes that of the current one
     live/sized.py          leaves out rows that no client could take in one event
     live/sse.py            encodes the event
     live/hub.py            sends it to every client, lets slow ones skip, cuts stalled ones
@@ -39,8 +40,9 @@ A posted score, from the request (checked like that of a stream) to its outcome:
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
 with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py
 tell when the board is stale, live/lateness.py how late the event loop is. live/history.py keeps the
-last ten minutes for a client that connects. routes/board.py answers clients that poll,
-routes/users.py removes a user, routes/operations.py operators, and access/cors.py lets pages of
-other origins read. routes/page.py renders the page, files.py has its files. access/refusals.py and
-kafka/unreadable.py count and log what is refused or cannot be read.
+last ten minutes for a client that connects. routes/board.py answers clients that poll, for the
+board and the period that routes/asked.py finds, routes/users.py removes a user,
+routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
+renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
+what is refused or cannot be read.
 """

@@ -10,6 +10,7 @@ from functools import partial
 from quart import Request
 
 from conf.settings import Settings
+from dataflows.periods import Calendar
 from web import files
 from web.access import origin
 from web.access.forwarded import asked_host, client_address
@@ -19,6 +20,7 @@ from web.kafka import boards, scores
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
 from web.live import recent
+from web.live.board import now_ms
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score
@@ -48,6 +50,7 @@ class Services:
     refusals: Refusals
     metrics: Metrics
     files: files.Files
+    clock: Callable[[], int] = now_ms  # decides which periods are current; in ms since the epoch
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -115,9 +118,10 @@ class Services:
     async def _keep_publishing_status(self) -> None:
         while True:
             try:
+                self.feeds.turn(self.clock())
                 self._publish_status()
             except Exception:
-                log.exception("the status could not be published")
+                log.exception("the status or a new period could not be published")
             await asyncio.sleep(STATUS_SECONDS)
 
     def _publish_status(self) -> None:
@@ -132,13 +136,14 @@ def make_services(
     settings: Settings, on_unavailable: Callable[[Exception], object], worker: Worker | None
 ) -> Services:
     """Make the services of an app; nothing is started."""
-    feeds = Feeds(settings.web)
+    feeds = Feeds(settings.web, Calendar(settings.boards, settings.time_zone, settings.late_hours))
     on_loop = OnLoop()
     of_boards, of_scores = PendingCalls(on_loop), PendingCalls(on_loop)
     read_boards = partial(
         boards.read,
         settings=settings,
         begin=of_boards.wrap_begin(feeds.begin_boards),
+        put_past=of_boards.wrap(feeds.put_past),
         put=of_boards.wrap(feeds.put_boards, newest_boards),
     )
     read_scores = partial(
@@ -183,4 +188,4 @@ def make_services(
 
 
 def _newest_scores(waiting: list[Score], scores: list[Score]) -> list[Score]:
-    return recent.newest([*waiting, *scores], time.time_ns() // 1_000_000)
+    return recent.newest([*waiting, *scores], now_ms())

@@ -30,7 +30,10 @@ async def check_response(answer, path, method="get"):
     Raises:
         ValidationError: It is not as described.
     """
-    content = response(path, answer.status_code, method)["content"]
+    described = response(path, answer.status_code, method)
+    if "$ref" in described:
+        described = SPEC["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    content = described["content"]
     assert answer.mimetype in content
     if answer.mimetype == "application/json":
         check(content["application/json"]["schema"], json.loads(await answer.get_data()))

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from quart import Response
 from conf.settings import Settings
 from web.app import create_app
 from web.live import sse
-from web.live.feeds import beat
+from web.live.board import beat
 from web.server.server import Server, listen
 
 START_SECONDS = 10
@@ -23,13 +23,21 @@ class Stage:
     """Serves the page on a separate port, from a thread.
 
     A test calls `send`, and every open page gets the event. A page that connects later gets
-    `first`, initially an empty board, and a `beat`.
+    `first`, initially an empty board, and a `beat`. Where it is not `scripted`, pages get the
+    streams of the app itself, and a test puts into its `feeds` what they show.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, scripted: bool = True) -> None:
         self.first: list[tuple[str, object] | tuple[str, object, str]] = [("board", board())]
         self.beats = True  # after `first`
         self._settings = settings
+        self._app = create_app(settings)
+        self._services = self._app.extensions["leaderboard"]
+        self.feeds = self._services.feeds
+        self._app.before_serving_funcs.clear()  # no topic readers
+        self._app.after_serving_funcs.clear()
+        if scripted:
+            self._app.view_functions["streams.live"] = self._live
         self._sock = listen("127.0.0.1", 0)
         self.address = f"http://127.0.0.1:{self._sock.getsockname()[1]}"
         self._pages: set[asyncio.Queue[bytes]] = set()
@@ -51,6 +59,10 @@ class Stage:
         """Send an event to every open page."""
         self._loop.call_soon_threadsafe(self._send, _event(name, document))
 
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function of the feeds, where they live; later calls come after it."""
+        self._loop.call_soon_threadsafe(function, *arguments)
+
     def end_streams(self) -> None:
         """End every stream; the pages reconnect."""
         self._loop.call_soon_threadsafe(self._send, b"")
@@ -60,13 +72,13 @@ class Stage:
         return len(self._pages)
 
     def _run(self) -> None:
-        app = create_app(self._settings)
-        app.before_serving_funcs.clear()  # no topic readers
-        app.after_serving_funcs.clear()
-        app.view_functions["streams.live"] = self._live
-        server = Server(app, self._settings.web, lambda: self._send(b""))
+        server = Server(self._app, self._settings.web, self._end)
         with self._runner:
             self._runner.run(server.serve(self._sock, self._stopping))
+
+    def _end(self) -> None:
+        self._send(b"")
+        self._services.end()
 
     def _send(self, chunk: bytes) -> None:
         for page in self._pages:
@@ -90,9 +102,9 @@ class Stage:
 
 
 @contextmanager
-def playing(settings: Settings) -> Iterator[Stage]:
+def playing(settings: Settings, *, scripted: bool = True) -> Iterator[Stage]:
     """Serve a stage for the length of the block."""
-    stage = Stage(settings)
+    stage = Stage(settings, scripted=scripted)
     stage.start()
     try:
         yield stage

@@ -416,7 +416,7 @@ async def test_recreated_topics_leave_nothing_of_the_deleted_ones(app, settings)
     await until(lambda: not app.extensions["leaderboard"].problems(), 30)
     none = await client.get("/top5")
     page = await (await client.get("/")).get_data(as_text=True)
-    history = feeds(app).history("")
+    history = feeds(app).all_time.history("")
     answer = await client.post("/newScore", json={"user": "ann", "score": 2})
     await until(lambda: feeds(app).newest_scores, 10)
 

@@ -5,7 +5,8 @@ Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 
 from collections.abc import Collection
 
-PATHS = frozenset({"/highScores", "/events", "/live", "/top5", "/openapi.json"})
+PATHS = frozenset({"/highScores", "/events", "/live", "/top5", "/boards", "/openapi.json"})
+BOARDS = "/boards/"  # all paths that begin with it, too
 
 POST_PATH = "/newScore"
 
@@ -20,7 +21,7 @@ def allowed(path: str, readers: Collection[str], posters: Collection[str]) -> Co
     """Return the origins whose pages may use a path."""
     if path == POST_PATH:
         return posters
-    return readers if path in PATHS else ()
+    return readers if path in PATHS or path.startswith(BOARDS) else ()
 
 
 def headers(path: str, method: str, origin: str, allowed: Collection[str]) -> dict[str, str]:

@@ -1,13 +1,20 @@
-"""Read `top-5`: at first the boards of the last ten minutes, then each new one."""
+"""Read `top-5`: at first what is on it, then each new board.
+
+At first the boards of the last ten minutes are enough. Where there are boards by period, all of the
+topic is read: it has the last board of each period.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
-from dataflows.kafka.topics import await_topics
+from dataflows.kafka.topics import Topic, await_topics
+from dataflows.leaderboard import Board
+from dataflows.periods import ALL_TIME, Calendar
 from dataflows.wire import BadMessage, decode_board
 from web.kafka import client
 from web.kafka.progress import Progress
@@ -15,81 +22,148 @@ from web.kafka.reader import TopicReader
 from web.live.history import APART_MS, SPAN_MS
 from web.live.sse import board_id
 
-BOARD = b"all-time"  # the key of the board that is shown
 LAST_MESSAGES = 100  # that are searched for a board when none was written for ten minutes
-KEPT = SPAN_MS // APART_MS  # boards of the past
 BATCH = 1000  # messages at once, at most
 
-Begin = Callable[[str], object]  # of the topic's id
-Put = Callable[[list[tuple[str, bytes]]], object]  # of event ids and documents, oldest first
+Entry = tuple[str, bytes]  # the event id of a board, and its document
+Put = Callable[[list[Entry]], object]  # of boards, oldest first
 
 
-def read(reader: TopicReader, settings: Settings, begin: Begin, put: Put) -> None:
-    """Pass on the id of the topic, then boards until the reader stops."""
+class Span(NamedTuple):
+    """The first offset of a partition, that of ten minutes ago, and its end."""
+
+    low: int
+    recent: int
+    end: int
+
+
+def read(
+    reader: TopicReader,
+    settings: Settings,
+    begin: Callable[[str], object],
+    put_past: Put,
+    put: Put,
+) -> None:
+    """Pass on the id of the topic, what is on it, and then boards until the reader stops."""
     topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
     begin(topic.id)
     monitor = client.TopicMonitor(reader, settings, topic)
-    at = TopicPartition(topic.name, partition_of(BOARD, topic.partitions))
-    progress = Progress({})
+    calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     with client.make_consumer(settings) as consumer:
-        _put(put, topic.id, _read_past(consumer, at, reader, progress))
+        boards = _Boards(reader, topic, calendar, consumer)
+        put_past(boards.read_past())
         reader.note_caught_up()
         while not reader.stopping():
-            messages = client.poll(consumer, progress, BATCH)
-            _put(put, topic.id, _boards(messages, reader))
+            if found := [entry for _, _, entry in boards.poll()]:
+                put(found)
             if (ends := monitor.poll()) is not None:
-                progress.check({at.partition: ends[at.partition]}, time.monotonic())
+                boards.check(ends)
 
 
-def _put(put: Put, topic_id: str, boards: Iterable[Message]) -> None:
-    found = [(board_id(topic_id, it.offset() or 0), it.value() or b"") for it in boards]
-    if found:
-        put(found)
+class _Found(NamedTuple):
+    """A board as it was found: its key, the time of its message, and what is passed on."""
+
+    key: str
+    time: int
+    entry: Entry
 
 
-def _boards(messages: Iterable[Message], reader: TopicReader) -> Iterator[Message]:
-    """Yield the messages that are boards; one that cannot be read is counted."""
-    for message in messages:
-        value = message.value()
-        if message.error() is None and message.key() == BOARD and value is not None:
-            try:
-                decode_board(value)
-            except BadMessage as error:
-                reader.unreadable.add(message, error)
-            else:
-                yield message
+class _Boards:
+    """The boards on the topic that are shown."""
+
+    def __init__(
+        self, reader: TopicReader, topic: Topic, calendar: Calendar, consumer: Consumer
+    ) -> None:
+        self._reader = reader
+        self._topic = topic
+        self._calendar = calendar
+        self._consumer = consumer
+        self._names = {ALL_TIME.encode(), *map(str.encode, calendar.boards)}
+        all_time = partition_of(ALL_TIME.encode(), topic.partitions)
+        self._partitions = range(topic.partitions) if calendar.boards else [all_time]
+        self._progress = Progress({})
+
+    def read_past(self) -> list[Entry]:
+        """Return the boards of the last ten minutes; the last of each where there is none."""
+        spans = {each: self._span(each) for each in self._partitions}
+        ends = {each: span.end for each, span in spans.items()}
+        low = {each: span.low for each, span in spans.items()}
+        recent = {each: max(span.low, span.recent) for each, span in spans.items()}
+        for starts in [low] if self._calendar.boards or low == recent else [recent, low]:
+            assigned = [TopicPartition(self._topic.name, *start) for start in starts.items()]
+            client.assign(self._consumer, assigned)
+            self._progress.jump(starts)
+            if found := self._read_to(ends):
+                return found
+        return []
+
+    def poll(self) -> Iterator[_Found]:
+        """Yield what comes next; a message that cannot be read is counted."""
+        return self._found(client.poll(self._consumer, self._progress, BATCH))
+
+    def check(self, ends: Mapping[int, int]) -> None:
+        """Compare what is read with the ends of the partitions.
+
+        Raises:
+            Stalled: Ends that were seen more than 15 s ago are not reached.
+        """
+        self._progress.check({each: ends[each] for each in self._partitions}, time.monotonic())
+
+    def _span(self, partition: int) -> Span:
+        seconds = client.ANSWER_SECONDS
+        at = TopicPartition(self._topic.name, partition)
+        low, end = self._consumer.get_watermark_offsets(at, timeout=seconds)
+        asked = [TopicPartition(self._topic.name, partition, _now_ms() - SPAN_MS)]
+        (since,) = self._consumer.offsets_for_times(asked, timeout=seconds)
+        return Span(low, since.offset if since.offset >= 0 else end - LAST_MESSAGES, end)
+
+    def _read_to(self, ends: Mapping[int, int]) -> list[Entry]:
+        """Return the boards up to these offsets.
+
+        Of each board and period it is the last of each two seconds of the last ten minutes, at most
+        300, and the last one before.
+        """
+        found: dict[tuple[str, int], Entry] = {}
+        ended: set[int | None] = set()  # what is past the end is in an open transaction
+        now = _now_ms()
+        while not self._reader.stopping() and not self._progress.has_reached(ends):
+            messages = client.poll(self._consumer, self._progress, BATCH)
+            for key, time_ms, entry in self._found(messages):
+                moment = min(time_ms, now) // APART_MS if time_ms > now - SPAN_MS else 0
+                found.pop((key, moment), None)
+                found[key, moment] = entry
+            ended |= {each.partition() for each in messages if client.is_partition_end(each)}
+            if ended.issuperset(ends):
+                break
+        return list(found.values())
+
+    def _found(self, messages: Iterable[Message]) -> Iterator[_Found]:
+        for message in messages:
+            key, value = message.key() or b"", message.value()
+            is_shown = key.partition(b"/")[0] in self._names
+            if message.error() is None and value is not None and is_shown:
+                try:
+                    board = self._decode(key, value)
+                except BadMessage as error:
+                    self._reader.unreadable.add(message, error)
+                else:
+                    event_id = board_id(self._topic.id, message.offset() or 0, board.key)
+                    yield _Found(board.key, message.timestamp()[1], (event_id, value))
+
+    def _decode(self, key: bytes, value: bytes) -> Board:
+        """Read a board.
+
+        Raises:
+            BadMessage: It is none, or not the one that the key names.
+        """
+        board = decode_board(value)
+        is_by_period = board.board in self._calendar.boards
+        is_period = is_by_period and self._calendar.find(board.board, board.period)
+        if board.key.encode() != key or not (is_period or board.board == ALL_TIME):
+            msg = f"it is the board {board.key!r}, or none at all"
+            raise BadMessage(msg)
+        return board
 
 
-def _read_past(
-    consumer: Consumer, at: TopicPartition, reader: TopicReader, progress: Progress
-) -> list[Message]:
-    """Return the boards of the last ten minutes, or else the last one, from the whole table."""
-    low, end = consumer.get_watermark_offsets(at, timeout=client.ANSWER_SECONDS)
-    ten_minutes_ago = time.time_ns() // 1_000_000 - SPAN_MS
-    asked = [TopicPartition(at.topic, at.partition, ten_minutes_ago)]
-    (since,) = consumer.offsets_for_times(asked, timeout=client.ANSWER_SECONDS)
-    recent = since.offset if since.offset >= 0 else end - LAST_MESSAGES
-    for start in sorted({max(low, recent), low}, reverse=True):
-        client.assign(consumer, [TopicPartition(at.topic, at.partition, start)])
-        progress.jump({at.partition: start})
-        if boards := _read_to(end, at.partition, consumer, reader, progress):
-            return boards
-    return []
-
-
-def _read_to(
-    end: int, partition: int, consumer: Consumer, reader: TopicReader, progress: Progress
-) -> list[Message]:
-    """Return the boards up to an offset, of each two seconds the last, and at most 300."""
-    boards: dict[int, Message] = {}
-    while not reader.stopping() and not progress.has_reached({partition: end}):
-        messages = client.poll(consumer, progress, BATCH)
-        for message in _boards(messages, reader):
-            moment = message.timestamp()[1] // APART_MS
-            boards.pop(moment, None)
-            boards[moment] = message
-            if len(boards) > KEPT:
-                del boards[next(iter(boards))]
-        if any(map(client.is_partition_end, messages)):
-            break  # what is past it is in an open transaction
-    return list(boards.values())
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,17 +1,17 @@
-"""The three streams: each event is encoded once, from what the topic readers deliver."""
+"""All streams: each event is encoded once, from what the topic readers deliver."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from conf.settings import Web
 from dataflows.leaderboard import Board
-from dataflows.wire import BadMessage, decode_board
-from web.live import freshness, rate, recent, sized, sse
+from dataflows.periods import ALL_TIME, Calendar
+from dataflows.wire import decode_board
+from web.live import freshness, rate, recent, sse
+from web.live.board import BoardFeed, Chunks, Shown, now_ms
 from web.live.freshness import Status
-from web.live.history import History
 from web.live.hub import Hub, Times
 from web.live.lateness import Lateness
 from web.live.pace import Pacer
@@ -20,73 +20,68 @@ from web.live.recent import RecentScores, Score
 
 log = logging.getLogger(__name__)
 
-NO_BOARD = Board("all-time", 0, 0, ())  # until the first arrives
-
-LIVE = ("status", "board", "score", "rate")  # the state of `live` has their events in this order
 SCORE_PAUSE_SECONDS = 0.25
 RATE_PAUSE_SECONDS = 1.0
 
-Chunks = dict[Hashable, bytes]
-
 
 class Feeds:
-    """The streams `board`, `scores` and `live` (both and more, as named events) and their state.
+    """The streams of each board, and those of the scores.
 
     Boards, scores and rates are paced: what is here is what was sent. Every method is called on the
     event loop.
+
+    Args:
+        web: The settings.
+        calendar: The boards by period; None: only that of all time.
     """
 
-    def __init__(self, web: Web) -> None:
-        self._times = Times(web.heartbeat_seconds, web.stall_seconds)
-        self.board = Hub(lambda: sse.HEARTBEAT, self._times)
-        self.scores = Hub(lambda: sse.HEARTBEAT, self._times)
-        self.live = Hub(beat, self._times)
-        self._live_hubs = {frozenset(LIVE): self.live}  # by their events
-        self.newest_board = NO_BOARD
-        self.newest_document = b""  # of that board, as it is on the topic
-        self.newest_id = ""  # of that board, "" until the first arrives
+    def __init__(self, web: Web, calendar: Calendar | None = None) -> None:
+        calendar = calendar or Calendar((), "UTC", 0)
+        times = Times(web.heartbeat_seconds, web.stall_seconds)
+        names = (ALL_TIME, *calendar.boards)
+        self.boards = {name: BoardFeed(name, calendar, times) for name in names}
+        self.all_time = self.boards[ALL_TIME]
+        self.board, self.live = self.all_time.board, self.all_time.live
+        self.scores = Hub(lambda: sse.HEARTBEAT, times)
         self.newest_scores: list[Score] = []  # the last ten, oldest first
         self.status: Status | None = None  # None until the first is known
         self._board_changed = asyncio.Event()  # set at each new board and at the end, then replaced
         self._boards_topic = self._scores_topic = ""  # the ids of the topics that are read
+        self.has_read_boards = False  # what was on that topic at first
         self._recent = RecentScores()
         self._rate_meter = RateMeter()
-        self._history = History()
-        self._story = b""  # the event of the history, "" until somebody wants it
-        self._live_chunks: dict[str, Chunks] = {name: {} for name in LIVE}
-        self._boards: list[tuple[str, bytes]] = []  # that wait to be sent
         self.lateness = Lateness()
         pause = 1 / web.updates_per_second if web.updates_per_second else 0.0
+        self._kinds = {_kind(name): feed for name, feed in self.boards.items()}
         self.pacer = Pacer(
-            {"board": pause, "score": SCORE_PAUSE_SECONDS, "rate": RATE_PAUSE_SECONDS},
+            dict.fromkeys(self._kinds, pause),
+            {"score": SCORE_PAUSE_SECONDS, "rate": RATE_PAUSE_SECONDS},
             self._send,
             lambda: self.lateness.seconds,
         )
 
-    def live_of(self, events: Collection[str]) -> Hub:
-        """Return the stream that has only these events of `live`; one with all is `live` itself."""
-        wanted = frozenset(LIVE).intersection(events)
-        if wanted not in self._live_hubs:
-            hub = self._live_hubs[wanted] = Hub(beat, self._times)
-            self._publish_to(hub, wanted)
-            if self.live.ended:
-                hub.end()
-        return self._live_hubs[wanted]
+    @property
+    def newest_board(self) -> Board:
+        """The board of all time, as it was sent last; empty until the first."""
+        return self.all_time.newest.board
+
+    @property
+    def newest_id(self) -> str:
+        """The event id of that board, "" until the first."""
+        return self.all_time.newest_id
 
     def live_hubs(self) -> list[Hub]:
-        """Return every stream of `live`: one for each choice of events, at most 16."""
-        return list(self._live_hubs.values())
+        """Return every stream of `live`, of all boards."""
+        return [hub for feed in self.boards.values() for hub in feed.live_hubs()]
 
     def begin_boards(self, topic_id: str) -> None:
         """Note which `top-5` is read from now on; of an earlier one nothing is kept."""
         if topic_id == self._boards_topic:
             return
-        self._boards_topic = topic_id
-        self.pacer.cancel("board")
-        self.newest_board, self.newest_document, self.newest_id = NO_BOARD, b"", ""
-        self._boards, self._history, self._story = [], History(), b""
-        self.board.publish({})
-        self._publish_live(board={})
+        self._boards_topic, self.has_read_boards = topic_id, False
+        for kind, feed in self._kinds.items():
+            self.pacer.cancel(kind)
+            feed.clear(topic_id)
 
     def begin_scores(self, topic_id: str) -> None:
         """Note which `scores` is read from now on; of an earlier one nothing is kept."""
@@ -98,17 +93,41 @@ class Feeds:
         self.scores.publish({})
         self._publish_live(score={})
 
+    def put_past(self, boards: Sequence[tuple[str, bytes]]) -> None:
+        """Publish what is on the topic at first: the last minutes of each board and period."""
+        for _, document in boards:
+            board = decode_board(document)
+            if board.board in self.boards:
+                self.boards[board.board].put_past(board)
+        self.put_boards(boards)
+
     def put_boards(self, boards: Sequence[tuple[str, bytes]]) -> None:
-        """Publish the last of these boards, given as event ids and documents, oldest first.
+        """Publish the last of each board, given as event ids and documents, oldest first.
 
         A document is sent as it is on the topic: the same bytes in every process. Each can be read.
         """
-        self._boards = newest_boards(self._boards, boards)
-        self.pacer.request("board")
+        changed: set[str] = set()
+        if not self.has_read_boards:  # periods without a message are shown from now on
+            self.has_read_boards = True
+            changed = {kind for kind, feed in self._kinds.items() if feed.period.name}
+        for event_id, document in boards:
+            board = decode_board(document)
+            feed = self.boards.get(board.board)
+            if feed is not None and feed.put(Shown(event_id, board, document)):
+                changed.add(_kind(board.board))
+        for kind in changed:
+            self.pacer.request(kind)
+        self._wake_waiting()
+
+    def turn(self, now: int) -> None:
+        """Show the periods of a time, in milliseconds: call it again and again."""
+        for kind, feed in self._kinds.items():
+            if feed.turn(now) and self.has_read_boards:
+                self.pacer.request(kind)
 
     def put_scores(self, scores: Iterable[Score]) -> None:
         """Publish scores, in any order."""
-        if self._recent.add(scores, _now_ms()):
+        if self._recent.add(scores, now_ms()):
             self.pacer.request("score")
 
     def put_ends(self, ends: EndOffsets) -> None:
@@ -125,24 +144,18 @@ class Feeds:
             event = sse.event(freshness.encode(status), name="status")
             self._publish_live(status={"status": event})
 
-    def history(self, resume: str) -> bytes:
-        """Return the event of the leaders so far, for a client whose last board is `resume`.
+    def is_behind(self, resume: str, known_id: str) -> bool:
+        """Return whether the board `resume` is newer than the one that this process has read.
 
-        Nothing if that is the newest board: the client has missed nothing.
+        Args:
+            resume: The event id that a client has, or "".
+            known_id: That of the board that it would get; "" while none is read.
         """
-        if resume and resume == self.newest_id:
-            return b""
-        if not self._story:
-            self._story = sse.event(self._history.document(), name="story")
-        return self._story
-
-    def is_behind(self, resume: str) -> bool:
-        """Return whether the board `resume` is newer than any that this process has read."""
         if self.board.ended or not resume:
             return False
-        if not self.newest_id:
+        if not known_id:
             return self.is_stale()  # until the topic is read, nothing is known
-        return sse.is_newer(resume, self.newest_id)
+        return sse.is_newer(resume, known_id)
 
     def is_stale(self) -> bool:
         """Return whether the board may be outdated."""
@@ -157,25 +170,20 @@ class Feeds:
         """End every stream."""
         self.pacer.end()
         self.lateness.stop()
-        for hub in (self.board, self.scores, *self.live_hubs()):
-            hub.end()
+        self.scores.end()
+        for feed in self.boards.values():
+            feed.end()
         self._wake_waiting()
 
     def _send(self, kinds: Sequence[str]) -> None:
-        """Send the newest of these kinds; on `live` all in one write."""
-        encode = {"board": self._send_board, "score": self._send_scores, "rate": self._rates}
-        self._publish_live(**{kind: encode[kind]() for kind in kinds})
-
-    def _send_board(self) -> Chunks:
-        boards, self._boards = self._boards, []
-        event_id, document = boards[-1]
-        board = decode_board(document)
-        self._add_to_history(boards, board)
-        self.newest_board, self.newest_document, self.newest_id = board, document, event_id
+        """Send the newest of these kinds; on each `live` all in one write."""
+        encode = {"score": self._send_scores, "rate": self._rates}
+        shared = {kind: encode[kind]() for kind in kinds if kind in encode}
+        for kind, feed in self._kinds.items():
+            chunks = {"board": feed.send(), **shared} if kind in kinds else shared
+            if chunks:
+                feed.publish_live(**chunks)
         self._wake_waiting()
-        shown = sized.fit(board, document)
-        self.board.publish({event_id: sse.event(shown, event_id=event_id)})
-        return {event_id: sse.event(shown, name="board", event_id=event_id)}
 
     def _send_scores(self) -> Chunks:
         self.newest_scores = list(self._recent.scores().values())
@@ -187,43 +195,28 @@ class Feeds:
         rates = self._rate_meter.rates()
         return {it.time: sse.event(rate.encode(it), name="rate") for it in rates}
 
-    def _add_to_history(self, boards: Sequence[tuple[str, bytes]], newest: Board) -> None:
-        """Add the newest board as of now; at the start, each earlier one as of its own time."""
-        self._story = b""
-        if self.newest_id:
-            self._history.add(newest, _now_ms())
-            return
-        for _, document in boards:
-            with suppress(BadMessage):
-                board = decode_board(document)
-                self._history.add(board, min(board.updated, _now_ms()))
-
     def _wake_waiting(self) -> None:
         self._board_changed.set()
         self._board_changed = asyncio.Event()
 
     def _publish_live(self, **chunks: Chunks) -> None:
-        self._live_chunks.update(chunks)
-        for events, hub in self._live_hubs.items():
-            if not events.isdisjoint(chunks):
-                self._publish_to(hub, events)
-
-    def _publish_to(self, hub: Hub, events: Collection[str]) -> None:
-        chosen = [chunks for name, chunks in self._live_chunks.items() if name in events]
-        hub.publish({key: chunk for chunks in chosen for key, chunk in chunks.items()})
+        for feed in self.boards.values():
+            feed.publish_live(**chunks)
 
 
 def newest_boards(
     waiting: Sequence[tuple[str, bytes]], boards: Sequence[tuple[str, bytes]]
 ) -> list[tuple[str, bytes]]:
-    """Return what is left of boards that wait when these come: the past, and the newest."""
-    return [*waiting[:-1], boards[-1]] if waiting else list(boards)
+    """Return the newest of each board and period when these come while others wait.
+
+    Event ids of one board and period differ only after the last colon.
+    """
+    newest: dict[str, tuple[str, bytes]] = {}
+    for each in (*waiting, *boards):
+        newest[each[0].rpartition(":")[0]] = each
+    return list(newest.values())
 
 
-def beat() -> bytes:
-    """Write a `beat`, the heartbeat of `live`: browsers do not see a comment."""
-    return sse.event(b'{"time":%d}' % _now_ms(), name="beat")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _kind(board: str) -> str:
+    """Return the name under which a board is paced and counted in the metrics."""
+    return "board" if board == ALL_TIME else board

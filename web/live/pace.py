@@ -12,22 +12,25 @@ class Pacer:
     """Sends each kind of event at most once in its pause; of what waits only the newest goes out.
 
     Due times of a kind follow each other at the distance of its pause, whenever the sends really
-    come. What is due at the same moment is sent together. The first kind waits for no other; the
-    others wait for a moment at which the first one may be sent too.
+    come. What is due at the same moment is sent together. A board waits for no other kind; the
+    others wait for a moment at which the first board may be sent too.
 
     Args:
-        pauses: Of each kind, in seconds.
+        boards: The pause of each board, in seconds, the most watched first.
+        others: That of every other kind.
         send: Sends the newest of these kinds.
         lateness: Returns by how many seconds the event loop is late.
     """
 
     def __init__(
         self,
-        pauses: Mapping[str, float],
+        boards: Mapping[str, float],
+        others: Mapping[str, float],
         send: Callable[[Sequence[str]], object],
         lateness: Callable[[], float],
     ) -> None:
-        self._pauses = pauses
+        self._boards = boards
+        self._pauses = pauses = {**boards, **others}
         self._send = send
         self._lateness = lateness
         self._first = next(iter(pauses))
@@ -74,7 +77,8 @@ class Pacer:
     def _at(self, kind: str) -> float:
         """Return when a kind may be sent."""
         pause = min(LATE_FACTOR * self._lateness(), LATE_SECONDS)
-        return max(self._due[kind], self._due[self._first], self._sent + pause)
+        leading = kind if kind in self._boards else self._first
+        return max(self._due[kind], self._due[leading], self._sent + pause)
 
     def _next(self, kind: str, now: float) -> float:
         pause = self._pauses[kind]

@@ -6,6 +6,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 import re
 from random import Random
 
+from dataflows.periods import ALL_TIME
+
 MIME_TYPE = "text/event-stream"
 HEARTBEAT = b":\n"  # a comment; after an empty line some clients would deliver an empty event
 
@@ -45,24 +47,28 @@ def last_event_id(header: str | None, query: str | None) -> str:
     return query or ""
 
 
-def board_id(topic_id: str, offset: int) -> str:
-    """Return the event id of the board at an offset of `top-5`: the same in every process."""
-    return f"{topic_id}:{offset}"
+def board_id(topic_id: str, offset: int, key: str = ALL_TIME) -> str:
+    """Return the event id of the board at an offset of `top-5`: the same in every process.
+
+    A board by period has its key in its id, so that it is never compared with another one. Its
+    number is one higher than the offset: that of a board without a message is 0.
+    """
+    return f"{topic_id}:{offset}" if key == ALL_TIME else f"{topic_id}/{key}:{offset + 1}"
 
 
 def is_newer(one: str, other: str) -> bool:
-    """Return whether both boards are of the same topic, and the first is newer.
+    """Return whether both are the same board of the same topic, and the first is newer.
 
     An id that is not a board's is neither newer nor older.
     """
-    (topic_id, offset), (other_topic_id, other_offset) = map(_parse, (one, other))
-    return topic_id == other_topic_id and offset > other_offset >= 0
+    (name, number), (other_name, other_number) = map(_parse, (one, other))
+    return name == other_name and number > other_number >= 0
 
 
 def _parse(board_id: str) -> tuple[str, int]:
-    topic_id, _, offset = board_id.rpartition(":")
-    is_number = offset.isascii() and offset.isdigit() and len(offset) <= 19  # noqa: PLR2004 - int64
-    return topic_id, int(offset) if is_number else -1
+    name, _, number = board_id.rpartition(":")
+    is_number = number.isascii() and number.isdigit() and len(number) <= 19  # noqa: PLR2004 - int64
+    return name, int(number) if is_number else -1
 
 
 def _field(name: str, value: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The route of the board for clients that poll: JSON, with an ETag."""
+"""The routes of the boards for clients that poll: JSON, with an ETag."""
 
 import asyncio
 from collections.abc import Collection
@@ -6,7 +6,9 @@ from http import HTTPStatus
 
 from quart import Blueprint, Response, jsonify, request
 
+from web.live.board import BoardFeed, Shown
 from web.live.feeds import Feeds
+from web.routes import asked
 from web.routes.streams import REFUSALS
 from web.services import Services
 
@@ -16,39 +18,100 @@ BEHIND_SECONDS = 2  # for this process to read a board that a client got from an
 
 
 def blueprint(services: Services) -> Blueprint:
-    """Return the route `/top5`."""
-    top5 = Blueprint("top5", __name__)
+    """Return the routes `/top5`, `/boards`, and those of each board and period."""
+    boards = Blueprint("boards", __name__)
     feeds = services.feeds
 
-    @top5.get("/top5")
-    async def board() -> Response:
-        is_behind = await _is_behind(feeds, request.if_none_match.as_set(include_weak=True))
-        if not feeds.newest_id:
-            return _unavailable(NO_BOARD)
-        if is_behind and feeds.is_stale():
-            return _unavailable(REFUSALS["behind"])
-        response = Response(feeds.newest_document, content_type="application/json")
-        if request.if_none_match.contains_weak(feeds.newest_id):
-            response = Response(b"", HTTPStatus.NOT_MODIFIED)
-        response.set_etag(feeds.newest_id)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+    @boards.get("/top5")
+    async def top5() -> Response:
+        return await _respond(feeds, feeds.all_time, "")
 
-    return top5
+    @boards.get("/boards")
+    async def all_boards() -> Response:
+        return _list(services)
+
+    @boards.get("/boards/<board>")
+    async def current(board: str) -> Response:
+        feed = asked.board(feeds, board)
+        return await _respond(feeds, feed, feed.period.name)
+
+    @boards.get("/boards/<board>/<period>")
+    async def of_period(board: str, period: str) -> Response:
+        feed = asked.board(feeds, board)
+        return await _respond(feeds, feed, asked.period(feed, period))
+
+    return boards
 
 
-async def _is_behind(feeds: Feeds, known: Collection[str]) -> bool:
+async def _respond(feeds: Feeds, feed: BoardFeed, period: str) -> Response:
+    known = request.if_none_match.as_set(include_weak=True)
+    is_behind = await _is_behind(feeds, feed, period, known)
+    shown = find(feeds, feed, period)
+    if not shown.event_id:
+        return _unavailable(NO_BOARD)
+    if is_behind and feeds.is_stale():
+        return _unavailable(REFUSALS["behind"])
+    response = Response(shown.document, content_type="application/json")
+    if request.if_none_match.contains_weak(shown.event_id):
+        response = Response(b"", HTTPStatus.NOT_MODIFIED)
+    response.set_etag(shown.event_id)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def find(feeds: Feeds, feed: BoardFeed, period: str) -> Shown:
+    """Return the board of a period; the one that was sent last if it is of that period.
+
+    Its id is "" until the topic is read, and while there is no board of all time.
+    """
+    is_sent = feed.newest_id and period == feed.newest.board.period
+    if is_sent or not feeds.has_read_boards:
+        return feed.newest
+    return feed.find(period) or feed.newest
+
+
+async def _is_behind(feeds: Feeds, feed: BoardFeed, period: str, known: Collection[str]) -> bool:
     """Return whether a client got a newer board from another process; wait for it, at most 2 s.
 
     After that the topic has lost that board, unless the reader is stale.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + BEHIND_SECONDS
-    while is_behind := any(map(feeds.is_behind, known)):
+
+    def is_newer(resume: str) -> bool:
+        return feeds.is_behind(resume, find(feeds, feed, period).event_id)
+
+    while is_behind := any(map(is_newer, known)):
         if (left := deadline - loop.time()) <= 0:
             break
         await feeds.next_board(left)
     return is_behind
+
+
+def _list(services: Services) -> Response:
+    settings, feeds = services.settings, services.feeds
+    if not feeds.has_read_boards:
+        return _unavailable(NO_BOARD)
+    response = jsonify(
+        {
+            "time_zone": settings.time_zone,
+            "order": settings.order,
+            "boards": [_describe(feeds, feed) for feed in feeds.boards.values()],
+        }
+    )
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _describe(feeds: Feeds, feed: BoardFeed) -> dict[str, object]:
+    """Describe a board, and the periods of it that have scores, newest first."""
+    shown = find(feeds, feed, feed.period.name)
+    found = {"board": feed.name, "players": shown.board.players}
+    if not feed.period.name:
+        return found
+    periods = [{"period": it.board.period, "final": it.board.final} for it in feed.periods()]
+    current = {"period": feed.period.name, "start": feed.period.start, "end": feed.period.end}
+    return {**found, **current, "periods": periods}
 
 
 def _unavailable(error: str) -> Response:

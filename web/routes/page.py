@@ -9,9 +9,13 @@ from http import HTTPStatus
 
 from quart import Blueprint, Response, abort, render_template, request
 
+from dataflows.periods import ALL_TIME
 from web.access import origin
+from web.live.board import BoardFeed
 from web.posting.outcome import OUTCOMES
 from web.posting.submission import Refused
+from web.routes import asked
+from web.routes.board import find
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -53,11 +57,19 @@ async def render(
     posted: Mapping[str, str] | None = None,
 ) -> str:
     """Render the page with the newest board; after a refused post, with its error and fields."""
+    feed = asked.board(services.feeds, request.args.get("board", ALL_TIME))
+    period = asked.period(feed, request.args.get("period") or None)
+    hall = request.args.get("display") == "hall"
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
         static=f"static/{services.files.version}",
-        board=services.feeds.newest_board,
+        stream=_stream(feed, period, hall=hall),
+        boards=services.feeds.boards,
+        board=find(services.feeds, feed, period).board,
+        current=feed.period.name,
+        neighbours=feed.neighbours(period),
+        lowest=services.settings.order == "lowest",
         scores=services.feeds.newest_scores[::-1],
         size=services.settings.top5.size,
         user_max_bytes=services.settings.user_max_bytes,
@@ -67,10 +79,19 @@ async def render(
         form=services.settings.web.form,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
-        hall=request.args.get("display") == "hall",
+        hall=hall,
         error=error,
         posted=posted or {},
     )
+
+
+def _stream(feed: BoardFeed, period: str, *, hall: bool) -> str:
+    """Return the address of the page's stream: that of an earlier period has no board."""
+    is_current = period == feed.period.name
+    events = (["status"] if hall else ["status", "score", "rate"]) + ["board"] * is_current
+    chosen = [f"events={','.join(events)}"] if hall or not is_current else []
+    board = [f"board={feed.name}"] if feed.name != ALL_TIME else []
+    return "?".join(filter(None, ("live", "&".join(chosen + board))))
 
 
 def iso(time_ms: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from quart import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -111,14 +112,20 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
 
 def _acceptance(accepted: _Accepted) -> Response:
     if _is_form():
-        query = f"?outcome={accepted.outcome}" if accepted.outcome else ""
-        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": f"./{query}"})
+        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": _page(accepted.outcome)})
     result = {"outcome": accepted.outcome} if accepted.outcome else {}
     response = jsonify(accepted.receipt._asdict() | result)
     response.status_code = HTTPStatus.ACCEPTED
     if result:
         response.headers["Preference-Applied"] = f"wait={accepted.waited_seconds}"
     return response
+
+
+def _page(outcome: Outcome | None) -> str:
+    """Return the address of the page that the form is on, with the outcome of its score."""
+    fields = {"board": request.args.get("board"), "outcome": outcome}
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"./?{query}" if query else "./"
 
 
 async def _refusal(services: Services, error: Refused) -> Response:

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from quart import Blueprint, Response, abort, request
 
+from dataflows.periods import ALL_TIME
 from web.live import freshness, sse
-from web.live.feeds import LIVE, beat
+from web.live.board import LIVE, BoardFeed, beat
+from web.live.feeds import Feeds
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
+from web.routes import asked
 from web.server.handover import Connection
 from web.services import Services
 
@@ -36,14 +39,6 @@ REFUSALS = {
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
 
-class _Stream(NamedTuple):
-    """What a client asks for."""
-
-    hub: Hub
-    has_story: bool = False
-    has_beat: bool = False
-
-
 class _Client(NamedTuple):
     """A client that asks for a stream."""
 
@@ -53,6 +48,19 @@ class _Client(NamedTuple):
     cut: Callable[[], object]  # drops it
 
 
+class _Stream(NamedTuple):
+    """What a client asks for."""
+
+    hub: Hub
+    feed: BoardFeed
+    has_story: bool = False
+    has_beat: bool = False
+
+    def is_behind(self, feeds: Feeds, client: _Client) -> bool:
+        """Return whether the client has a newer board than this stream."""
+        return feeds.is_behind(client.resume, self.feed.newest_id)
+
+
 def blueprint(services: Services) -> Blueprint:
     """Return the routes `/highScores`, `/events` and `/live`."""
     streams = Blueprint("streams", __name__)
@@ -60,11 +68,11 @@ def blueprint(services: Services) -> Blueprint:
 
     @streams.get("/highScores")
     async def high_scores() -> Response:
-        return _respond(services, _Stream(feeds.board))
+        return _respond(services, _Stream(feeds.board, feeds.all_time))
 
     @streams.get("/events")
     async def events() -> Response:
-        return _respond(services, _Stream(feeds.scores))
+        return _respond(services, _Stream(feeds.scores, feeds.all_time))
 
     @streams.get("/live")
     async def live() -> Response:
@@ -73,8 +81,9 @@ def blueprint(services: Services) -> Blueprint:
         if unknown := events - EVENTS:
             known = ", ".join(sorted(EVENTS))
             abort(400, f"events must be of {known}, with commas between, not {sorted(unknown)}")
-        hub = feeds.live_of(events)
-        return _respond(services, _Stream(hub, has_story="story" in events, has_beat=True))
+        feed = asked.board(feeds, request.args.get("board", ALL_TIME))
+        hub, has_story = feed.live_of(events), "story" in events
+        return _respond(services, _Stream(hub, feed, has_story=has_story, has_beat=True))
 
     return streams
 
@@ -125,14 +134,14 @@ async def _body(
     is_handed_over = False
     try:
         deadline = loop.time() + BEHIND_SECONDS
-        while feeds.is_behind(client.resume) and (left := deadline - loop.time()) > 0:
+        while stream.is_behind(feeds, client) and (left := deadline - loop.time()) > 0:
             yield sse.HEARTBEAT
             await feeds.next_board(min(left, services.settings.web.heartbeat_seconds))
-        if feeds.is_behind(client.resume) and feeds.is_stale():
+        if stream.is_behind(feeds, client) and feeds.is_stale():
             yield _refusal("behind", RETRY_MS)
             return
         state, version = hub.snapshot(client.resume)
-        history = feeds.history(client.resume) if stream.has_story else b""
+        history = stream.feed.history(client.resume) if stream.has_story else b""
         events = history + state + (beat() if stream.has_beat else b"")
         yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:

@@ -46,6 +46,31 @@ export function formatExact(milliseconds) {
   return exact.format(dateOf(milliseconds));
 }
 
+/** Say whether a period is a day, such as 2026-11-25. @param {string} period */
+export function isDay(period) {
+  return /^\d+-\d\d-\d\d$/.test(period);
+}
+
+/**
+ * Format a day or a month: a month with its year, a day with another year than the current one's.
+ * Its name is enough: the time zone of the server is not that of the viewer.
+ *
+ * @param {string} period such as 2026-11-25 or 2026-11
+ * @param {string} current
+ */
+export function formatPeriod(period, current) {
+  const [year] = period.split("-");
+  /** @type {Intl.DateTimeFormatOptions} */
+  const options = { timeZone: "UTC", month: "long" };
+  if (isDay(period)) {
+    Object.assign(options, { day: "numeric", weekday: period === current ? undefined : "long" });
+  }
+  if (!isDay(period) || !current.startsWith(year)) {
+    options.year = "numeric";
+  }
+  return new Intl.DateTimeFormat(undefined, options).format(Date.parse(period));
+}
+
 /**
  * Round a length of time down to a count of one unit.
  *

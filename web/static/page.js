@@ -17,12 +17,16 @@ const EVERYWHERE = [
 /** @type {Load[]} */
 const DASHBOARD = [
   () => import("./board/scores.js"), // the last ten
-  () => import("./history/history.js"), // the ranks of the last ten minutes
   () => import("./history/rate.js"), // scores per second
   () => import("./form/form.js"), // adds a score
 ];
 /** @type {Load[]} */
 const HALL = [() => import("./live/awake.js")];
+/** @type {Record<string, Load>} by the id of their place, which not every page has */
+const SOMETIMES = {
+  period: () => import("./board/period.js"), // which day, week or month it is, in words
+  history: () => import("./history/history.js"), // the ranks of the last ten minutes
+};
 
 /** @param {Load} load @returns {Promise<Part>} */
 async function start(load) {
@@ -45,10 +49,21 @@ function deliver(parts, name, document) {
   }
 }
 
+/** Show the board of an earlier period, which has no stream. @param {Part[]} parts @param {string} address */
+async function showEarlier(parts, address) {
+  const answer = await fetch(address).catch(() => undefined);
+  if (answer?.ok) {
+    deliver(parts, "board", await answer.json()); // or it stays as the server has written it
+  }
+}
+
 const isHall = document.documentElement.classList.contains("hall");
-Promise.all([...EVERYWHERE, ...(isHall ? HALL : DASHBOARD)].map(start)).then(
-  (parts) => {
-    const events = isHall ? ["status", "board"] : [];
-    return new SharedStream((name, document) => deliver(parts, name, document), events);
-  },
-);
+const there = Object.entries(SOMETIMES).filter(([id]) => document.getElementById(id));
+const loads = [...EVERYWHERE, ...(isHall ? HALL : DASHBOARD), ...there.map(([, load]) => load)];
+Promise.all(loads.map(start)).then((parts) => {
+  const { board } = document.documentElement.dataset;
+  if (board) {
+    showEarlier(parts, board);
+  }
+  return new SharedStream((name, document) => deliver(parts, name, document));
+});

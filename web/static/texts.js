@@ -5,8 +5,10 @@ import {
   formatDay,
   formatName,
   formatNumber,
+  formatPeriod,
   formatRate,
   isBlank,
+  isDay,
   spanOf,
 } from "./format.js";
 
@@ -42,6 +44,18 @@ export function agoText(milliseconds, now) {
     return formatDay(milliseconds);
   }
   return spanOf(age).count > 0 ? `${spanText(age)} ago` : "now";
+}
+
+// The periods
+
+/** Write a day, a week or a month. @param {string} period @param {string} current */
+export function periodText(period, current) {
+  const [year, week] = period.split("-W");
+  if (week) {
+    return `Week ${Number(week)}${current.startsWith(year) ? "" : `, ${year}`}`;
+  }
+  const text = formatPeriod(period, current);
+  return isDay(period) && period === current ? `Today, ${text}` : text;
 }
 
 // The connection

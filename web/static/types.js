@@ -3,7 +3,8 @@
 
 /**
  * @typedef {{rank: number, user: string, score: string, time: number}} Row
- * @typedef {{board: string, players: number, updated: number, rows: Row[]}} Board `board`
+ * @typedef {{board: string, period?: string, players: number, updated: number, rows: Row[]}} Board
+ *   `board`; that of all time has no period
  * @typedef {{user: string, score: string, time: number, partition: number, offset: number}} Score
  *   `score`
  * @typedef {{time: number, per_second: number}} Rate `rate`, about one a second

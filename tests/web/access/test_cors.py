@@ -7,7 +7,7 @@ from web.access import cors
 FRIEND, OTHER = "https://a.example", "https://b.example"
 
 
-@pytest.mark.parametrize("path", sorted(cors.PATHS))
+@pytest.mark.parametrize("path", sorted({*cors.PATHS, "/boards/day/2026-11-25"}))
 def test_an_allowed_origin_may_read_and_another_may_not(path):
     assert cors.allowed(path, [FRIEND], []) == [FRIEND]
     allowed = cors.headers(path, "GET", FRIEND, [FRIEND])
@@ -17,7 +17,7 @@ def test_an_allowed_origin_may_read_and_another_may_not(path):
     assert refused == {"Vary": "Origin"}
 
 
-@pytest.mark.parametrize("path", ["/", "/newScore", "/metrics", "/static/page.js"])
+@pytest.mark.parametrize("path", ["/", "/newScore", "/metrics", "/static/page.js", "/boardsabc"])
 def test_no_other_origin_may_read_the_page_or_post(path):
     assert list(cors.allowed(path, [FRIEND, "*"], [])) == []
 

@@ -25,10 +25,18 @@ def found():
 
 
 @pytest.fixture
+def by_day(monkeypatch):
+    """Switch on the board of a day, before the settings are loaded."""
+    monkeypatch.setenv("LEADERBOARD_BOARDS", '["all-time", "day"]')
+
+
+@pytest.fixture
 def reader(settings, found):
     """Return the reader of `top-5`."""
     return TopicReader(
-        "it", partial(boards.read, settings=settings, begin=print, put=found.extend), print
+        "it",
+        partial(boards.read, settings=settings, begin=print, put_past=found.extend, put=print),
+        print,
     )
 
 
@@ -67,6 +75,15 @@ def test_a_board_that_cannot_be_read_hides_no_good_one_of_its_batch(read_past, r
 
     assert read_past(*messages) == [("0", BOARD)]
     assert reader.unreadable.count == 2
+
+
+@pytest.mark.usefixtures("by_day")
+def test_with_boards_by_period_the_last_one_of_each_is_found_however_old(read_past):
+    days = [encode_board(Board("day", 1, 7, (), f"2026-11-{day}")) for day in (24, 25)]
+    old = [(b"day/2026-11-24", HOUR_MS - n, days[0]) for n in range(3 * boards.LAST_MESSAGES)]
+    young = [(b"day/2026-11-25", HOUR_MS, days[1]), (b"all-time", 9_000), (b"week/2026-W48", 0)]
+
+    assert [number for number, _ in read_past(*old, *young)] == ["300", "301", "301"]
 
 
 def test_of_the_past_only_ten_minutes_are_read(read_past):

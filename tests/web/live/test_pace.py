@@ -8,7 +8,8 @@ from tests.support.until import until
 from web.live.pace import LATE_SECONDS, Pacer
 
 PAUSE = 0.1
-PAUSES = {"board": PAUSE, "score": 2.5 * PAUSE}
+BOARDS = {"board": PAUSE, "day": PAUSE}
+OTHERS = {"score": 2.5 * PAUSE}
 
 
 class Sent:
@@ -17,7 +18,7 @@ class Sent:
     def __init__(self, late=0.0):
         self.late = late
         self.moments = []
-        self.pacer = Pacer(PAUSES, self._add, lambda: self.late)
+        self.pacer = Pacer(BOARDS, OTHERS, self._add, lambda: self.late)
 
     def _add(self, kinds):
         self.moments.append((asyncio.get_running_loop().time(), list(kinds)))
@@ -74,6 +75,14 @@ async def test_a_board_does_not_wait_for_scores():
     sent.pacer.request("board")
 
     assert sent.kinds() == [["score"], ["board"]]
+
+
+async def test_a_board_does_not_wait_for_another_board():
+    sent = Sent()
+    for kind in ("board", "board", "day"):
+        sent.pacer.request(kind)
+
+    assert sent.kinds() == [["board"], ["day"]]
 
 
 async def test_a_late_loop_gets_fewer_sends_and_still_the_newest():

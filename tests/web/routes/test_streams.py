@@ -26,7 +26,8 @@ NAMES = re.compile(rb"event: (\w+)")
 async def test_a_client_that_leaves_before_or_at_the_first_chunk_is_forgotten(chunks):
     services = make_services(load(), print, None)
     client = streams._Client("10.0.0.1", "", None, print)  # noqa: SLF001
-    body = streams._body(services, streams._Stream(services.feeds.live), client)  # noqa: SLF001
+    stream = streams._Stream(services.feeds.live, services.feeds.all_time)  # noqa: SLF001
+    body = streams._body(services, stream, client)  # noqa: SLF001
     for _ in range(chunks):
         await anext(body)
     await body.aclose()

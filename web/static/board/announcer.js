@@ -15,14 +15,17 @@ export function start() {
   /** @type {string | undefined} */
   let leading;
   let isFirst = true;
+  /** @type {string | undefined} */
+  let shown; // the period
 
   return {
-    /** The first board is not announced. @param {Board} board */
-    board({ rows: [leader] }) {
-      if (!isFirst && leader && leader.user !== leading) {
+    /** The first board of a period is not announced. @param {Board} board */
+    board({ period, rows: [leader] }) {
+      if (!isFirst && period === shown && leader && leader.user !== leading) {
         announce(leaderText(leader));
       }
       isFirst = false;
+      shown = period;
       leading = leader?.user;
     },
   };

@@ -3,6 +3,7 @@
 import { formatNumber } from "../format.js";
 import { throttle } from "../live/throttle.js";
 import { showTime } from "../live/times.js";
+import { UNKNOWN } from "../texts.js";
 import { colorOf } from "./colors.js";
 import { enter, glide, GLIDE_MS, highlight, leave } from "./motion.js";
 import { arrange, createRow, setCell, setScore, setTime } from "./rows.js";
@@ -20,11 +21,22 @@ export function start() {
     board: throttle((/** @type {Board} */ board) => {
       showRows(board.rows);
       players?.replaceChildren(formatNumber(board.players));
-      if (changed && board.updated) {
-        showTime(changed, board.updated);
+      if (changed) {
+        showChanged(changed, board.updated);
       }
     }, GLIDE_MS),
   };
+}
+
+/** @param {HTMLTimeElement} element @param {number} updated 0: nobody has a score yet */
+function showChanged(element, updated) {
+  if (updated) {
+    showTime(element, updated);
+    return;
+  }
+  element.removeAttribute("datetime");
+  element.title = "";
+  element.textContent = UNKNOWN;
 }
 
 /** @param {HTMLElement} body of the table @returns {(rows: Row[]) => void} */

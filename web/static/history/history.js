@@ -11,6 +11,7 @@ import { describe, summarize } from "./summary.js";
 import { svg } from "./svg.js";
 
 /** @typedef {import("../types.js").Board} Board */
+/** @typedef {import("../types.js").Moment} Moment */
 /** @typedef {import("../types.js").Story} Story */
 /** @typedef {import("./rankings.js").Line} Line */
 
@@ -27,14 +28,25 @@ export function start() {
   const update = () => show(undefined);
   setInterval(() => document.hidden || update(), DRIFT_MS);
   addEventListener("resize", update);
+  /** @type {string | undefined} */
+  let shown; // the period
+  /** @type {Moment[]} */
+  let told = []; // since the last board
   return {
     /** @param {Story} story */
     story({ boards }) {
+      told = boards;
       rankings.load(boards);
       update();
     },
     /** @param {Board} board */
-    board({ rows }) {
+    board({ period, rows }) {
+      if (shown !== undefined && period !== shown) {
+        rankings.all = []; // they are of the period before
+        rankings.load(told);
+      }
+      shown = period;
+      told = [];
       rankings.add(serverNow(), rows);
       update();
     },

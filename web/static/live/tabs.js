@@ -1,4 +1,4 @@
-// One stream for all tabs of a browser: HTTP/1.1 allows six connections to a server, and the
+// One stream for all tabs of a browser that show the same board: HTTP/1.1 allows six connections to a server, and the
 // seventh tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event
 // to the others. They open a stream until they are up to date, and again when the leader is silent
 // or says goodbye. A browser without BroadcastChannel has a stream for each tab. A tab that is hidden
@@ -22,11 +22,10 @@ const HIDDEN_MS = 60_000; // after which a hidden tab lets its stream go
 export class SharedStream {
   /**
    * @param {(name: keyof Part, document?: any) => void} deliver
-   * @param {string[]} events to ask for; none: all
    */
-  constructor(deliver, events = []) {
-    const path = events.length ? `live?events=${events}` : "live";
-    const url = new URL(path, document.baseURI).href;
+  constructor(deliver) {
+    const { stream = "live" } = document.documentElement.dataset; // one for each board
+    const url = new URL(stream, document.baseURI).href;
     const heartbeatMs = 1000 * Number(document.documentElement.dataset.heartbeatSeconds);
     this._deliver = deliver;
     this._silenceMs = 2 * heartbeatMs + 10_000;

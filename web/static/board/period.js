@@ -1,0 +1,42 @@
+// The period of the board in words, and the links to its neighbours; the next one begins here.
+
+import { periodText } from "../texts.js";
+
+/** @typedef {import("../types.js").Board} Board */
+
+export function start() {
+  const shown = /** @type {HTMLElement} */ (document.querySelector("#period"));
+  show(shown);
+  return {
+    /** @param {Board} board */
+    board({ period }) {
+      const before = shown.dataset.period;
+      if (period && before && period !== before) {
+        linkBack(before, shown.dataset.board ?? "");
+        shown.dataset.period = shown.dataset.current = period;
+        show(shown);
+      }
+    },
+  };
+}
+
+/** @param {HTMLElement} shown */
+function show({ dataset: { current = "" } }) {
+  const elements = /** @type {NodeListOf<HTMLElement>} */ (
+    document.querySelectorAll("[data-period]")
+  );
+  elements.forEach((element) => {
+    const { period } = element.dataset;
+    element.textContent = period ? periodText(period, current) : "";
+  });
+}
+
+/** @param {string} period @param {string} board */
+function linkBack(period, board) {
+  const link = /** @type {HTMLAnchorElement | null} */ (document.querySelector("[rel=prev]"));
+  if (link) {
+    link.href = `./?board=${board}&period=${period}`;
+    link.dataset.period = period;
+    link.hidden = false;
+  }
+}
