@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from functools import cache
 from pathlib import Path
 
-_PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+_PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 @cache
