@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench import candidates, fanout, latency, restarts, throughput
+from bench import candidates, fanout, latency, ranks, restarts, throughput
 from bench.broker import Broker
 from bench.facts import Part, Row
 from bench.plan import Plan
@@ -77,6 +77,12 @@ def _fanout(broker: Broker, plan: Plan) -> Part:
     return part
 
 
+def _ranks(broker: Broker, plan: Plan) -> Part:
+    users, seconds = plan.ranks
+    with broker.fresh_topics() as (settings, environment):
+        return ranks.run(settings, environment, users, seconds)
+
+
 PARTS: dict[str, Callable[[Broker, Plan], Part]] = {
     "throughput": _throughput,
     "variants": _variants,
@@ -85,4 +91,5 @@ PARTS: dict[str, Callable[[Broker, Plan], Part]] = {
     "latency": _latency,
     "restarts": _restarts,
     "fanout": _fanout,
+    "ranks": _ranks,
 }

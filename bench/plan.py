@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     warm_ups: tuple[Load, ...]  # of Kafka, which is slow while its code is new; they do not count
     loads: tuple[Load, ...]
     crowds: tuple[Crowd, ...]
+    ranks: tuple[int, float]  # users, and seconds of requests
 
 
 def _variants(game: Game) -> tuple[Game, ...]:
@@ -74,6 +75,7 @@ PLANS = {
             Crowd(5_000, 20, 32, "/highScores", 0),
             Crowd(20_000, 20, 32),
         ),
+        ranks=(1_000_000, 20),
     ),
     "quick": Plan(
         game=_QUICK,
@@ -86,6 +88,7 @@ PLANS = {
         warm_ups=(),
         loads=(Load(1_000, 4),),
         crowds=(Crowd(500, 5, 4),),
+        ranks=(100_000, 3),
     ),
     "tiny": Plan(
         game=_TINY,
@@ -101,5 +104,6 @@ PLANS = {
         warm_ups=(),
         loads=(Load(200, 3, boards=20),),
         crowds=(Crowd(20, 5, 4),),
+        ranks=(1_000, 1),
     ),
 }

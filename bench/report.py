@@ -132,6 +132,7 @@ PARTS = {
     "latency": "Latency of scores that change the board",
     "restarts": "Back after kill -9, two messages a user; memory and CPU at rest",
     "fanout": "Fan-out: one web process, HTTP/1.1, clients on the same cores",
+    "ranks": "Ranks, beside 1,000 updates a second",
 }
 TEXTS: dict[str, Callable[[list[Row]], str]] = {
     "throughput": _throughput,

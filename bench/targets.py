@@ -110,6 +110,10 @@ def _board(name: str) -> Figure:
     return _column("fanout", name, **where)
 
 
+def _ranks(name: str, way: str) -> Figure:
+    return _column("ranks", name, who=f"ours, {way}", users=1_000_000)
+
+
 TARGETS = (
     Target(
         "catch-up with `-w 1`, to a loop that produces the improvements",
@@ -187,4 +191,14 @@ TARGETS = (
     Target("the same, CPU of the web process", _board("server_cores"), 0.5, "cores"),
     Target("the same, memory a client", _board("kib_per_client"), 30_000 / 1024, "KiB"),
     Target("5,000 connects at once, all served", _board("storm_seconds"), 5, "s"),
+    Target(
+        "ranks of 1 M users, 1,000 requests/s beside 1,000 updates/s, in the process, p99",
+        _ranks("request_p99_ms", "in the process"),
+        5,
+        "ms",
+    ),
+    Target("the same, at a client", _ranks("request_p99_ms", "through HTTP"), 10, "ms"),
+    Target(
+        "how long reading them holds the event loop", _ranks("hold_ms", "in the process"), 5, "ms"
+    ),
 )

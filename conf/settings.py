@@ -286,6 +286,7 @@ class Web(_Frozen):
     frame_ancestors: Annotated[tuple[str, ...], AfterValidator(_check_sources)]
     title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     form: bool
+    ranks: bool
     certificate: str
     private_key: Annotated[str, AfterValidator(_go_together)]
     workers: Annotated[int, Field(ge=1, le=64)]

@@ -43,6 +43,11 @@ PURE = (
     "web.live.subscribers",
     "web.posting.outcome",
     "web.posting.submission",
+    "web.posting.waiting",
+    "web.ranks.ranking",
+    "web.ranks.rankings",
+    "web.ranks.documents",
+    "web.ranks.watches",
 )
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {

@@ -31,11 +31,19 @@ A posted score, from the request (checked like that of a stream) to its outcome:
     access/origin.py       recognises posts that another site made a browser send
     access/limits.py       limits the posts of each client; also its streams and connections
     posting/submission.py  parses the body, or refuses it
-    posting/waiting.py     starts to watch `high-scores`, if the client waits for the outcome
+    posting/waiting.py     watches the user, if the client waits for the outcome
     kafka/producer.py      writes the score to `scores`, and waits for the acknowledgement
-    kafka/table.py         reads `high-scores` and the position of the flow
+    kafka/table.py         reads `high-scores`, all the time, and the position of the flow
     kafka/records.py       the receipt of a score, and a message of `high-scores` (pure)
     posting/outcome.py     decides by them: top, best, counted or received
+
+A rank, from a message of `high-scores`, or of the table of a board by period:
+
+    ranks/rankings.py      has the users of each open period of each board
+    ranks/ranking.py       keeps those of one period in order
+    ranks/documents.py     makes the JSON: a user, a page of a board, some users
+    routes/ranks.py        answers with it
+    ranks/watches.py       sends it to clients of `/live` that watch a user
 
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
 with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py

@@ -26,7 +26,8 @@ from web.server.workers import UNAVAILABLE, run_workers
 log = logging.getLogger(__name__)
 
 # New objects before the garbage collector runs, and runs of each generation before the next.
-GC_THRESHOLD = (10_000, 20, 50)
+GC_THRESHOLD = (10_000, 10, 100)
+SWITCH_SECONDS = 0.001  # for which a reader's thread may keep the event loop waiting
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,6 +84,7 @@ async def _serve(settings: Settings, sock: socket.socket, worker: Worker | None 
 
     app = create_app(settings, on_unavailable=on_unavailable, worker=worker)
     _relax_garbage_collector()
+    sys.setswitchinterval(SWITCH_SECONDS)
     services = app.extensions["leaderboard"]
     await Server(app, settings.web, services.end, services.refusals).serve(sock, stopping)
     return not failures

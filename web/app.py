@@ -12,6 +12,7 @@ from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts
 from web.metrics import Worker
+from web.routes import ranks
 from web.services import make_services
 
 BODY_SECONDS = 10  # for the body of a request to arrive
@@ -48,7 +49,8 @@ def create_app(
     app.url_map.merge_slashes = False  # by a redirect, to the host of the request
     services = make_services(settings, on_unavailable, worker)
     web = settings.web
-    app.config.update(MAX_CONTENT_LENGTH=services.rules.body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
+    body_max_bytes = max(services.rules.body_max_bytes, ranks.BODY_MAX)
+    app.config.update(MAX_CONTENT_LENGTH=body_max_bytes, BODY_TIMEOUT=BODY_SECONDS)
     app.extensions["leaderboard"] = services
     for blueprint in routes.blueprints(services):
         app.register_blueprint(blueprint)

@@ -14,6 +14,7 @@ from conf.version import version
 from web.access.refusals import Refusals
 from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
+from web.ranks.rankings import Rankings
 from web.threads import PendingCalls
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,6 +55,7 @@ class Metrics(Collector):
         unreadable: Mapping[str, Unreadable],
         refusals: Refusals,
         *,
+        rankings: Rankings,
         worker: Worker | None = None,
     ) -> None:
         self._feeds = feeds
@@ -61,6 +63,7 @@ class Metrics(Collector):
         self._sources = sources
         self._unreadable = unreadable  # by topic
         self._refusals = refusals
+        self._rankings = rankings
         self._worker = worker
         self._labels = {} if worker is None else {"worker": str(worker.number)}
         self._share_at = 0.0  # monotonic seconds
@@ -99,6 +102,7 @@ class Metrics(Collector):
         )
         yield from self._of_streams()
         yield from self._of_overload()
+        yield from self._of_ranks()
         yield self._metric(
             "counter",
             "leaderboard_web_failures",
@@ -123,6 +127,23 @@ class Metrics(Collector):
             "leaderboard_web_board_age_seconds",
             "Seconds since the score that changed the board last; NaN before the first.",
             [({}, time.time() - updated / 1000 if updated else float("nan"))],
+        )
+
+    def _of_ranks(self) -> Iterable[Metric]:
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_ranks_ready",
+            "Whether the ranks are read: 1, or 0.",
+            [({}, not self._rankings.progress)],
+        )
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_ranked_users",
+            "Users whose ranks are in memory.",
+            [
+                ({"board": board, "period": period}, users)
+                for (board, period), users in self._rankings.sizes().items()
+            ],
         )
 
     def _of_streams(self) -> Iterable[Metric]:

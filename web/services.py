@@ -16,9 +16,10 @@ from web.access import origin
 from web.access.forwarded import asked_host, client_address
 from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.access.refusals import Refusals
-from web.kafka import boards, scores
+from web.kafka import boards, scores, table
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
+from web.kafka.records import merge_news
 from web.live import recent
 from web.live.board import now_ms
 from web.live.feeds import Feeds, newest_boards
@@ -27,6 +28,8 @@ from web.live.recent import Score
 from web.metrics import Metrics, Worker
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
+from web.ranks.rankings import Rankings
+from web.ranks.watches import Watches
 from web.threads import OnLoop, PendingCalls
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,9 @@ class Services:
 
     settings: Settings
     feeds: Feeds
-    readers: tuple[TopicReader, TopicReader]  # of the boards, and of the scores
+    readers: tuple[TopicReader, ...]  # of the boards, of the scores, and where ranks are kept
+    rankings: Rankings
+    watches: Watches
     on_loop: OnLoop
     producer: ScoreProducer
     watcher: ScoreWatcher
@@ -70,13 +75,13 @@ class Services:
         await asyncio.gather(
             *(asyncio.to_thread(reader.stop) for reader in self.readers),
             asyncio.to_thread(self.producer.stop),
-            self.watcher.stop(),
         )
 
     def end(self) -> None:
         """End every stream, and every wait for the outcome of a score."""
         self.feeds.end()
         self.watcher.end()
+        self.watches.end()
 
     def client_address(self, request: Request) -> str:
         """Return the address by which a client is limited."""
@@ -112,8 +117,9 @@ class Services:
 
     def problems(self) -> list[str]:
         """Return why the app may show something outdated, or take no score; empty when ready."""
-        sources = (*self.readers, self.producer, self.feeds.lateness)
-        return [problem for source in sources if (problem := source.problem())]
+        problems = [reader.problem() for reader in self.readers]
+        problems += [self.producer.problem(), self.feeds.lateness.problem()]
+        return [problem for problem in problems if problem]
 
     async def _keep_publishing_status(self) -> None:
         while True:
@@ -125,8 +131,8 @@ class Services:
             await asyncio.sleep(STATUS_SECONDS)
 
     def _publish_status(self) -> None:
-        boards, scores = self.readers
-        others = [each.problem() for each in (scores, self.producer, self.feeds.lateness)]
+        boards, scores = self.readers[:2]
+        others = [scores.problem(), self.producer.problem(), self.feeds.lateness.problem()]
         self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
         self.refusals.report(time.monotonic())
         self.metrics.share(time.monotonic())
@@ -138,7 +144,7 @@ def make_services(
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web, Calendar(settings.boards, settings.time_zone, settings.late_hours))
     on_loop = OnLoop()
-    of_boards, of_scores = PendingCalls(on_loop), PendingCalls(on_loop)
+    of_boards, of_scores, of_table = (PendingCalls(on_loop) for _ in range(3))
     read_boards = partial(
         boards.read,
         settings=settings,
@@ -153,21 +159,28 @@ def make_services(
         put=of_scores.wrap(feeds.put_scores, _newest_scores),
         put_ends=of_scores.wrap(feeds.put_ends),
     )
-    report_unavailable = partial(on_loop.run, on_unavailable)
-    readers = (
-        TopicReader(settings.topics.top_5.name, read_boards, report_unavailable),
-        TopicReader(settings.topics.scores.name, read_scores, report_unavailable),
+    watcher, rankings = ScoreWatcher(), Rankings(settings)
+    read_table = partial(
+        table.read,
+        settings=settings,
+        rankings=rankings,
+        posted=watcher.posted,
+        put=of_table.wrap(watcher.put, merge_news),
     )
+    report_unavailable = partial(on_loop.run, on_unavailable)
     web, topics, refusals = settings.web, settings.topics, Refusals()
-    producer, watcher = ScoreProducer(settings), ScoreWatcher(settings)
-    unreadable = {
-        topics.top_5.name: readers[0].unreadable,
-        topics.high_scores.name: watcher.unreadable,
-    }
+    reads = {topics.top_5.name: read_boards, topics.scores.name: read_scores}
+    if web.ranks:
+        reads[topics.high_scores.name] = read_table
+    readers = tuple(TopicReader(name, read, report_unavailable) for name, read in reads.items())
+    unreadable = {each.name: each.unreadable for each in readers if each.name != topics.scores.name}
+    producer = ScoreProducer(settings)
     return Services(
         settings,
         feeds,
         readers,
+        rankings,
+        Watches(rankings),
         on_loop,
         producer,
         watcher,
@@ -177,10 +190,11 @@ def make_services(
         refusals,
         Metrics(
             feeds,
-            (of_boards, of_scores),
-            (*readers, watcher, producer),
+            (of_boards, of_scores, of_table),
+            (*readers, producer),
             unreadable,
             refusals,
+            rankings=rankings,
             worker=worker,
         ),
         files.Files(files.STATIC),

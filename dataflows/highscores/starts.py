@@ -64,11 +64,18 @@ class Starts:
         Raises:
             FlowFailed: The broker does not answer.
         """
-        streams = [start.stream.now for start in self._all if start.offset != OFFSET_BEGINNING]
-        if len(streams) < len(self._all):
-            return 0  # all of `scores` is read again, and all periods are open
-        with_scores = min(filter(None, streams), default=0)
-        return with_scores and self._calendar.oldest_open(board, with_scores).start
+        oldest = min(
+            (start.stream.now for start in self._all if self._has_scores(start)), default=0
+        )
+        return oldest and self._calendar.oldest_open(board, oldest).start
+
+    def _has_scores(self, start: Start) -> bool:
+        """Return whether a partition has scores, counted or not: an empty one has no periods."""
+        return start.stream.now > 0 or start.offset < self._ends[start.position.partition]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return self.consumer.ends([start.position for start in self._all])
 
     @property
     def _all(self) -> list[Start]:

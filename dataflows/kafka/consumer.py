@@ -35,6 +35,7 @@ RETRY_PAUSE_SECONDS = 0.2
 REQUEST_SECONDS = 10
 COMMITTED_SECONDS = 30  # a busy broker took more than 10
 CLOSE_SECONDS = 0.2
+LATEST = -1  # as a time: where a partition ends, in one request for all
 EARLIEST = -2  # as a time: where a partition begins, in one request for all (ListOffsets)
 WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
 CLUSTER_WAIT_SECONDS = 0.005
@@ -137,9 +138,20 @@ class SharedConsumer:
         Raises:
             FlowFailed: The broker does not answer.
         """
-        asked = [TopicPartition(each.topic, each.partition, EARLIEST) for each in partitions]
+        return self._offsets(partitions, EARLIEST)
+
+    def ends(self, partitions: list[TopicPartition]) -> list[int]:
+        """Return the end of each partition.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        return self._offsets(partitions, LATEST)
+
+    def _offsets(self, partitions: list[TopicPartition], time: int) -> list[int]:
+        asked = [TopicPartition(each.topic, each.partition, time) for each in partitions]
         ask = self._consumer.offsets_for_times
-        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"beginning of {asked[0].topic}")
+        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"bounds of {asked[0].topic}")
         return [position.offset for position in found]
 
     def add(

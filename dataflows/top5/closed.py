@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from conf import clients
 from conf.settings import table_kind
 from dataflows.context import FlowContext
+from dataflows.kafka.consumer import LATEST
 from dataflows.periods import Calendar, Period
 from dataflows.wire import CommitMark, decode_mark
 
@@ -17,7 +18,6 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5
 REQUEST_SECONDS = 10
-LATEST = -1  # as a time: where a partition ends, in one request for all (ListOffsets)
 
 
 class Counted(NamedTuple):

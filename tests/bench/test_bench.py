@@ -67,7 +67,7 @@ def test_a_candidate_that_dies_is_not_waited_for(kafka, tmp_path):
     assert result.wrong.startswith("ended before its work, nothing was written")
 
 
-@pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout"])
+@pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout", "ranks"])
 def test_every_part_finds_what_it_measures(name, kafka, tmp_path):
     part = PARTS[name](Broker(kafka, tmp_path), TINY)
 

@@ -59,12 +59,7 @@ def past(seed, count, days=40):
 def drain(game, rules):
     """Wait until everything is counted, and the boards are those of the last scores."""
     until_true(lambda: game.lag() == 0, 60)
-    scores = game.read("scores")
-    expected: dict[str, object] = {}
-    for board in rules.boards:
-        expected |= board_oracle.documents(
-            board_oracle.improvements(scores, board, rules), board, rules
-        )
+    expected = board_oracle.expected(game.read("scores"), rules)
     until_true(lambda: board_oracle.shown(game.read("top_5")) == expected, 60)
 
 

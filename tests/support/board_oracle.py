@@ -104,26 +104,24 @@ def _board(table: oracle.Standings, rules: Rules) -> dict[str, Any]:
 
 def shown(boards: Sequence[Seen]) -> dict[str, dict[str, Any]]:
     """Return the rows and the players of the last document of each key of `top-5`."""
-    return {
-        (seen.key or b"").decode(): oracle.shown(seen.value or b"")
-        for seen in boards
-        if seen.key != b"all-time"
-    }
+    return {(seen.key or b"").decode(): oracle.shown(seen.value or b"") for seen in boards}
+
+
+def expected(scores: Sequence[Seen], rules: Rules) -> dict[str, dict[str, Any]]:
+    """Return the rows and the players of the last board of each period and of all time."""
+    found = {"all-time": _board(_all_time(scores, rules), rules)}
+    for board in rules.boards:
+        found |= documents(improvements(scores, board, rules), board, rules)
+    return found
 
 
 def check(game: Any, rules: Rules) -> None:
     """See that the tables and the last boards are what they must be, to the last message."""
     scores, boards = game.read("scores"), game.read("top_5")
-    last = shown(boards)
-    best = oracle.standings(game.read("high_scores"))
-    assert best == _all_time(scores, rules)
-    assert oracle.shown(oracle.all_time(boards)[-1].value or b"") == _board(best, rules)
-    expected: dict[str, dict[str, Any]] = {}
+    assert oracle.standings(game.read("high_scores")) == _all_time(scores, rules)
     for board in rules.boards:
-        must = improvements(scores, board, rules)
-        check_table(written(game.read(f"high_scores_{board}")), must)
-        expected |= documents(must, board, rules)
-    assert last == expected
+        check_table(written(game.read(f"high_scores_{board}")), improvements(scores, board, rules))
+    assert shown(boards) == expected(scores, rules)
     check_final(boards)
 
 

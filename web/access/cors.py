@@ -11,9 +11,9 @@ BOARDS = "/boards/"  # all paths that begin with it, too
 POST_PATH = "/newScore"
 
 # An EventSource needs neither, but clients written in JavaScript set these and read those.
-REQUEST_HEADERS = "Cache-Control, If-None-Match, Last-Event-ID"
+REQUEST_HEADERS = "Cache-Control, Content-Type, If-None-Match, Last-Event-ID"
 POST_HEADERS = "Authorization, Content-Type, Prefer"
-RESPONSE_HEADERS = "ETag, Retry-After"
+RESPONSE_HEADERS = "ETag, Retry-After, Table-Positions"
 PREFLIGHT_SECONDS = 86_400  # for which a browser may cache a preflight's answer
 
 

@@ -106,15 +106,26 @@ def poll(
     Raises:
         KafkaException: The broker reports anything but the end of a partition.
     """
+    messages = receive(consumer, most, seconds)
+    for message in messages:
+        progress.advance(message.partition() or 0, next_offset(message))
+    return messages
+
+
+def receive(consumer: Consumer, most: int, seconds: float) -> list[Message]:
+    """Do the same as `poll`, but note no progress."""
     first = consumer.poll(seconds)
     messages = [] if first is None else [first, *consumer.consume(most - 1, 0)]
     for message in messages:
         error = message.error()
         if error is not None and not is_partition_end(message):
             raise KafkaException(error)
-        read = 1 if error is None else 0  # an end has the offset of the message that may follow
-        progress.advance(message.partition() or 0, (message.offset() or 0) + read)
     return messages
+
+
+def next_offset(message: Message) -> int:
+    """Return the offset after a message; an end has that of the message that may follow."""
+    return (message.offset() or 0) + (0 if message.error() else 1)
 
 
 def is_partition_end(message: Message) -> bool:

@@ -1,133 +1,308 @@
-"""Read new messages of `high-scores`, and ask which scores the flow has counted.
+"""Read `high-scores`, and the like of each board by period: the ranks, and the outcomes of posts.
 
-Every method blocks, and all calls come from one thread.
+Everything here runs on the thread of the reader.
 """
 
+import gc
+import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
-from confluent_kafka import Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from conf.settings import Settings
-from dataflows.kafka.partitioner import partition_of
+from conf.settings import Settings, table_kind
+from dataflows.kafka.partitioner import partition_of, partitions_of
 from dataflows.kafka.topics import Topic, await_topics
-from dataflows.wire import ORIGIN, decode_origin, decode_score
+from dataflows.leaderboard import rank_keys
+from dataflows.periods import ALL_TIME
+from dataflows.wire import (
+    ORIGIN,
+    BadMessage,
+    decode_origin,
+    decode_score,
+    encode_positions,
+    header,
+    split_keys,
+)
 from web.kafka import client
 from web.kafka.progress import Progress
-from web.kafka.records import Best, Receipt
+from web.kafka.reader import TopicReader
+from web.kafka.records import Best, News, Posted, Receipt
 from web.kafka.unreadable import Unreadable
+from web.ranks.rankings import Change, Rankings
 
-POLL_SECONDS = 0.05
-KINDS = ("scores", "high_scores")
-BATCH = 1_000  # messages at once, at most
-TOPICS_SECONDS = 60  # for which a look at the topics holds
-LATENCY = {"fetch.wait.max.ms": "50", "queued.max.messages.kbytes": "256"}
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+BATCH = 1_000  # messages at once, at most: two milliseconds of the interpreter's lock
+WORK_SECONDS = 0.005  # of loading between two pauses
+PAUSE_SECONDS = 0.001  # for the event loop, which otherwise waits for each of its system calls
+POSITIONS_SECONDS = 0.1  # between questions for the position of the flow
+TOPICS_SECONDS = 60  # for which a look at the topic of scores holds
+LOG_SECONDS = 5  # between log lines about the progress
+DROP_SECONDS = 60  # between looks for periods that are too old
+
+
+class _Table(NamedTuple):
+    """The table of a board, and how far it is read."""
+
+    board: str
+    topic: Topic
+    monitor: client.TopicMonitor
+    goal: Mapping[int, int]  # the ends at the start
+    progress: Progress
+
+    def positions(self) -> str:
+        """Return the positions as they are in a header."""
+        offsets = (self.progress.next_offsets.get(each, 0) for each in self.goal)
+        return encode_positions(self.topic.id, offsets).decode()
+
+
+def read(
+    reader: TopicReader,
+    settings: Settings,
+    rankings: Rankings,
+    posted: Callable[[], Sequence[Posted]],
+    put: Callable[[News], object],
+) -> None:
+    """Keep the rankings until the reader stops, and pass on what concerns posted scores."""
+    with client.make_consumer(settings) as consumer:
+        tables = TableReader(reader, settings, rankings, consumer)
+        tables.load()
+        outcomes = Outcomes(settings, tables.all_time, reader.unreadable)
+        while not reader.stopping():
+            messages = tables.poll()
+            if waiting := posted():
+                put(outcomes.news(waiting, messages))
 
 
 class TableReader:
-    """Reads what is written to `high-scores` between `start` and `pause`, any number of times.
+    """Reads the tables of all boards into the rankings.
 
-    Args:
-        settings: Of the topics and the group of the flow.
-        stopping: Returns whether waiting for the topics has become pointless.
-        unreadable: Counts what cannot be read.
+    A key in a partition where its user does not belong is left out, as the flows do. Of a board by
+    period it reads what is younger than the oldest period that is kept.
+
+    Raises:
+        Unavailable: A topic was not there in time.
+        WrongTopic: A topic is set up wrongly.
+        Stopped: The reader stops.
+        KafkaException: No answer.
     """
 
     def __init__(
-        self, settings: Settings, stopping: Callable[[], bool], unreadable: Unreadable
+        self, reader: TopicReader, settings: Settings, rankings: Rankings, consumer: Consumer
     ) -> None:
+        self._reader = reader
         self._settings = settings
-        self._stopping = stopping
-        self._unreadable = unreadable
-        self._admin = client.make_admin(settings)
-        self._consumer = client.make_consumer(settings, **LATENCY)
-        self._progress = Progress({})
-        self._topics: dict[str, Topic] = {}
-        self._topics_expire = 0.0
-        self._ends: dict[int, int] = {}
+        self._rankings = rankings
+        self._consumer = consumer
+        self._pause_at = 0.0
+        self._run(rankings.reset())
+        topics = await_topics(settings, settings.tables, stopping=reader.stopping)
+        boards = {topics[table_kind(board)].name: board for board in settings.boards}
+        by_name = {topic.name: topic for topic in topics.values()}
+        self._tables = {name: self._table(board, by_name[name]) for name, board in boards.items()}
+        self._kept: dict[tuple[str, str], bool] = {}
+        self._next_drop = 0.0
 
-    def start(self) -> None:
-        """Note the ends of the table: everything that is written from now on will be read.
+    @property
+    def all_time(self) -> _Table:
+        """The table of all time."""
+        return self._tables[self._settings.topics.high_scores.name]
 
-        Raises:
-            KafkaException: No answer.
-            Stopped: `stopping` returned true before the topics were there.
-            Unavailable: The topics were not there in time.
-            WrongTopic: A topic is set up wrongly.
-        """
-        if time.monotonic() >= self._topics_expire:
-            self._topics = await_topics(self._settings, KINDS, stopping=self._stopping)
-            self._topics_expire = time.monotonic() + TOPICS_SECONDS
-        topic = self._topics["high_scores"]
-        ends = client.end_offsets(self._admin, topic)
-        self._progress = Progress(ends)
-        client.assign(self._consumer, [TopicPartition(topic.name, *each) for each in ends.items()])
+    def load(self) -> None:
+        """Read what is there, and bring it into order."""
+        began = log_at = time.monotonic()
+        self._assign()
+        while not all(each.progress.has_reached(each.goal) for each in self._tables.values()):
+            if self._reader.stopping():
+                return
+            self._rankings.load(self._changes(self._receive()))
+            self._report(self._progress())
+            if time.monotonic() >= log_at + LOG_SECONDS:
+                log_at = time.monotonic()
+                log.info("ranks: %s", self._rankings.progress)
+            self._pause_if_due()
+        self._report("the users are brought into order")
+        self._run(self._rankings.build())
+        gc.freeze()  # a collection would look at every user
+        self._rankings.apply((), self._positions())
+        self._report("")
+        self._reader.note_caught_up()
+        users = sum(self._rankings.sizes().values())
+        log.info("the ranks of %d users are ready after %.1f s", users, time.monotonic() - began)
 
-    def pause(self) -> None:
-        """Stop fetching."""
-        self._consumer.unassign()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._consumer.close()
-
-    def poll(self) -> list[Best]:
-        """Return new bests as soon as there are any, after 50 ms at the latest.
+    def poll(self) -> list[Message]:
+        """Apply and return new messages as soon as there are any, after 0.1 s at the latest.
 
         Raises:
             KafkaException: The broker reports an error.
+            Stalled: The broker has more messages, but they do not arrive.
+            TopicChanged: A table was recreated or has more partitions.
         """
-        return list(self._bests(client.poll(self._consumer, self._progress, BATCH, POLL_SECONDS)))
+        messages = self._receive()
+        if messages:
+            self._rankings.apply(self._changes(messages), self._positions())
+        now = time.monotonic()
+        for table in self._tables.values():
+            if (ends := table.monitor.poll()) is not None:
+                table.progress.check(ends, now)
+        if now >= self._next_drop:
+            self._next_drop = now + DROP_SECONDS
+            self._kept.clear()
+            self._run(self._rankings.drop_old())
+        return messages
 
-    def next_offsets(self) -> Mapping[int, int]:
-        """Return for each partition of `high-scores` the offset that would be read next."""
-        return self._progress.next_offsets
+    def _table(self, board: str, topic: Topic) -> _Table:
+        monitor = client.TopicMonitor(self._reader, self._settings, topic)
+        return _Table(board, topic, monitor, monitor.end_offsets(), Progress({}))
 
-    def counted(self, receipts: Collection[Receipt]) -> set[Receipt]:
-        """Return the scores before the committed position of the flow; see `end` for the proof.
+    def _assign(self) -> None:
+        starts = [start for table in self._tables.values() for start in self._starts(table)]
+        client.assign(self._consumer, starts)
 
-        Raises:
-            KafkaException: No answer within 2 s.
-        """
-        scores = self._topics["scores"].name
-        partitions = {receipt.partition for receipt in receipts}
-        wanted = [TopicPartition(scores, partition) for partition in partitions]
-        positions = client.committed_positions(self._admin, self._settings.group, wanted)
-        counted = {each for each in receipts if positions.get(each.partition, -1) > each.offset}
-        if counted:
-            self._ends = client.end_offsets(self._admin, self._topics["high_scores"])
-        return counted
+    def _starts(self, table: _Table) -> list[TopicPartition]:
+        """Return where each partition begins to be read; one without young messages at its end."""
+        name, since = table.topic.name, self._rankings.oldest(table.board)
+        if not since:
+            return [TopicPartition(name, each, OFFSET_BEGINNING) for each in table.goal]
+        asked = [TopicPartition(name, each, since) for each in table.goal]
+        found = self._consumer.offsets_for_times(asked, timeout=client.ANSWER_SECONDS)
+        ends = table.goal
+        starts = {it.partition: it.offset if it.offset >= 0 else ends[it.partition] for it in found}
+        table.progress.jump(starts)
+        return [TopicPartition(name, *each) for each in starts.items()]
 
-    def end(self, user: bytes) -> tuple[int, int]:
-        """Return the user's partition of `high-scores`, and its end after the last `counted`.
-
-        The flow writes before it commits, so whatever it wrote for a counted score is before it.
-        """
-        partition = partition_of(user, self._topics["high_scores"].partitions)
-        return partition, self._ends[partition]
-
-    def _bests(self, messages: Iterable[Message]) -> Iterator[Best]:
+    def _receive(self) -> list[Message]:
+        messages = client.receive(self._consumer, BATCH, POLL_SECONDS)
         for message in messages:
-            value = message.value()
-            if message.error() is not None or value is None:
-                continue
-            try:
-                best = self._best(message, value)
-            except Exception as error:  # noqa: BLE001 - a SystemError of a header that is not UTF-8
-                self._unreadable.add(message, error)
-                continue
-            if best is not None:
-                yield best
+            progress = self._tables[message.topic() or ""].progress
+            progress.advance(message.partition() or 0, client.next_offset(message))
+        return [message for message in messages if message.error() is None]
 
-    def _best(self, message: Message, value: bytes) -> Best | None:
+    def _changes(self, messages: list[Message]) -> list[Change]:
+        return [
+            change
+            for name, table in self._tables.items()
+            for change in self._of_table(table, [it for it in messages if it.topic() == name])
+        ]
+
+    def _of_table(self, table: _Table, messages: list[Message]) -> Iterator[Change]:
+        keys = [message.key() or b"" for message in messages]
+        is_all_time = table.board == ALL_TIME
+        names = [("", key) for key in keys] if is_all_time else split_keys(keys)
+        partitions = partitions_of([user for _, user in names], table.topic.partitions)
+        for message, (period, user), partition in zip(messages, names, partitions, strict=True):
+            if partition == message.partition() and self._is_kept(table.board, period):
+                yield from self._change(table.board, period, user, message)
+
+    def _change(self, board: str, period: str, user: bytes, message: Message) -> Iterator[Change]:
+        """Yield the change that a message makes; none if it cannot be read."""
+        value = message.value()
+        try:
+            user.decode()
+            form = self._settings.topics.high_scores.format
+            score = None if value is None else self._settings.sign * decode_score(value, form)
+        except (BadMessage, UnicodeDecodeError) as error:
+            self._reader.unreadable.add(message, error)
+        else:
+            (rank_key,) = rank_keys([score], [message.timestamp()[1]])
+            yield Change(board, period, user, rank_key)
+
+    def _is_kept(self, board: str, period: str) -> bool:
+        key = board, period
+        if key not in self._kept:
+            self._kept[key] = self._rankings.is_kept(*key)
+        return self._kept[key]
+
+    def _positions(self) -> dict[str, str]:
+        return {table.board: table.positions() for table in self._tables.values()}
+
+    def _report(self, progress: str) -> None:
+        self._reader.progress = self._rankings.progress = progress
+
+    def _progress(self) -> str:
+        tables = self._tables.values()
+        read = sum(sum(table.progress.next_offsets.values()) for table in tables)
+        return f"{read} of {sum(sum(each.goal.values()) for each in tables)} messages are read"
+
+    def _run(self, steps: Iterable[None]) -> None:
+        for _ in steps:
+            self._pause_if_due()
+
+    def _pause_if_due(self) -> None:
+        if time.monotonic() >= self._pause_at:
+            self._reader.wait(PAUSE_SECONDS)
+            self._pause_at = time.monotonic() + WORK_SECONDS
+
+
+class Outcomes:
+    """Finds what proves the outcomes of posted scores."""
+
+    def __init__(self, settings: Settings, table: _Table, unreadable: Unreadable) -> None:
+        self._settings = settings
+        self._table = table
+        self._unreadable = unreadable
+        self._admin = client.make_admin(settings)
+        self._scores_id = ""
+        self._scores_id_expires = 0.0
+        self._positions_due = 0.0
+
+    def news(self, posted: Sequence[Posted], messages: Iterable[Message]) -> News:
+        """Return what these messages, and the flow's position, say of these scores."""
+        users, name = {each.user for each in posted}, self._table.topic.name
+        own = (it for it in messages if it.key() in users and it.topic() == name)
+        bests = tuple(best for message in own if (best := self._read(message)))
+        return News(bests, self._counted(posted), dict(self._table.progress.next_offsets))
+
+    def _counted(self, posted: Sequence[Posted]) -> dict[Receipt, tuple[int, int]]:
+        """Return the scores before the committed position of the flow.
+
+        With each comes a partition of `high-scores`, and the end that it has after that position is
+        known: the flow writes before it commits, so what it wrote for the score is before that end.
+        """
+        users = {each.receipt: each.user for each in posted if each.receipt}
+        if not users or time.monotonic() < self._positions_due:
+            return {}
+        self._positions_due = time.monotonic() + POSITIONS_SECONDS
+        with suppress(KafkaException):  # no answer
+            counted = self._before_position(users)
+            if counted:
+                ends = client.end_offsets(self._admin, self._table.topic)
+                homes = {each: partition_of(users[each], len(ends)) for each in counted}
+                return {each: (home, ends[home]) for each, home in homes.items()}
+        return {}
+
+    def _before_position(self, receipts: Collection[Receipt]) -> list[Receipt]:
+        name = self._settings.topics.scores.name
+        wanted = [TopicPartition(name, each) for each in {it.partition for it in receipts}]
+        found = client.committed_positions(self._admin, self._settings.group, wanted)
+        return [each for each in receipts if found.get(each.partition, -1) > each.offset]
+
+    def _read(self, message: Message) -> Best | None:
+        try:
+            return self._best(message)
+        except BadMessage as error:
+            self._unreadable.add(message, error)
+            return None
+
+    def _best(self, message: Message) -> Best | None:
         """Return a best; None if it comes from an earlier `scores`, or has no origin."""
-        found = dict(client.headers(message) or ()).get(ORIGIN)
-        if not isinstance(found, bytes):
+        value, found = message.value(), header(message, ORIGIN)
+        if value is None or found is None:
             return None
         origin = decode_origin(found)
-        if origin.topic_id != self._topics["scores"].id:
-            self._topics_expire = 0  # `scores` may have been recreated
+        if origin.topic_id != self._id_of_scores(origin.topic_id):
             return None
         score = decode_score(value, self._settings.topics.high_scores.format)
         receipt = Receipt(origin.partition, origin.offset)
         return Best(message.key() or b"", receipt, score, message.timestamp()[1])
+
+    def _id_of_scores(self, expected: str) -> str:
+        """Return the id of `scores`; where it is not as expected, it may have been recreated."""
+        if expected != self._scores_id and time.monotonic() >= self._scores_id_expires:
+            self._scores_id = await_topics(self._settings, ["scores"])["scores"].id
+            self._scores_id_expires = time.monotonic() + TOPICS_SECONDS
+        return self._scores_id

@@ -83,6 +83,16 @@ class Hub:
         if self._heartbeat_timer is None:
             self._schedule_heartbeat()
 
+    def send(self, subscriber: Subscriber, plain: bytes) -> bool:
+        """Write to one subscriber alone; return False, and write nothing, where it lags."""
+        if subscriber not in self._caught_up:
+            return False
+        self.sent += 1
+        if not subscriber.write(frame(plain)):
+            del self._caught_up[subscriber]
+            self._start_lag(subscriber, self._version)
+        return True
+
     def catch_up(self, subscriber: Subscriber) -> None:
         """Send a subscriber that is writable again the changes that it has missed."""
         if lag := self._lagging.pop(subscriber, None):

@@ -9,6 +9,7 @@ from quart import Blueprint, Response, jsonify, request
 from web.live.board import BoardFeed, Shown
 from web.live.feeds import Feeds
 from web.routes import asked
+from web.routes.ranks import page_of
 from web.routes.streams import REFUSALS
 from web.services import Services
 
@@ -33,12 +34,18 @@ def blueprint(services: Services) -> Blueprint:
     @boards.get("/boards/<board>")
     async def current(board: str) -> Response:
         feed = asked.board(feeds, board)
-        return await _respond(feeds, feed, feed.period.name)
+        return await answer(feed, feed.period.name)
 
     @boards.get("/boards/<board>/<period>")
     async def of_period(board: str, period: str) -> Response:
         feed = asked.board(feeds, board)
-        return await _respond(feeds, feed, asked.period(feed, period))
+        return await answer(feed, asked.period(feed, period))
+
+    async def answer(feed: BoardFeed, period: str) -> Response:
+        if request.args.keys() & {"from", "count"}:
+            is_final = find(feeds, feed, period).board.final
+            return page_of(services, feed.name, period, final=is_final)
+        return await _respond(feeds, feed, period)
 
     return boards
 

@@ -86,11 +86,11 @@ async def render(
 
 
 def _stream(feed: BoardFeed, period: str, *, hall: bool) -> str:
-    """Return the address of the page's stream: that of an earlier period has no board."""
+    """Return the address of the page's stream; all earlier periods have one, without a board."""
     is_current = period == feed.period.name
     events = (["status"] if hall else ["status", "score", "rate"]) + ["board"] * is_current
     chosen = [f"events={','.join(events)}"] if hall or not is_current else []
-    board = [f"board={feed.name}"] if feed.name != ALL_TIME else []
+    board = [f"board={feed.name}"] if feed.name != ALL_TIME and is_current else []
     return "?".join(filter(None, ("live", "&".join(chosen + board))))
 
 

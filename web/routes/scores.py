@@ -11,12 +11,14 @@ from urllib.parse import urlencode
 from quart import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from dataflows.wire import decode_score
 from web.access import origin
 from web.kafka.producer import Unacknowledged
 from web.kafka.records import Receipt
 from web.posting import submission
-from web.posting.outcome import Outcome, outcome
+from web.posting.outcome import Outcome, has_row, outcome, outcome_on_board
 from web.posting.submission import Refused, Submission
+from web.ranks import documents
 from web.routes import page
 from web.services import Services
 
@@ -39,6 +41,7 @@ class _Accepted(NamedTuple):
     receipt: Receipt
     outcome: Outcome | None = None
     waited_seconds: int = 0  # at most
+    rank: int | None = None  # of the user's best, of all time; None: not known
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -100,21 +103,38 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
     """Write a score, and wait for its outcome if the client asked for it."""
     if not wait_seconds:
         return _Accepted(await services.producer.produce(score.key, score.value))
-    async with services.watcher.watch(score.key) as pending:
+    if not services.settings.web.ranks:
+        return await _write_and_watch_board(services, score, wait_seconds)
+    with services.watcher.watch(score.key) as pending:
         receipt = await services.producer.produce(score.key, score.value)
         if pending is None:
             return _Accepted(receipt, "received", wait_seconds)
         pending.acknowledge(receipt)
-        size = services.settings.top5.size
-        result = await outcome(pending, services.feeds, size, wait_seconds)
-        return _Accepted(receipt, result, wait_seconds)
+        size, sign = services.settings.top5.size, services.settings.sign
+        result = await outcome(pending, services.feeds, size, wait_seconds, sign=sign)
+        rank = documents.rank_of(services.rankings, score.key) if result != "received" else None
+        return _Accepted(receipt, result, wait_seconds, rank)
+
+
+async def _write_and_watch_board(
+    services: Services, score: Submission, wait_seconds: int
+) -> _Accepted:
+    user, feeds = score.key.decode(), services.feeds
+    value = decode_score(score.value, services.rules.score_format)
+    is_known = has_row(feeds.newest_board, user, value)
+    receipt = await services.producer.produce(score.key, score.value)
+    result: Outcome = "received"
+    if not is_known:
+        result = await outcome_on_board(feeds, user, value, wait_seconds)
+    return _Accepted(receipt, result, wait_seconds)
 
 
 def _acceptance(accepted: _Accepted) -> Response:
     if _is_form():
         return Response(b"", HTTPStatus.SEE_OTHER, {"Location": _page(accepted.outcome)})
     result = {"outcome": accepted.outcome} if accepted.outcome else {}
-    response = jsonify(accepted.receipt._asdict() | result)
+    rank = {"rank": accepted.rank} if accepted.rank else {}
+    response = jsonify(accepted.receipt._asdict() | result | rank)
     response.status_code = HTTPStatus.ACCEPTED
     if result:
         response.headers["Preference-Applied"] = f"wait={accepted.waited_seconds}"

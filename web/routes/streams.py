@@ -14,6 +14,7 @@ from web.live.board import LIVE, BoardFeed, beat
 from web.live.feeds import Feeds
 from web.live.hub import Hub
 from web.live.subscribers import GeneratorSubscriber
+from web.ranks.watches import Watch
 from web.routes import asked
 from web.server.handover import Connection
 from web.services import Services
@@ -55,6 +56,7 @@ class _Stream(NamedTuple):
     feed: BoardFeed
     has_story: bool = False
     has_beat: bool = False
+    watch: Watch | None = None
 
     def is_behind(self, feeds: Feeds, client: _Client) -> bool:
         """Return whether the client has a newer board than this stream."""
@@ -83,7 +85,13 @@ def blueprint(services: Services) -> Blueprint:
             abort(400, f"events must be of {known}, with commas between, not {sorted(unknown)}")
         feed = asked.board(feeds, request.args.get("board", ALL_TIME))
         hub, has_story = feed.live_of(events), "story" in events
-        return _respond(services, _Stream(hub, feed, has_story=has_story, has_beat=True))
+        watch = _watch(feed.name)
+        stream = _Stream(hub, feed, has_story=has_story, has_beat=True, watch=watch)
+        return _respond(services, stream)
+
+    def _watch(board: str) -> Watch | None:
+        user = request.args.get("user")
+        return services.watches.make(board, user) if user else None
 
     return streams
 
@@ -129,7 +137,7 @@ async def _body(
         services.refusals.add("stream", limit, client.address)
         yield _refusal("full", REFUSED_RETRY_MS)
         return
-    release = partial(services.stream_limiter.release, client.address)
+    release = partial(_release, services, stream, client)
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
     is_handed_over = False
     try:
@@ -142,19 +150,30 @@ async def _body(
             return
         state, version = hub.snapshot(client.resume)
         history = stream.feed.history(client.resume) if stream.has_story else b""
-        events = history + state + (beat() if stream.has_beat else b"")
+        rank = stream.watch.first() if stream.watch else b""
+        events = history + state + rank + (beat() if stream.has_beat else b"")
         yield sse.retry(*RETRY_MS, _random) + events if events else sse.HEARTBEAT
         if client.connection is not None:
             is_handed_over = True
-            client.connection.hand_over(hub, version, on_closed=release)
+            added = client.connection.hand_over(hub, version, on_closed=release)
+            if stream.watch and added:
+                services.watches.add(stream.watch, hub, added)
             return
         hub.add(subscriber, version)
+        if stream.watch:
+            services.watches.add(stream.watch, hub, subscriber)
         async for chunk in subscriber:
             yield chunk
     finally:
         hub.remove(subscriber)
         if not is_handed_over:
             release()
+
+
+def _release(services: Services, stream: _Stream, client: _Client) -> None:
+    services.stream_limiter.release(client.address)
+    if stream.watch:
+        services.watches.remove(stream.watch)
 
 
 def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:

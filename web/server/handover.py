@@ -51,8 +51,10 @@ class Connection(asyncio.StreamWriter):
         self.reader = reader
         self.is_handed_over = False
 
-    def hand_over(self, hub: Hub, version: int, on_closed: Callable[[], object]) -> None:
-        """Add the client to a hub as a subscriber that has a version of its state.
+    def hand_over(
+        self, hub: Hub, version: int, on_closed: Callable[[], object]
+    ) -> "SocketSubscriber | None":
+        """Add the client to a hub as a subscriber that has a version of its state, and return it.
 
         Args:
             hub: The stream.
@@ -61,7 +63,7 @@ class Connection(asyncio.StreamWriter):
         """
         if self.transport.is_closing() or self.reader.at_eof():
             on_closed()
-            return
+            return None
         on_connection_closed = self.on_closed  # the closure must not keep the Connection alive
 
         def on_both_closed() -> None:
@@ -70,8 +72,10 @@ class Connection(asyncio.StreamWriter):
 
         self.is_handed_over = True
         transport = cast("asyncio.Transport", self.transport)
-        hub.add(SocketSubscriber(transport, hub, on_both_closed), version)
+        subscriber = SocketSubscriber(transport, hub, on_both_closed)
+        hub.add(subscriber, version)
         self.reader.feed_eof()
+        return subscriber
 
     def abort(self) -> None:
         """Drop the client at once."""

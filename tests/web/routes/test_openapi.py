@@ -103,11 +103,12 @@ async def test_the_response_for_another_host_is_as_described(app):
 
 
 @pytest.mark.parametrize(
-    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live", 6)], ids=str
+    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live?user=ann", 7)], ids=str
 )
 async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
     fill(app.extensions["leaderboard"].feeds)
-    described = response(path, 200)["content"]["text/event-stream"]["x-events"]
+    app.extensions["leaderboard"].rankings.progress = ""
+    described = response(path.partition("?")[0], 200)["content"]["text/event-stream"]["x-events"]
     sent = await events(app, path, count)
 
     assert {event.get("event", "message") for event in sent} == set(described)

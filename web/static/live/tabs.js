@@ -24,7 +24,7 @@ export class SharedStream {
    * @param {(name: keyof Part, document?: any) => void} deliver
    */
   constructor(deliver) {
-    const { stream = "live" } = document.documentElement.dataset; // one for each board
+    const { stream = "live" } = document.documentElement.dataset; // that of its board
     const url = new URL(stream, document.baseURI).href;
     const heartbeatMs = 1000 * Number(document.documentElement.dataset.heartbeatSeconds);
     this._deliver = deliver;

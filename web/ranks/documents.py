@@ -1,0 +1,98 @@
+"""The JSON of ranks: one user with the neighbours, a page of a board, the rows of some users."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from dataflows.leaderboard import Row
+from dataflows.periods import ALL_TIME
+from web.ranks.rankings import NotRanked, Ranked, Rankings
+
+Document = dict[str, Any]
+
+
+def player(ranked: Ranked, name: str, distance: int) -> Document:
+    """Return a user's rank, the rows at most this distance above and below, and the next better.
+
+    Raises:
+        NotRanked: The user has no score there.
+    """
+    own = _find(ranked, name)
+    if own is None:
+        where = f"{ranked.board}/{ranked.period}" if ranked.period else ranked.board
+        msg = f"{name} has no score on {where}"
+        raise NotRanked(msg)
+    around = [_row(row) for row in ranked.ranking.around(own.rank, distance)]
+    return _head(ranked) | _row(own) | {"around": around, "next": _next(ranked, own)}
+
+
+def rank_event(ranked: Ranked, name: str) -> Document:
+    """Return the same without the rows around; nulls for a user without a score."""
+    own = _find(ranked, name)
+    if own is None:
+        nothing = {"rank": None, "user": name, "score": None, "time": None, "next": None}
+        return _head(ranked) | nothing
+    return _head(ranked) | _row(own) | {"next": _next(ranked, own)}
+
+
+def page(ranked: Ranked, first: int, count: int, *, final: bool = False) -> Document:
+    """Return the board's document with at most `count` rows, from the rank `first` on.
+
+    `updated` is the time of the newest of these rows. `final` says that the period is closed.
+    """
+    rows = ranked.ranking.rows(first, count)
+    updated = max((row.time for row in rows), default=0)
+    state = {"final": final} if ranked.period else {}
+    shown = {"updated": updated, "from": first, "rows": [_row(row) for row in rows]}
+    return _head(ranked) | state | shown
+
+
+def rows(ranked: Ranked, names: Iterable[str]) -> Document:
+    """Return the rows of those of the users that have a score, by rank."""
+    return {"rows": [_row(row) for row in sorted(_find_each(ranked, names))]}
+
+
+def rank_of(rankings: Rankings, user: bytes) -> int | None:
+    """Return a user's rank of all time, None without one, and while ranks are not ready."""
+    try:
+        with rankings.open(ALL_TIME) as ranked:
+            found = ranked.ranking.find(user)
+            return found.rank if found else None
+    except NotRanked:
+        return None
+
+
+def encode(document: Document) -> bytes:
+    """Write a document."""
+    return msgspec.json.encode(document)
+
+
+def _find_each(ranked: Ranked, names: Iterable[str]) -> set[Row]:
+    return {found for name in names if (found := _find(ranked, name))}
+
+
+def _find(ranked: Ranked, name: str) -> Row | None:
+    """Find a user by the name as it is, or else as the form of the page would have written it."""
+    if found := ranked.ranking.find(name.encode("utf-8", "replace")):
+        return found
+    normal = unicodedata.normalize("NFC", name).strip()
+    return ranked.ranking.find(normal.encode("utf-8", "replace"))
+
+
+def _head(ranked: Ranked) -> Document:
+    period = {"period": ranked.period} if ranked.period else {}
+    return {"board": ranked.board, **period, "players": len(ranked.ranking)}
+
+
+def _row(row: Row) -> Document:
+    return row._asdict() | {"score": str(row.score)}  # JavaScript's numbers are exact only to 2^53
+
+
+def _next(ranked: Ranked, own: Row) -> Document | None:
+    """Return the row above, as far as it tells whom to beat; None above the first."""
+    if own.rank == 1:
+        return None
+    (row,) = ranked.ranking.rows(own.rank - 1, 1)
+    return {"rank": row.rank, "user": row.user, "score": str(row.score)}
