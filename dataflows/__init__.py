@@ -35,6 +35,9 @@ What all of them use:
     context.py              what the sources and sinks of one process share
     process.py              sets up the process, ends it at signals and failures
     watchdog.py             ends a process whose cluster stands still
+    progress.py             how far a restore and what was read late have come
+    metrics.py              the metrics of the flows
+    status.py               serves them, and whether the process is alive and ready
     kafka/topics.py         creates, checks and awaits the topics
     kafka/topic_config.py   how the topics must be configured (pure)
     kafka/rights.py         names a right that is missing
