@@ -7,7 +7,7 @@ From `scores` to `high-scores`, in the flow that highscores/ builds:
     kafka/consumer.py       polls for all partitions that a process reads
     highscores/group.py     reports other programs in the consumer group, ends an older flow
     highscores/filter.py    refuses what cannot be read, drops what cannot improve the user's bests
-    highscores/nested.py    tells filter.py what may improve: more than the best of the day (pure)
+    highscores/nested.py    tells the filter what may improve: more than the best of the day (pure)
     highscores/late.py      reports how many scores came after their period was closed
     highscores/spread.py    reports users whose scores are in two partitions
     highscores/rejects.py   writes refused messages to `scores-rejected`
@@ -21,7 +21,7 @@ From `high-scores` to `top-5`, in the flow that top5/ builds:
     top5/published.py       reads from `top-5` the last boards, and which were written as final
     top5/source.py          reads the tables of all boards, then each change
     kafka/table.py          reads partitions to their ends while others write; decodes their rows
-    top5/steps.py           the steps: ranking.py, board.py, and when a board is written
+    top5/steps.py           ranks each shard, merges the best, decides when a board is written
     top5/closed.py          decides whether every partition of `scores` is past a period
     top5/ranking.py         keeps the users of one shard in order (pure)
     top5/board.py           merges the best of the shards, and dates the board (pure)
