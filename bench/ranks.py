@@ -25,7 +25,7 @@ from confluent_kafka import Producer
 
 from bench.facts import Part, Row
 from bench.latency import PARTS, await_ready
-from bench.runs import memory_mib, start, stop
+from bench.runs import cpu_seconds, memory_mib, start, stop
 from bench.topics import produce, producer
 from conf import clients
 from conf.loading import load
@@ -34,6 +34,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import rank_keys
 from local.claims import ports
 from web.__main__ import SWITCH_SECONDS
+from web.kafka.table import PAUSE_SECONDS, WORK_SECONDS
 from web.ranks import documents
 from web.ranks.rankings import Change, Rankings
 
@@ -89,7 +90,7 @@ class _Inside:
         self.rankings = Rankings(load())
         self._users = users
         self._stopping = threading.Event()
-        self.ready_seconds = self.update_us = 0.0
+        self.ready_seconds = self.update_us = self._pause_at = 0.0
         self.is_ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -102,13 +103,18 @@ class _Inside:
         scores = _scores(self._users)
         while changes := [_change(*pair) for pair in islice(scores, 1_000)]:
             self.rankings.load(changes)
-            self._stopping.wait(0.001)
+            self._pause_if_due()
         for _ in self.rankings.build():
-            self._stopping.wait(0.001)
+            self._pause_if_due()
         self.rankings.progress = ""
         self.ready_seconds = time.monotonic() - started
         self.is_ready.set()
         self._update()
+
+    def _pause_if_due(self) -> None:
+        if time.monotonic() >= self._pause_at:
+            self._stopping.wait(PAUSE_SECONDS)
+            self._pause_at = time.monotonic() + WORK_SECONDS
 
     def _update(self) -> None:
         started, used, count = time.monotonic(), 0.0, 0
@@ -208,8 +214,10 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
     try:
         await_ready(port)
         ready = time.monotonic() - started
+        used = cpu_seconds([processes[0].pid])
         with _updating(settings, users):
             found = _asked(port, users, seconds)
+        cores = (cpu_seconds([processes[0].pid]) - used) / seconds
         memory = memory_mib(processes[0].pid) * 2**20 / users
     finally:
         stop(processes)
@@ -219,6 +227,7 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
         "bytes_per_user": memory,
         "ready_seconds": ready,
         **found,
+        "server_cores": cores,
     }
 
 

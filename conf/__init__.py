@@ -1,5 +1,6 @@
 """Settings, and what every program derives from them.
 
 `settings.toml` has every setting, `settings` defines the valid values, `environment` and `loading`
-read them, `clients` derives the properties of Kafka clients, `logs` sets up logging.
+read them, `python -m conf` prints them, `clients` derives the properties of Kafka clients, `logs`
+sets up logging. `version` is that of all programs. `monitoring/` is for Prometheus and Grafana.
 """

@@ -8,13 +8,14 @@ import re
 import socket
 import ssl
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from conf import clients, environment
+from conf.logs import set_up_logging
 from conf.settings import InvalidSettings, Settings, Web
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
@@ -28,18 +29,43 @@ def load() -> Settings:
     Raises:
         InvalidSettings: With one line that names the unknown name, the bad value or the file.
     """
-    defaults = _read(DEFAULTS)
-    values: dict[str, Any] = defaults
-    if file := os.environ.get(environment.FILE_VARIABLE):
-        values = _merge(values, _read(file))
-    for path, value in environment.values(os.environ, defaults):
-        values = _merge(values, _nest(path, value))
+    values: dict[str, Any] = {}
+    for _, layer in layers():
+        values = _merge(values, layer)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise InvalidSettings(_line(error)) from error
     clients.check(settings)
     return settings
+
+
+def layers() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield where settings come from, and the values that are there; later ones override earlier.
+
+    Raises:
+        InvalidSettings: As in `load`, for files and variables that cannot be read.
+    """
+    defaults = _read(DEFAULTS)
+    yield "default", defaults
+    if file := os.environ.get(environment.FILE_VARIABLE):
+        yield file, _read(file)
+    for path, value in environment.values(os.environ, defaults):
+        yield "environment", _nest(path, value)
+
+
+def start(part: str) -> Settings:
+    """Load the settings of a program, and set up its log by them.
+
+    Its Kafka clients are named after it, unless `[kafka]` has a `client.id`.
+
+    Raises:
+        InvalidSettings: As in `load`.
+    """
+    settings = load()
+    set_up_logging(part, settings.log)
+    name = f"leaderboard-{part}"
+    return settings.model_copy(update={"kafka": {"client.id": name, **settings.kafka}})
 
 
 def check_web(web: Web) -> None:

@@ -100,7 +100,7 @@ def _check_boards(boards: tuple[Board, ...]) -> tuple[Board, ...]:
     if "all-time" not in boards or len(set(boards)) < len(boards):
         msg = 'it must name "all-time", and each board once'
         raise ValueError(msg)
-    return boards
+    return tuple(board for board in get_args(Board) if board in boards)
 
 
 def _check_zone(name: str) -> str:
@@ -255,10 +255,15 @@ class Top5(_Frozen):
 
 
 class Flows(_Frozen):
-    """The flows: how often they commit transactions (0: no limit), and when they are stuck."""
+    """The flows: how often they commit transactions (0: no limit), and when they are stuck.
+
+    A process serves its status on `metrics_port` and its index in the cluster, with port 0 nowhere.
+    """
 
     transactions_per_second: Annotated[float, Field(ge=0, le=1000)]
     stall_seconds: Annotated[float, Field(gt=0, le=3600)]
+    metrics_host: str
+    metrics_port: Annotated[int, Field(ge=0, le=65535)]
 
 
 class Web(_Frozen):
@@ -287,6 +292,13 @@ class Web(_Frozen):
     workers: Annotated[int, Field(ge=1, le=64)]
 
 
+class Log(_Frozen):
+    """What is logged, and whether as lines of text or of JSON."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["text", "json"]
+
+
 class Settings(_Frozen):
     """All settings, checked and frozen."""
 
@@ -304,6 +316,7 @@ class Settings(_Frozen):
     flows: Flows
     top5: Top5
     web: Web
+    log: Log
     kafka: Annotated[
         Mapping[str, Property],
         BeforeValidator(_check_values),
@@ -314,7 +327,7 @@ class Settings(_Frozen):
     @property
     def tables(self) -> tuple[str, ...]:
         """The kinds of the topics of bests, all time first, then by length of the period."""
-        return tuple(table_kind(board) for board in get_args(Board) if board in self.boards)
+        return tuple(map(table_kind, self.boards))
 
     @property
     def kinds(self) -> tuple[str, ...]:

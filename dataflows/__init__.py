@@ -1,28 +1,28 @@
-"""The two dataflows. A score passes their files in this order.
+"""The two dataflows: their files in the order in which a score meets them.
 
 From `scores` to `high-scores`, in the flow that highscores/ builds:
 
     highscores/starts.py    where each partition begins: its committed position, if it is trusted
-    highscores/source.py    reads each partition from there on; commits positions
+    highscores/source.py    reads each partition from there on; decides when to commit a position
     kafka/consumer.py       polls for all partitions that a process reads
     highscores/group.py     reports other programs in the consumer group, ends an older flow
     highscores/filter.py    refuses what cannot be read, drops what cannot improve the user's bests
-    highscores/nested.py    which boards a score is compared with there: those of the day, or more
-    highscores/late.py      counts and reports scores whose period is closed
+    highscores/nested.py    tells the filter what may improve: more than the best of the day (pure)
+    highscores/late.py      reports how many scores came after their period was closed
     highscores/spread.py    reports users whose scores are in two partitions
     highscores/rejects.py   writes refused messages to `scores-rejected`
     highscores/sink.py      opens each shard, folds its scores, writes what improves
     highscores/restore.py   restores a shard from its partition of `high-scores`, on each board
-    highscores/fold.py      compares a score with the bests, skips what was counted before (pure)
-    kafka/producer.py       writes and flushes: exactly once in transactions, or at least once
+    highscores/fold.py      applies them to the tables: what is better, new, and not late (pure)
+    kafka/producer.py       writes records in transactions, or at least once; commits no positions
 
 From `high-scores` to `top-5`, in the flow that top5/ builds:
 
-    top5/published.py       reads what is on `top-5`: which periods are final, the last boards
+    top5/published.py       reads from `top-5` the last boards, and which were written as final
     top5/source.py          reads the tables of all boards, then each change
     kafka/table.py          reads partitions to their ends while others write; decodes their rows
     top5/steps.py           ranks each shard, merges the best, decides when a board is written
-    top5/closed.py          which periods are closed, so that their boards are final
+    top5/closed.py          decides whether every partition of `scores` is past a period
     top5/ranking.py         keeps the users of one shard in order (pure)
     top5/board.py           merges the best of the shards, and dates the board (pure)
     top5/sink.py            writes a board if it differs from the last one
@@ -30,11 +30,14 @@ From `high-scores` to `top-5`, in the flow that top5/ builds:
 What all of them use:
 
     leaderboard.py          the rules: scores, rows, boards, and their order (pure)
-    periods.py              days, weeks and months of a time zone, and when they close (pure)
+    periods.py              computes days, weeks, months, and the time at which each closes (pure)
     wire.py                 the formats of the topics: users, scores, origins, boards (pure)
     context.py              what the sources and sinks of one process share
     process.py              sets up the process, ends it at signals and failures
     watchdog.py             ends a process whose cluster stands still
+    progress.py             how far a restore and what was read late have come
+    metrics.py              the metrics of the flows
+    status.py               serves them, and whether the process is alive and ready
     kafka/topics.py         creates, checks and awaits the topics
     kafka/topic_config.py   how the topics must be configured (pure)
     kafka/rights.py         names a right that is missing

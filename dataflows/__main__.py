@@ -9,9 +9,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from conf.loading import load
-from conf.logs import set_up_logging
+from conf.loading import start
 from conf.settings import InvalidSettings
+from conf.version import add_version
 from dataflows.process import DRAIN_SECONDS
 from local.claims import ports
 from local.supervisor import Member, Supervisor, follow_parent, stop_event
@@ -24,9 +24,8 @@ OWN = ("-i", "--process-id", "-a", "--addresses")  # of Bytewax: what makes a cl
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a flow until a signal (status 0), or until another flow has taken over (77)."""
     options, passed = _options(sys.argv[1:] if arguments is None else arguments)
-    set_up_logging()
     try:
-        stall_seconds = load().flows.stall_seconds
+        stall_seconds = start(options.flow).flows.stall_seconds
     except InvalidSettings as error:
         print(error, file=sys.stderr)
         return 1
@@ -67,7 +66,7 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, Sequence[str
     parser = argparse.ArgumentParser(
         prog="python -m dataflows", description=__doc__, usage="%(prog)s FLOW [options] [-- ...]"
     )
-    parser.add_argument("flow", choices=FLOWS)
+    add_version(parser).add_argument("flow", choices=FLOWS)
     parser.add_argument("--processes", type=_count, default=1, metavar="N", help="(default: 1)")
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     options, passed = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaException
 
-from conf.loading import load
-from conf.logs import set_up_logging
+from conf.loading import start
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version
 from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
 from dataflows.wire import BadMessage
@@ -26,11 +26,12 @@ ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage, KafkaEx
 
 def parser(name: str, text: str | None) -> ArgumentParser:
     """Return the parser of a command; `--help` shows the text as it is."""
-    return ArgumentParser(
+    made = ArgumentParser(
         prog=f"python -m dataflows.{name}",
         description=text,
         formatter_class=RawDescriptionHelpFormatter,
     )
+    return add_version(made)
 
 
 def run(
@@ -44,9 +45,8 @@ def run(
     closes the pipe, such as `head`, is no failure.
     """
     options = parser.parse_args(arguments)
-    set_up_logging()
     try:
-        command(load(), options)
+        command(start(parser.prog.rpartition(".")[2]), options)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush

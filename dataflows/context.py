@@ -2,12 +2,11 @@
 
 import logging
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from conf.settings import Settings
+from dataflows import metrics
 from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.producer import (
     IdempotentWriter,
@@ -18,6 +17,7 @@ from dataflows.kafka.producer import (
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.kafka.watch import TopicWatch
 from dataflows.process import Stopping, exit_now, fail
+from dataflows.progress import Progress
 from dataflows.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -28,16 +28,8 @@ SHARED_LOCK = (
     "the workers of a process share Python's lock, and are no faster than one: "
     "`python -m dataflows FLOW --processes N` uses more cores"
 )
+READY_EPOCHS = 2
 RESTORERS = 4  # shards that are restored at a time: each needs CPU time and memory of this process
-
-
-class Restore(NamedTuple):
-    """How far the shards of this process are restored; `started` in monotonic seconds."""
-
-    started: float
-    shards: int = 0
-    restored: int = 0
-    users: int = 0
 
 
 class FlowContext:
@@ -56,6 +48,8 @@ class FlowContext:
         self.deadlines = Deadlines()
         self.transactions = TransactionPace(transactions_per_second, self.deadlines)
         self.watchdog = Watchdog(settings.flows.stall_seconds)
+        self.restoring = Progress("restoring")
+        self.catching_up = Progress("catching up")
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
         self._kinds = kinds
@@ -64,7 +58,7 @@ class FlowContext:
         self._has_told_of_lock = False
         self._topics: dict[str, Topic] = {}
         self._writer: IdempotentWriter | None = None
-        self._restore = Restore(started=0.0)
+        self._restored_users: list[int] = []  # of each shard
         self._watch: TopicWatch | None = None
         stopping.keep(self)
 
@@ -113,21 +107,36 @@ class FlowContext:
             return TransactionalWriter(self.settings, name, self.transactions)
         return self.writer()
 
-    def note_restoring(self) -> None:
-        """Note that a shard is to be restored."""
-        with self._lock:
-            started = self._restore.started or time.monotonic()
-            self._restore = self._restore._replace(started=started, shards=self._restore.shards + 1)
-
-    def note_restored(self, users: int) -> None:
+    def note_restored(self, shard: str, users: int) -> None:
         """Note that a shard is restored; after the last one a log line has the totals."""
+        self.restoring.note(shard, 1)
         with self._lock:
-            self._restore = now = self._restore._replace(
-                restored=self._restore.restored + 1, users=self._restore.users + users
-            )
-        if now.restored == now.shards:
-            took = time.monotonic() - now.started
-            log.info("restored %d users of %d shards in %.2f s", now.users, now.shards, took)
+            self._restored_users.append(users)
+            counts = list(self._restored_users)
+        if not self.restoring.problem():
+            took = self.restoring.seconds()
+            log.info("restored %d users of %d shards in %.2f s", sum(counts), len(counts), took)
+            metrics.restore_seconds.set(took)
+            metrics.restored_users.set(sum(counts))
+
+    def note_read(self, place: tuple[str, int], position: int, end: int | None) -> None:
+        """Export the position of a partition that this process reads, and its lag."""
+        metrics.position.labels(*place).set(position)
+        if end is not None:
+            metrics.lag.labels(*place).set(max(0, end - position))
+
+    def problems(self) -> list[str]:
+        """Return why this process does not count or show everything yet; empty when ready.
+
+        It is ready once two epochs have ended: then every sink has taken part in one.
+        """
+        if self.stopping():
+            return ["stopping"]
+        if not self.watchdog.is_alive():
+            return ["no epoch ends"]
+        found = [each.problem() for each in (self.restoring, self.catching_up)]
+        is_early = self.watchdog.epochs < READY_EPOCHS
+        return list(filter(None, found)) or (["starting"] if is_early else [])
 
     def _await_topics(self) -> dict[str, Topic]:
         try:

@@ -16,9 +16,10 @@ import time
 from types import TracebackType
 from typing import NoReturn
 
-from conf.loading import load
-from conf.logs import set_up_logging
+from conf.loading import start
 from conf.settings import InvalidSettings, Settings
+from conf.version import version
+from dataflows import metrics
 from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
@@ -113,15 +114,16 @@ class Stopping:
             exit_now(self._status)
 
 
-def set_up() -> tuple[Settings, Stopping]:
+def set_up(flow: str) -> tuple[Settings, Stopping]:
     """Set up the process of a flow; it exits with one line if the settings are bad."""
-    set_up_logging()
     try:
-        settings = load()
+        settings = start(flow)
     except InvalidSettings as error:
         sys.exit(str(error))
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 100)
     sys.setswitchinterval(SWITCH_SECONDS)
+    log.info("%s, version %s", flow, version())
+    metrics.program.info({"flow": flow, "version": version()})
     _is_flow.set()
     stopping = Stopping()
     stopping.handle_signals()

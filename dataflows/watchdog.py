@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dataflows import metrics
 from dataflows.process import FAILED, exit_now
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,9 @@ class Watchdog:
         self._stall_seconds = stall_seconds
         self._idle_ticks = 0
         self._holds = 0
+        self.epochs = 0  # that have ended
+        self._counts_epochs = ""
+        self._epoch_at = self._heard_at = 0.0  # monotonic seconds
         self._lock = threading.Lock()
         self._is_started = False
 
@@ -36,6 +40,25 @@ class Watchdog:
         if not self._is_started:
             self._is_started = True
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def note_epoch(self, partition: str) -> None:
+        """Note that a partition was asked for its snapshot; the first one counts the epochs."""
+        self._counts_epochs = self._counts_epochs or partition
+        if partition != self._counts_epochs:
+            return
+        now = time.monotonic()
+        if self.epochs:
+            metrics.epoch_seconds.observe(now - self._epoch_at)
+        self._epoch_at = self._heard_at = now
+        self.epochs += 1
+
+    def is_alive(self) -> bool:
+        """Return whether an epoch has ended within `stall_seconds`, or none was due.
+
+        None is due before the first, which waits for the restore, and while the broker is awaited.
+        """
+        idle_seconds = time.monotonic() - self._heard_at
+        return not self.epochs or self._holds > 0 or idle_seconds < self._stall_seconds
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -47,6 +70,7 @@ class Watchdog:
         finally:
             with self._lock:
                 self._holds -= 1
+            self._heard_at = time.monotonic()
 
     def _watch(self) -> None:
         ahead = _wall_ahead()

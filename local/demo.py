@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from conf.loading import check_web, load
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version
 from local import claims
 from local.supervisor import Member, Supervisor, stop_event
 
@@ -172,7 +173,7 @@ async def run(*, verbose: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; status 1 and one line if it cannot."""
-    parser = argparse.ArgumentParser(prog="just demo", description=__doc__)
+    parser = add_version(argparse.ArgumentParser(prog="just demo", description=__doc__))
     parser.add_argument("--verbose", action="store_true", help="print every line of every part")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s")  # of the supervisors

@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from conf.loading import load
-from conf.logs import set_up_logging
+from conf.loading import start
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version
 from local import broker, children, claims, jars
 from local.broker import Plain
 from local.cluster import planned
@@ -45,11 +45,10 @@ def running(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a broker until SIGINT or SIGTERM; status 1 if it cannot start, or ends."""
     options = _options(arguments)
-    set_up_logging()
     children.exit_on_signals()
     follow_parent()
     try:
-        settings = load()
+        settings = start("kafka")
         port = claims.port_of(settings, options.brokers) if options.port is None else options.port
         _run(options, port, settings)
     except (InvalidSettings, broker.Failed, claims.Taken, jars.Unavailable) as error:
@@ -72,6 +71,7 @@ def _run(options: argparse.Namespace, port: int, settings: Settings) -> NoReturn
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.kafka", description=main.__doc__)
+    add_version(parser)
     parser.add_argument("--port", type=int, help="0: any free one (default: as the settings say)")
     parser.add_argument("--brokers", type=int, default=1, choices=(1, 3), help="default: 1")
     text = "TLS, users and rights: DATA/users has the settings of each part"

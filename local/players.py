@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from conf import clients
-from conf.loading import load
-from conf.logs import set_up_logging
+from conf.loading import start
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
 from local import children
@@ -125,11 +125,10 @@ def _played(settings: Settings, topic: Topic) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Send scores until SIGINT or SIGTERM, or `--count` scores; status 1 if Kafka refuses them."""
     options = _options(arguments)
-    set_up_logging()
     children.exit_on_signals()
     follow_parent()
     try:
-        settings = load()
+        settings = start("players")
         topic = await_topics(settings, ["scores"])["scores"]
         crowd = players(options.seed, options.players)
         played, past = _played(settings, topic), options.history_days * SCORES_A_DAY
@@ -151,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.players", description=__doc__)
+    add_version(parser)
     parser.add_argument("--rate", type=_positive, default=50, help="scores a second (default: 50)")
     parser.add_argument("--players", type=_whole, default=2000, help="their number (default: 2000)")
     parser.add_argument("--seed", type=int, default=7, help="of names and scores (default: 7)")

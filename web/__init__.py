@@ -13,13 +13,13 @@ A board, from `top-5` to the socket:
 
     kafka/reader.py        keeps a thread reading, and restarts it after a failure
     kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
-    threads.py             moves the call from that thread to the event loop, the newest alone
-    live/pace.py           waits, if one was sent just before, or longer if the loop is late
+    threads.py             hands boards from that thread to the event loop, the newest alone
+    live/pace.py           delays a board if another was sent just before, or the loop is late
     live/feeds.py          decodes the board, and asks for it to be sent
     live/board.py          keeps the boards of the last periods, publishes that of the current one
     live/sized.py          leaves out rows that no client could take in one event
     live/sse.py            encodes the event
-    live/hub.py            sends it to every client, lets slow ones skip, cuts stalled ones
+    live/hub.py            sends it to every client; a slow one skips events, a stalled one is cut
     server/handover.py     writes it to the socket of a client on HTTP/1.1
     live/subscribers.py    passes it to the generator of any other client
 
@@ -27,20 +27,20 @@ The last scores and their rate pass kafka/scores.py, live/recent.py and live/rat
 
 A posted score, from the request (checked like that of a stream) to its outcome:
 
-    routes/scores.py       answers forms and programs, after these steps
+    routes/scores.py       takes these steps, refuses by origin, rate, token; answers
     access/origin.py       recognises posts that another site made a browser send
     access/limits.py       limits the posts of each client; also its streams and connections
-    posting/submission.py  parses the body, or refuses it
+    posting/submission.py  parses the body, or refuses its user, score or type
     posting/waiting.py     watches the user, if the client waits for the outcome
     kafka/producer.py      writes the score to `scores`, and waits for the acknowledgement
     kafka/table.py         reads `high-scores`, all the time, and the position of the flow
     kafka/records.py       the receipt of a score, and a message of `high-scores` (pure)
-    posting/outcome.py     decides by them: top, best, counted or received
+    posting/outcome.py     compares both: top, best, counted or received
 
-A rank, from a message of `high-scores`, or of the table of a board by period:
+A user's rank, from messages of `high-scores`, or of the table topic of another board:
 
     ranks/rankings.py      has the users of each open period of each board
-    ranks/ranking.py       keeps those of one period in order
+    ranks/ranking.py       keeps those of one period in order, and computes ranks
     ranks/documents.py     makes the JSON: a user, a page of a board, some users
     routes/ranks.py        answers with it
     ranks/watches.py       sends it to clients of `/live` that watch a user

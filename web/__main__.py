@@ -10,13 +10,16 @@ import gc
 import logging
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from conf.loading import check_web, load
-from conf.logs import set_up_logging
+from conf.loading import check_web, start
 from conf.settings import InvalidSettings, Settings
+from conf.version import add_version, version
 from local.supervisor import follow_parent, stop_event
 from web.app import create_app
+from web.metrics import Worker
 from web.server.server import Server, listen, listen_shared, url
 from web.server.workers import UNAVAILABLE, run_workers
 
@@ -31,13 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until a signal; return 1 if that was not possible."""
     options = _options(arguments)
     failed = 1 if options.worker is None else UNAVAILABLE
-    set_up_logging()
     try:
-        settings = load()
+        settings = start("web")
+        log.info("web, version %s", version())
         check_web(settings.web)
         if options.worker is not None:
             sock = socket.socket(fileno=options.socket)
-            return asyncio.run(serve_as_worker(settings, options.worker, sock))
+            worker = Worker(options.worker, options.folder)
+            return asyncio.run(serve_as_worker(settings, worker, sock))
         if (workers := options.workers or settings.web.workers) > 1:
             return asyncio.run(supervise(settings, workers))
         return asyncio.run(serve(settings))
@@ -59,15 +63,16 @@ async def supervise(settings: Settings, workers: int) -> int:
     log.info("listening on %s", url(settings.web, sockets[0]))
     stopping = stop_event()
     follow_parent()
-    return await run_workers(sockets, stopping)
+    with tempfile.TemporaryDirectory(prefix="leaderboard-") as folder:
+        return await run_workers(sockets, stopping, folder)
 
 
-async def serve_as_worker(settings: Settings, number: int, sock: socket.socket) -> int:
+async def serve_as_worker(settings: Settings, worker: Worker, sock: socket.socket) -> int:
     """Serve as one of several, until a signal or the end of the parent."""
-    return 0 if await _serve(settings, sock, worker=number) else UNAVAILABLE
+    return 0 if await _serve(settings, sock, worker) else UNAVAILABLE
 
 
-async def _serve(settings: Settings, sock: socket.socket, worker: int | None = None) -> bool:
+async def _serve(settings: Settings, sock: socket.socket, worker: Worker | None = None) -> bool:
     """Serve until a signal or the end of the parent; return whether the topics could be read."""
     stopping = stop_event()
     follow_parent()
@@ -97,13 +102,14 @@ def _relax_garbage_collector() -> None:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m web")
+    parser = add_version(argparse.ArgumentParser(prog="python -m web"))
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes on the port (default: the setting)"
     )
     # How the parent starts a worker.
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 

@@ -11,6 +11,7 @@ from conf.settings import Settings, Web
 from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts
+from web.metrics import Worker
 from web.routes import ranks
 from web.services import make_services
 
@@ -33,7 +34,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     on_unavailable: Callable[[Exception], object] = lambda _: None,
-    worker: int | None = None,
+    worker: Worker | None = None,
 ) -> Quart:
     """Make the app for any ASGI server; its topic readers start with the server.
 
@@ -41,7 +42,7 @@ def create_app(
         settings: None: loaded.
         on_unavailable: Called on the event loop, and again at each retry, when a topic was not
             there in time or is set up wrongly. The log has the error.
-        worker: The number that the metrics carry, where several processes share a port.
+        worker: Which of the processes that share a port; its number is in the metrics.
     """
     settings = settings or load()
     app = Quart(__name__, static_folder=None)

@@ -1,13 +1,16 @@
 """The metrics of one app for Prometheus."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from conf.version import version
 from web.access.refusals import Refusals
 from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
@@ -17,6 +20,17 @@ from web.threads import PendingCalls
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Samples = Sequence[tuple[dict[str, str], float]]  # labels and values
+
+
+SHARE_SECONDS = 1
+STALE_SECONDS = 10  # after which what a worker has shared is that of a dead one
+
+
+class Worker(NamedTuple):
+    """One of several processes on a port: its number, and the folder where they share metrics."""
+
+    number: int
+    folder: Path
 
 
 class Source(Protocol):
@@ -29,7 +43,8 @@ class Source(Protocol):
 class Metrics(Collector):
     """A counter of posts, and the state of the streams, the readers and the producer.
 
-    With `worker`, every sample has it as a label: a scrape reaches one worker of several.
+    With `worker`, every sample has its number as a label. Each worker writes its metrics to a file
+    once a second, because a scrape reaches one of them and must show all.
     """
 
     def __init__(  # noqa: PLR0913 - one of each
@@ -41,7 +56,7 @@ class Metrics(Collector):
         refusals: Refusals,
         *,
         rankings: Rankings,
-        worker: int | None = None,
+        worker: Worker | None = None,
     ) -> None:
         self._feeds = feeds
         self._pending = pending  # calls of the topic readers
@@ -49,7 +64,9 @@ class Metrics(Collector):
         self._unreadable = unreadable  # by topic
         self._refusals = refusals
         self._rankings = rankings
-        self._labels = {} if worker is None else {"worker": str(worker)}
+        self._worker = worker
+        self._labels = {} if worker is None else {"worker": str(worker.number)}
+        self._share_at = 0.0  # monotonic seconds
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._posts = Counter(
@@ -64,11 +81,25 @@ class Metrics(Collector):
         self._posts.labels(outcome, *self._labels.values()).inc()
 
     def text(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
-        return generate_latest(self._registry)
+        """Return all metrics in Prometheus's text format, and those that other workers share."""
+        own = generate_latest(self._registry)
+        return own if self._worker is None else merge([own, *_shared_by_others(self._worker)])
+
+    def share(self, now: float) -> None:
+        """Let the other workers show these metrics; `now` in monotonic seconds."""
+        if self._worker is None or now < self._share_at:
+            return
+        self._share_at = now + SHARE_SECONDS
+        path = self._worker.folder / str(self._worker.number)
+        new = path.with_suffix(".new")
+        new.write_bytes(generate_latest(self._registry))
+        new.replace(path)
 
     def collect(self) -> Iterable[Metric]:
         """Yield the state of the streams, the readers and the board."""
+        yield self._metric(
+            "gauge", "leaderboard_web_info", "The version.", [({"version": version()}, 1)]
+        )
         yield from self._of_streams()
         yield from self._of_overload()
         yield from self._of_ranks()
@@ -171,3 +202,20 @@ class Metrics(Collector):
         for labels, value in samples:
             metric.add_sample(name + suffix, {**labels, **self._labels}, value)
         return metric
+
+
+def merge(texts: Iterable[bytes]) -> bytes:
+    """Merge texts in Prometheus's format: each metric once, with the samples of all."""
+    samples: dict[bytes, list[bytes]] = {}
+    for text in texts:
+        for metric in re.split(rb"^(?=# HELP )", text, flags=re.MULTILINE)[1:]:
+            description, kind, *lines = metric.splitlines(keepends=True)
+            samples.setdefault(description + kind, []).extend(lines)
+    return b"".join(head + b"".join(lines) for head, lines in samples.items())
+
+
+def _shared_by_others(worker: Worker) -> Iterable[bytes]:
+    for path in sorted(worker.folder.glob("[0-9]*")):
+        is_fresh = time.time() - path.stat().st_mtime < STALE_SECONDS
+        if path.suffix == "" and path.name != str(worker.number) and is_fresh:
+            yield path.read_bytes()

@@ -25,7 +25,7 @@ from web.live.board import now_ms
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score
-from web.metrics import Metrics
+from web.metrics import Metrics, Worker
 from web.posting.submission import Rules
 from web.posting.waiting import ScoreWatcher
 from web.ranks.rankings import Rankings
@@ -135,10 +135,11 @@ class Services:
         others = [scores.problem(), self.producer.problem(), self.feeds.lateness.problem()]
         self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
         self.refusals.report(time.monotonic())
+        self.metrics.share(time.monotonic())
 
 
 def make_services(
-    settings: Settings, on_unavailable: Callable[[Exception], object], worker: int | None
+    settings: Settings, on_unavailable: Callable[[Exception], object], worker: Worker | None
 ) -> Services:
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web, Calendar(settings.boards, settings.time_zone, settings.late_hours))

@@ -3,6 +3,7 @@
 python -m bytewax.run dataflows.highscores -s 1
 """
 
+import sys
 from typing import TYPE_CHECKING, TypeGuard, cast
 
 import bytewax.operators as op
@@ -19,6 +20,7 @@ from dataflows.highscores.source import ScoresSource
 from dataflows.highscores.starts import Starts
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
+from dataflows.status import serve
 from dataflows.wire import Rejected
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 def flow() -> Dataflow:
     """Build the flow from the settings; from now on SIGTERM and SIGINT end it cleanly."""
-    return build(*set_up())
+    settings, stopping = set_up("highscores")
+    return build(settings, stopping)
 
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
@@ -35,6 +38,7 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
     pace = settings.flows.transactions_per_second
     topics = ("scores", *settings.tables, "rejected")
     context = FlowContext(settings, topics, stopping, transactions_per_second=pace)
+    serve(context, sys.argv[1:])
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     starts = Starts(context, calendar)
     rule = NestedRule(calendar, starts) if calendar.boards else AllTimeRule()

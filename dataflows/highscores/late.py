@@ -5,17 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-import prometheus_client
-
+from dataflows import metrics
 from dataflows.periods import Calendar
 
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 60
-
-late_total = prometheus_client.Counter(
-    "scores_late", "Scores that came after their period was closed, by board", ["board"]
-)
 
 
 class LateScores:
@@ -39,7 +34,7 @@ class LateScores:
             if period.closes_at <= stream
         )
         for board, count in found.items():
-            late_total.labels(board).inc(count)
+            metrics.scores_late.labels(board).inc(count)
         self._unreported += found
         if self._unreported and time.monotonic() >= self._report_at:
             self._report_at = time.monotonic() + REPORT_SECONDS

@@ -1,11 +1,12 @@
 """The sink `scores-rejected`: messages that cannot be read, as received, with reason and origin."""
 
 import logging
+from collections import Counter
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from prometheus_client import Counter
 
 from conf import clients
+from dataflows import metrics
 from dataflows.context import FlowContext
 from dataflows.kafka.producer import Headers, Record
 from dataflows.wire import Rejected
@@ -13,8 +14,6 @@ from dataflows.wire import Rejected
 log = logging.getLogger(__name__)
 
 ENVELOPE_BYTES = 8 * 1024  # headers and framing of a rejected message, at most
-
-rejected_total = Counter("scores_rejected", "Messages that could not be read", ["reason"])
 
 
 class RejectsSink(FixedPartitionedSink[Rejected, None]):
@@ -49,8 +48,8 @@ class RejectsPartition(StatefulSinkPartition[Rejected, None]):
 
     def write_batch(self, values: list[Rejected]) -> None:
         """Write, count and log messages that could not be read."""
-        for rejected in values:
-            rejected_total.labels(rejected.reason).inc()
+        for reason, count in Counter(rejected.reason for rejected in values).items():
+            metrics.scores_rejected.labels(reason).inc(count)
         first = values[0]
         log.warning(
             "rejected %d messages, the first is %s[%d]@%d: %s",

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf import clients
-from conf.settings import table_kind
-from dataflows.context import FlowContext
+from conf.settings import Board, table_kind
+from dataflows.context import FlowContext, partition_name
 from dataflows.highscores.fold import (
     AllTime,
     ByPeriod,
@@ -31,6 +31,7 @@ from dataflows.process import fail
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.01
+ALMOST = 0.99  # of a shard that is read, and not yet restored
 ONE_MESSAGE = {"enable.partition.eof": "true", "max.partition.fetch.bytes": "65536"}
 
 
@@ -49,9 +50,7 @@ def restore(context: FlowContext, calendar: Calendar, starts: Starts, partition:
     Raises:
         FlowFailed: One cannot be read, or was not re-keyed after partitions were added.
     """
-    read = [
-        _read(context, calendar, starts, board, partition) for board in (ALL_TIME, *calendar.boards)
-    ]
+    read = [_read(context, calendar, starts, board, partition) for board in context.settings.boards]
     tables = {"": {}, **{period: best for table in read for period, best in table.bests.items()}}
     all_time, *others = (Counted(table.counted(), table.removed) for table in read)
     boards: list[AllTime | ByPeriod] = [AllTime(tables[""], all_time)]
@@ -71,15 +70,21 @@ def _replayed(boards: list[AllTime | ByPeriod]) -> dict[int, int]:
 
 
 def _read(
-    context: FlowContext, calendar: Calendar, starts: Starts, board: str, partition: int
+    context: FlowContext, calendar: Calendar, starts: Starts, board: Board, partition: int
 ) -> "_Table":
     topic = context.topic(table_kind(board))
     decoder = board_decoder(context.settings, calendar, board, topic, partition)
     since = 0 if board == ALL_TIME else starts.oldest_open(board)
-    stopping = context.stopping
+    boards, stopping, name = context.settings.boards, context.stopping, partition_name(partition)
+    earlier = boards.index(board)
+
+    def note(done: float) -> None:
+        context.restoring.note(name, min((earlier + done) / len(boards), ALMOST))
 
     def read() -> Iterator[list[Message]]:
-        return read_to_end(context.settings, topic.name, partition, stopping, since)
+        return read_to_end(
+            context.settings, topic.name, partition, stopping, since, on_progress=note
+        )
 
     origins = Origins(context.topic("scores").id, has_periods=board != ALL_TIME)
     table = _Table(context, decoder, origins, read)

@@ -14,7 +14,8 @@ from functools import partial
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from dataflows.context import FlowContext
+from dataflows import metrics
+from dataflows.context import FlowContext, partition_name
 from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Shard
 from dataflows.highscores.restore import Restored, restore
 from dataflows.highscores.starts import Starts
@@ -65,10 +66,12 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         self._scores_id = context.topic("scores").id
         self._restore_shard = restore_shard
         self._shards = shards
-        context.note_restoring()
+        self._name = partition_name(partition)
+        context.restoring.begin(self._name)
         fenced = context.fencers.submit(context.fenced_writer, f"{self._topics[0]}-{partition}")
         self._restored = context.restorers.submit(self._restore, fenced)
         self._opened: tuple[Writer, Shard] | None = None
+        self._counts = list(map(metrics.improvements.labels, context.settings.boards))
         self._news: dict[int, Candidates] = {}  # the last of each partition, until it is opened
 
     def write_batch(self, values: list[Candidates]) -> None:
@@ -81,7 +84,8 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""
-        writer, _ = self._open()
+        writer, shard = self._open()
+        metrics.users.labels(self._partition).set(len(shard.tables[""]))
         with self._context.watchdog.held():
             writer.flush()
 
@@ -97,8 +101,10 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         return self._opened
 
     def _fold(self, writer: Writer, shard: Shard, candidates: Candidates) -> None:
-        for topic, board in zip(self._topics, shard.boards, strict=True):
-            writer.write(self._records(topic, board, candidates))
+        for topic, board, count in zip(self._topics, shard.boards, self._counts, strict=True):
+            records = list(self._records(topic, board, candidates))
+            writer.write(records)
+            count.inc(len(records))
 
     def _records(
         self, topic: str, board: AllTime | ByPeriod, candidates: Candidates
@@ -117,5 +123,5 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         restored = self._restore_shard(self._partition)
         self._shards[self._partition] = restored.shard
         return_freed_memory()
-        self._context.note_restored(len(restored.shard.tables[""]))
+        self._context.note_restored(self._name, len(restored.shard.tables[""]))
         return writer, restored

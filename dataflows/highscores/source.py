@@ -36,10 +36,12 @@ from typing import NamedTuple
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
+from dataflows import metrics
 from dataflows.context import AT_ONCE, FlowContext
 from dataflows.highscores.group import GroupWatch
 from dataflows.highscores.starts import Start, Starts
 from dataflows.kafka.consumer import SharedConsumer
+from dataflows.progress import ReadUpTo
 from dataflows.wire import encode_mark
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._is_due = False
         self._commit_at = time.monotonic() + COMMIT_SECONDS
         self._watch = None if self._partition else context.watch()
+        self._catching_up = ReadUpTo(context.catching_up, str(self._partition), at.offset)
         self._drain_until: float | None = None
 
     def next_batch(self) -> list[ScoresBatch]:
@@ -135,6 +138,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
             self._position = TopicPartition(*self._place, end, leader_epoch=epoch)
         if not messages:
             return []
+        metrics.scores_read.inc(len(messages))
         return [ScoresBatch(self._partition, self._epoch, messages)]
 
     def next_awake(self) -> datetime:
@@ -148,6 +152,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         offset = self._snapshot.offset
         is_idle = offset == self._committed and time.monotonic() < self._commit_at
         self._is_due = offset >= 0 and not is_idle
+        self._report(offset)
 
     def close(self) -> None:
         """Stop reading; commits nothing."""
@@ -179,6 +184,12 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
     def _note_failed_commit(self, error: KafkaError) -> None:
         self._committed = OFFSET_BEGINNING
         self._group.note_failed_commit(error)
+
+    def _report(self, offset: int) -> None:
+        end = self._consumer.last_end(self._place)
+        self._context.note_read(self._place, offset, end)
+        self._catching_up.note(offset, end)
+        self._context.watchdog.note_epoch(str(self._partition))
 
     def _drain(self) -> list[ScoresBatch]:
         now = time.monotonic()

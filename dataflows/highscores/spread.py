@@ -2,15 +2,11 @@
 
 import logging
 
-from prometheus_client import Counter
+from dataflows import metrics
 
 log = logging.getLogger(__name__)
 
 AWAY_USERS = 200_000  # that are remembered
-
-users_in_two_partitions = Counter(
-    "scores_users_in_two_partitions", "Users whose scores were seen in two partitions"
-)
 
 
 class SpreadCheck:
@@ -38,7 +34,7 @@ class SpreadCheck:
     def _report(self, user: bytes, partition: int) -> None:
         if user in self._reported or len(self._reported) > AWAY_USERS:
             return
-        users_in_two_partitions.inc()
+        metrics.users_in_two_partitions.inc()
         if not self._reported:
             log.warning(
                 "the scores of %r are in the partitions %d and %d: the producers of `scores` "

@@ -20,6 +20,7 @@ from confluent_kafka import (
 
 from conf import clients
 from conf.settings import Settings
+from dataflows import metrics
 from dataflows.kafka import rights
 from dataflows.kafka.topics import Topic
 from dataflows.process import fail
@@ -176,6 +177,14 @@ class SharedConsumer:
             self._poll()
         return self._polled.pop(place, []), self._ends.pop(place, None)
 
+    def last_end(self, place: Place) -> int | None:
+        """Return the end of a partition as of the last fetch, None before the first.
+
+        As in Kafka's tools it is the high watermark: open transactions are before it.
+        """
+        _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+        return high if high >= 0 else None
+
     def commit(self, position: TopicPartition) -> None:
         """Commit a position with the next poll; a failure goes to `on_failed_commit`."""
         self._uncommitted[_place(position)] = position
@@ -239,7 +248,10 @@ class SharedConsumer:
         for each in offsets:
             failure = each.error or error
             if failure is not None:
+                metrics.failed_commits.inc()
                 self._on_failed_commit[_place(each)](failure)
+            else:
+                metrics.last_commit.set_to_current_time()
 
 
 def message_place(message: Message) -> Place:

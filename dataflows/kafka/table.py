@@ -47,6 +47,8 @@ class CaughtUp:
         self._consumer = consumer
         self._position = position
         self._end = 0
+        self._first: int | None = None  # offset
+        self.done = 0.0  # 0 to 1
         self._asked_at = float("-inf")
 
     def end(self, messages: list[Message], end: int | None) -> int | None:
@@ -58,25 +60,30 @@ class CaughtUp:
         if end is not None or not messages:
             return end
         read, where = (messages[-1].offset() or 0) + 1, self._position
+        self._first = (messages[0].offset() or 0) if self._first is None else self._first
         if read >= self._end and time.monotonic() > self._asked_at + CAUGHT_UP_SECONDS:
             self._asked_at = time.monotonic()
             self._end = bounds(self._consumer, where.topic, where.partition)[1]
+        self.done = (read - self._first) / max(self._end - self._first, 1)
         return read if read >= self._end else None
 
 
-def read_to_end(
+def read_to_end(  # noqa: PLR0913 - most calls need four
     settings: Settings,
     topic: str,
     partition: int,
     stopping: Callable[[], bool],
     since: int = 0,
+    *,
+    on_progress: Callable[[float], object] = lambda _: None,
 ) -> Iterator[list[Message]]:
     """Yield a partition's messages to its end, in batches, by offset.
 
     It begins with the first message of the time `since`, in ms, or of a later one: 0 for all.
 
     Read committed: the end is the last stable offset, a second ago at most. Where `stopping` turns
-    true the process ends with status 0: what its flow has not committed is read again.
+    true the process ends with status 0: what its flow has not committed is read again. After each
+    batch `on_progress` gets how much is read, 0 to 1.
 
     Raises:
         FlowFailed: An error, or nothing for 60 s.
@@ -86,13 +93,16 @@ def read_to_end(
     try:
         (start,) = offsets_since(consumer, [TopicPartition(topic, partition)], since)
         assign(consumer, [start])
-        yield from _until_end(consumer, start, stopping)
+        yield from _until_end(consumer, start, stopping, on_progress)
     finally:
         consumer.close()
 
 
 def _until_end(
-    consumer: Consumer, start: TopicPartition, stopping: Callable[[], bool]
+    consumer: Consumer,
+    start: TopicPartition,
+    stopping: Callable[[], bool],
+    on_progress: Callable[[float], object],
 ) -> Iterator[list[Message]]:
     name = f"{start.topic}[{start.partition}]"
     deadline = time.monotonic() + SILENCE_SECONDS
@@ -106,6 +116,7 @@ def _until_end(
         end = caught_up.end(messages, ends.get((start.topic, start.partition)))
         if messages:
             deadline = time.monotonic() + SILENCE_SECONDS
+            on_progress(caught_up.done)
             yield messages
         elif time.monotonic() > deadline:
             fail(f"{name}: nothing for {SILENCE_SECONDS} s; is the broker up and the topic there?")

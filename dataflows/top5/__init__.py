@@ -3,6 +3,8 @@
 python -m bytewax.run dataflows.top5 -s 1
 """
 
+import sys
+
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
@@ -10,6 +12,7 @@ from conf.settings import Settings
 from dataflows.context import FlowContext
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
+from dataflows.status import serve
 from dataflows.top5.closed import ClosedPeriods
 from dataflows.top5.sink import Top5Sink
 from dataflows.top5.source import TableSource
@@ -18,12 +21,14 @@ from dataflows.top5.steps import PaceBoards, RankTables
 
 def flow() -> Dataflow:
     """Build the flow from the settings; from now on SIGTERM and SIGINT end it cleanly."""
-    return build(*set_up())
+    settings, stopping = set_up("top5")
+    return build(settings, stopping)
 
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
     context = FlowContext(settings, (*settings.tables, "top_5"), stopping)
+    serve(context, sys.argv[1:])
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     closed = ClosedPeriods(context, calendar)
     flow = Dataflow("top5")

@@ -15,6 +15,7 @@ from operator import lt
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from conf.settings import table_kind
+from dataflows import metrics
 from dataflows.context import FlowContext
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.producer import Headers, Record
@@ -56,6 +57,8 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
         self._topic = context.topic("top_5")
         self._writer = context.fenced_writer(self._topic.name)
         self._last, self._positions = read_published(context)
+        for board in self._last.values():
+            metrics.board_updated.labels(board.board).set(board.updated / 1000)
 
     def write_batch(self, values: list[BoardUpdate]) -> None:
         """Write the boards that differ from the last."""
@@ -67,6 +70,8 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
             if board != last and not self._is_behind(update):
                 self._last[board.key] = board
                 self._writer.write([self._record(board, update.positions)])
+                metrics.boards_published.labels(board.board).inc()
+                metrics.board_updated.labels(board.board).set(board.updated / 1000)
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""

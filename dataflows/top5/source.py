@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import table_kind
+from dataflows import metrics
 from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer, offsets_since
 from dataflows.kafka.table import CaughtUp
@@ -108,6 +109,8 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         consumer.add(start)
         self._position = max(start.offset, 0)
         self._catching_up: CaughtUp | None = CaughtUp(end_consumer, start)
+        self._name = f"{start.topic}[{start.partition}]"
+        context.catching_up.begin(self._name)
         is_first = board == ALL_TIME and start.partition == 0
         self._watch = context.watch() if is_first else None
 
@@ -128,7 +131,11 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         messages, end = self._consumer.poll(self._place)
         if self._catching_up is not None:
             end = self._catching_up.end(messages, end)
-            self._catching_up = self._catching_up if end is None else None
+            done = self._catching_up.done if end is None else 1
+            self._context.catching_up.note(self._name, done)
+            if end is not None:
+                self._catching_up = None
+                metrics.restore_seconds.set(self._context.catching_up.seconds())
         if not messages and end is None and not self._context.deadlines.pop_due(self._board):
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
@@ -150,6 +157,9 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
 
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""
+        end = self._consumer.last_end(self._place)
+        self._context.note_read(self._place, self._position, end)
+        self._context.watchdog.note_epoch(self._name)
 
     def close(self) -> None:
         """Stop reading."""

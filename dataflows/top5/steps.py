@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bytewax.operators import StatefulBatchLogic
 
 from conf.settings import Settings, table_kind
+from dataflows import metrics
 from dataflows.context import FlowContext
 from dataflows.kafka.consumer import Deadlines, Pace
 from dataflows.kafka.table import TableDecoder, TableRows, board_decoder
@@ -50,7 +51,9 @@ class RankTables:
             yield batch.board, top
         if not changed:
             yield batch.board, ShardTop(*where, [], 0, [], batch.board)
-        if batch.board != ALL_TIME:
+        if batch.board == ALL_TIME:
+            metrics.users.labels(batch.partition).set(len(shard.tables[""]))
+        else:
             self._drop_complete(shard, batch)
 
     def _open(self, batch: TableBatch) -> "_RankedShard":

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from conf import clients
+from conf.__main__ import main
 from conf.loading import DEFAULTS, check_web, load
 from conf.settings import RESERVED, InvalidSettings
 
@@ -305,3 +306,30 @@ def test_a_certificate_and_a_host_that_are_right_pass(tmp_path):
 
     check_web(web)
     check_web(web.model_copy(update={"host": "::"}))
+
+
+def test_all_settings_are_printed_with_their_sources_and_without_secrets(
+    tmp_path, monkeypatch, capsys
+):
+    file = tmp_path / "my.toml"
+    file.write_text('group = "mine"\n[web]\ntoken = "s3cret"\n')
+    monkeypatch.setenv("LEADERBOARD_SETTINGS", str(file))
+    monkeypatch.setenv("LEADERBOARD_WEB__PORT", "8080")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", "s3cret")
+    status = main([])
+    text = capsys.readouterr().out
+
+    assert status == 0
+    assert "s3cret" not in text
+    assert f'group = "mine" # {file}\n' in text
+    assert "web.port = 8080 # environment\n" in text
+    assert 'order = "highest" # default\n' in text
+    assert 'kafka."sasl.password" = "***" # environment\n' in text
+    assert tomllib.loads(text)["web"]["port"] == 8080
+
+
+def test_bad_settings_are_named_instead_of_printed(monkeypatch, capsys):
+    monkeypatch.setenv("LEADERBOARD_WEB__PORT", "x")
+
+    assert main([]) == 1
+    assert "setting web.port" in capsys.readouterr().err

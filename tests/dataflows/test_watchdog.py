@@ -54,3 +54,18 @@ def test_a_clock_that_was_set_back_is_reported_with_its_consequence(exits, monke
     until_true(lambda: exits)
 
     assert caplog.text.count("the clock was set back by 60 s") == 1
+
+
+def test_a_process_is_alive_until_no_epoch_has_ended_for_too_long_unless_it_waits_for_the_broker():
+    dog = Watchdog(stall_seconds=0.1)
+    before = dog.is_alive()
+    dog.note_epoch("0")
+    dog.note_epoch("1")
+    until_true(lambda: not dog.is_alive())
+    with dog.held():
+        held = dog.is_alive()
+
+    assert before
+    assert held
+    assert dog.is_alive()
+    assert dog.epochs == 1

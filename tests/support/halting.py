@@ -64,7 +64,11 @@ def restored(halt):
 
 def _wrap_reading(wrap):
     read = restore.read_to_end  # type: ignore[attr-defined]
-    restore.read_to_end = lambda *arguments: wrap(read(*arguments))  # type: ignore[attr-defined]
+
+    def wrapped(*arguments, **named):
+        return wrap(read(*arguments, **named))
+
+    restore.read_to_end = wrapped  # type: ignore[attr-defined]
 
 
 def producing(halt):

@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 BATCH = 1_000  # messages at once, at most: two milliseconds of the interpreter's lock
-PAUSE_SECONDS = 0.001  # after each batch or step while loading: the event loop goes first
+WORK_SECONDS = 0.005  # of loading between two pauses
+PAUSE_SECONDS = 0.001  # for the event loop, which otherwise waits for each of its system calls
 POSITIONS_SECONDS = 0.1  # between questions for the position of the flow
 TOPICS_SECONDS = 60  # for which a look at the topic of scores holds
 LOG_SECONDS = 5  # between log lines about the progress
@@ -97,7 +98,8 @@ class TableReader:
         self._settings = settings
         self._rankings = rankings
         self._consumer = consumer
-        self._pause_after(rankings.reset())
+        self._pause_at = 0.0
+        self._run(rankings.reset())
         topics = await_topics(settings, settings.tables, stopping=reader.stopping)
         boards = {topics[table_kind(board)].name: board for board in settings.boards}
         by_name = {topic.name: topic for topic in topics.values()}
@@ -122,9 +124,9 @@ class TableReader:
             if time.monotonic() >= log_at + LOG_SECONDS:
                 log_at = time.monotonic()
                 log.info("ranks: %s", self._rankings.progress)
-            self._reader.wait(PAUSE_SECONDS)
+            self._pause_if_due()
         self._report("the users are brought into order")
-        self._pause_after(self._rankings.build())
+        self._run(self._rankings.build())
         gc.freeze()  # a collection would look at every user
         self._rankings.apply((), self._positions())
         self._report("")
@@ -150,7 +152,7 @@ class TableReader:
         if now >= self._next_drop:
             self._next_drop = now + DROP_SECONDS
             self._kept.clear()
-            self._pause_after(self._rankings.drop_old())
+            self._run(self._rankings.drop_old())
         return messages
 
     def _table(self, board: str, topic: Topic) -> _Table:
@@ -226,9 +228,14 @@ class TableReader:
         read = sum(sum(table.progress.next_offsets.values()) for table in tables)
         return f"{read} of {sum(sum(each.goal.values()) for each in tables)} messages are read"
 
-    def _pause_after(self, steps: Iterable[None]) -> None:
+    def _run(self, steps: Iterable[None]) -> None:
         for _ in steps:
+            self._pause_if_due()
+
+    def _pause_if_due(self) -> None:
+        if time.monotonic() >= self._pause_at:
             self._reader.wait(PAUSE_SECONDS)
+            self._pause_at = time.monotonic() + WORK_SECONDS
 
 
 class Outcomes:

@@ -86,7 +86,9 @@ class PendingScore:
             self._result.set_result(best)
 
 
-async def outcome(pending: PendingScore, feeds: Feeds, size: int, seconds: float) -> Outcome:
+async def outcome(
+    pending: PendingScore, feeds: Feeds, size: int, seconds: float, *, sign: int = 1
+) -> Outcome:
     """Wait for the outcome of a written score: "received" if it is not known in time.
 
     Args:
@@ -94,6 +96,7 @@ async def outcome(pending: PendingScore, feeds: Feeds, size: int, seconds: float
         feeds: The boards.
         size: Rows of the board.
         seconds: To wait, at most.
+        sign: -1 where the lowest score is the best.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -104,11 +107,11 @@ async def outcome(pending: PendingScore, feeds: Feeds, size: int, seconds: float
     if best is None:
         return "counted"
     user = pending.user.decode()
-    while _will_show(feeds.newest_board, size, user, best) and not feeds.board.ended:
+    while _will_show(feeds.newest_board, size, user, best, sign) and not feeds.board.ended:
         if (left := deadline - loop.time()) <= 0:
             break
         await feeds.next_board(left)
-    return "top" if _shows(feeds.newest_board, user, best) else "best"
+    return "top" if _shows(feeds.newest_board, user, best, sign) else "best"
 
 
 async def outcome_on_board(feeds: Feeds, user: str, score: int, seconds: float) -> Outcome:
@@ -130,16 +133,16 @@ def has_row(board: Board, user: str, score: int) -> bool:
     return any((row.user, row.score) == (user, score) for row in board.rows)
 
 
-def _shows(board: Board, user: str, best: Best) -> bool:
-    return any(row.user == user and row.score >= best.score for row in board.rows)
+def _shows(board: Board, user: str, best: Best, sign: int) -> bool:
+    return any(row.user == user and sign * row.score >= sign * best.score for row in board.rows)
 
 
-def _will_show(board: Board, size: int, user: str, best: Best) -> bool:
+def _will_show(board: Board, size: int, user: str, best: Best, sign: int) -> bool:
     """Return whether the score belongs on the board, but is not on it yet."""
-    if _shows(board, user, best):
+    if _shows(board, user, best, sign):
         return False
     if len(board.rows) < size or any(row.user == user for row in board.rows):
         return True
     last = board.rows[-1]
-    last_rank_key = (-last.score, last.time, last.user.encode())
-    return (-best.score, best.time, user.encode()) < last_rank_key
+    last_rank_key = (-sign * last.score, last.time, last.user.encode())
+    return (-sign * best.score, best.time, user.encode()) < last_rank_key

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from quart import Blueprint, Response
 
+from conf.version import version
 from web import metrics
 from web.services import Services
 
@@ -16,8 +17,8 @@ def blueprint(services: Services) -> Blueprint:
     openapi = OPENAPI.read_bytes()
 
     @operations.get("/health")
-    async def health() -> dict[str, bool]:
-        return {"alive": True}
+    async def health() -> dict[str, object]:
+        return {"alive": True, "version": version()}
 
     @operations.get("/ready")
     async def ready() -> tuple[dict[str, object], int]:

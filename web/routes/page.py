@@ -152,11 +152,11 @@ def _choice(name: str, known: Collection[str]) -> str:
 
 
 def _stream(feed: BoardFeed, period: str, user: str, *, is_alone: bool) -> str:
-    """Return the address of the page's stream: an earlier period has no board and no rank."""
+    """Return the address of the page's stream; earlier periods share one without a board."""
     is_current = period == feed.period.name
     events = (["status"] if is_alone else ["status", "score", "rate"]) + ["board"] * is_current
     chosen = {"events": ",".join(events)} if is_alone or not is_current else {}
-    board = {"board": feed.name} if feed.name != ALL_TIME else {}
+    board = {"board": feed.name} if feed.name != ALL_TIME and is_current else {}
     watched = {"user": user} if user and is_current else {}
     return "?".join(filter(None, ("live", urlencode(chosen | board | watched, safe=","))))
 

@@ -110,8 +110,8 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
         if pending is None:
             return _Accepted(receipt, "received", wait_seconds)
         pending.acknowledge(receipt)
-        size = services.settings.top5.size
-        result = await outcome(pending, services.feeds, size, wait_seconds)
+        size, sign = services.settings.top5.size, services.settings.sign
+        result = await outcome(pending, services.feeds, size, wait_seconds, sign=sign)
         rank = documents.rank_of(services.rankings, score.key) if result != "received" else None
         return _Accepted(receipt, result, wait_seconds, rank)
 

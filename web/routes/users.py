@@ -19,7 +19,7 @@ def blueprint(services: Services) -> Blueprint:
     users = Blueprint("users", __name__)
     settings = services.settings
 
-    @users.delete("/users/<path:user>")
+    @users.delete("/users/<user:user>")
     async def remove(user: str) -> Response:
         if not settings.web.token or services.is_from_another_origin(request):
             return _answer(HTTPStatus.FORBIDDEN, error=CLOSED)

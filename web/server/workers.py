@@ -8,7 +8,7 @@ worker that no longer accepts. `local.supervisor` runs the workers, each a group
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from socket import socket
 
@@ -18,28 +18,31 @@ UNAVAILABLE = os.EX_UNAVAILABLE  # of a worker that cannot serve; later, Kafka m
 STOP_SECONDS = 7  # for all to end, before they are killed: 4 for clients, 3 for Kafka
 
 
-async def run_workers(sockets: Sequence[socket], stopping: asyncio.Event) -> int:
+async def run_workers(sockets: Sequence[socket], stopping: asyncio.Event, folder: str) -> int:
     """Run a worker for each socket until `stopping`; return 0 if all have ended cleanly.
 
-    One that cannot serve at its first start ends all.
+    They share their metrics in the folder. One that cannot serve at its first start ends all.
     """
-    runs = [_run_worker(number, sock, stopping) for number, sock in enumerate(sockets)]
+    runs = [
+        _run_worker(partial(_members, number, sock.fileno(), folder), stopping)
+        for number, sock in enumerate(sockets)
+    ]
     closing = asyncio.create_task(_close(sockets, stopping))  # waits before the others do
     statuses = await asyncio.gather(*runs)
     await closing
     return 0 if set(statuses) <= CLEAN_STATUSES else 1
 
 
-async def _run_worker(number: int, sock: socket, stopping: asyncio.Event) -> int:
-    supervisor = Supervisor(partial(_members, number, sock.fileno()), stop_seconds=STOP_SECONDS)
+async def _run_worker(start: Callable[[], Sequence[Member]], stopping: asyncio.Event) -> int:
+    supervisor = Supervisor(start, stop_seconds=STOP_SECONDS)
     status = await supervisor.run(stopping)
     stopping.set()
     return status
 
 
-def _members(number: int, descriptor: int) -> Sequence[Member]:
+def _members(number: int, descriptor: int, folder: str) -> Sequence[Member]:
     command = [sys.executable, "-m", "web"]
-    command += ["--worker", str(number), "--socket", str(descriptor)]
+    command += ["--worker", str(number), "--socket", str(descriptor), "--folder", folder]
     return [Member(f"worker {number}", command, [descriptor])]
 
 

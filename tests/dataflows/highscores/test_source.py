@@ -11,6 +11,7 @@ from dataflows.highscores.group import GroupWatch
 from dataflows.highscores.starts import Starts
 from dataflows.periods import Calendar
 from dataflows.process import Stopping
+from dataflows.progress import Progress
 from dataflows.wire import CommitMark, decode_mark
 
 
@@ -41,6 +42,9 @@ class FakeConsumer:
         taken, self.ready = self.ready, []
         return taken, self.end
 
+    def last_end(self, _place):
+        return None
+
     def commit(self, position):
         self.commits.append(position.offset)
         self.marks.add(position.metadata)
@@ -58,7 +62,9 @@ def partition(consumer):
         settings=SimpleNamespace(
             group="highscores", guarantee="exactly_once", tables=("high_scores",)
         ),
-        watchdog=SimpleNamespace(note_progress=lambda: None),
+        watchdog=SimpleNamespace(note_progress=lambda: None, note_epoch=lambda _: None),
+        catching_up=Progress("catching up"),
+        note_read=lambda *_: None,
         transactions=SimpleNamespace(commit_if_due=lambda: None),
     )
     starts = Starts(context, Calendar((), "UTC", 24))

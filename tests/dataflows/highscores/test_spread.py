@@ -3,7 +3,8 @@
 import pytest
 
 from dataflows.highscores import spread
-from dataflows.highscores.spread import SpreadCheck, users_in_two_partitions
+from dataflows.highscores.spread import SpreadCheck
+from dataflows.metrics import users_in_two_partitions
 
 
 @pytest.fixture

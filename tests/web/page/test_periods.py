@@ -214,21 +214,22 @@ def test_the_hall_shows_one_board_with_its_period(open_page):
     assert page.evaluate("document.documentElement.scrollHeight") <= 1080
 
 
-def test_tabs_of_the_same_board_share_a_stream_and_those_of_another_have_their_own(
-    stage, new_context
-):
+def test_tabs_of_a_board_share_a_stream_and_so_do_those_of_all_earlier_periods(stage, new_context):
     context = new_context()
-    pages = [context.new_page() for _ in range(6)]
-    for page, board in zip(pages, ("day", "day", "day", "week", "week", "month"), strict=True):
-        page.goto(f"{stage.address}/?board={board}")
+    past = (PAST, "/?board=week&period=2026-W47", "/?board=month&period=2026-10")
+    current = ("/?board=day", "/?board=day", "/?board=week", "/?board=week", "/?board=month")
+    pages = [context.new_page() for _ in (*current, *past)]
+    for page, path in zip(pages, (*current, *past), strict=True):
+        page.goto(stage.address + path)
         expect(page.locator("#connection")).to_have_text("Live")
     feeds = [stage.feeds.boards[name] for name in BOARDS]
-    until_true(lambda: [sum(map(len, it.live_hubs())) for it in feeds] == [0, 1, 1, 1])
+    until_true(lambda: [sum(map(len, it.live_hubs())) for it in feeds] == [1, 1, 1, 1])
     stage.call(stage.feeds.put_boards, [entry(9, "day", "2026-11-25", ("dan", 5))])
 
-    for page in pages[:3]:
+    for page in pages[:2]:
         expect(names(page)).to_have_text("dan")
-    expect(names(pages[3])).to_have_text(["cid", "ann"])
+    expect(names(pages[2])).to_have_text(["cid", "ann"])
+    expect(names(pages[5])).to_have_text("bob")
 
 
 def test_the_page_says_that_the_lowest_score_wins(open_page):

@@ -134,3 +134,16 @@ async def test_a_client_that_leaves_cancels_the_wait(feeds):
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_where_the_lowest_score_is_the_best_a_lower_one_makes_it_top(feeds):
+    pending, other = written(), written(b"zoe")
+    show(feeds, ("bob", 100, 1), ("eve", 200, 1))
+    pending.add_best(best(150))
+    other.add_best(best(250, user=b"zoe"))
+    waiting = asyncio.create_task(outcome(pending, feeds, 2, 5, sign=-1))
+    await asyncio.sleep(0)
+    show(feeds, ("bob", 100, 1), ("ann", 150, 5))
+
+    assert await asyncio.wait_for(waiting, 5) == "top"
+    assert await asyncio.wait_for(outcome(other, feeds, 2, 60, sign=-1), 5) == "best"
