@@ -34,6 +34,7 @@ class Stage:
         self._app = create_app(settings)
         self._services = self._app.extensions["leaderboard"]
         self.feeds = self._services.feeds
+        self.rankings = self._services.rankings
         self._app.before_serving_funcs.clear()  # no topic readers
         self._app.after_serving_funcs.clear()
         if scripted:
@@ -60,7 +61,7 @@ class Stage:
         self._loop.call_soon_threadsafe(self._send, _event(name, document))
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function of the feeds, where they live; later calls come after it."""
+        """Call a function on the event loop; later calls come after it."""
         self._loop.call_soon_threadsafe(function, *arguments)
 
     def end_streams(self) -> None:

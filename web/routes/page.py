@@ -3,22 +3,31 @@
 Every address in the page is relative, so that a proxy may serve it at any path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from quart import Blueprint, Response, abort, render_template, request
 
 from dataflows.periods import ALL_TIME
 from web.access import origin
 from web.live.board import BoardFeed
+from web.live.feeds import Feeds
 from web.posting.outcome import OUTCOMES
 from web.posting.submission import Refused
+from web.ranks import documents
+from web.ranks.documents import Document
+from web.ranks.rankings import NotRanked
 from web.routes import asked
 from web.routes.board import find
+from web.routes.ranks import AROUND, COUNT, Make, number
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
+DISPLAYS = ("hall", "embed")  # of the board alone
+THEMES = ("light", "dark")
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
 
@@ -29,7 +38,8 @@ def blueprint(services: Services) -> Blueprint:
 
     @pages.get("/")
     async def dashboard() -> Response:
-        response = Response(await render(services))
+        page = _render_ranks if "from" in request.args else render
+        response = Response(await page(services))
         response.headers["Cache-Control"] = "no-cache"
         if services.hides_host(request):
             response.set_cookie(origin.COOKIE, "1", path=None, httponly=True, samesite="Strict")
@@ -50,6 +60,43 @@ def blueprint(services: Services) -> Blueprint:
     return pages
 
 
+async def _render_ranks(services: Services) -> str:
+    """Render a page of a whole board, from a rank on."""
+    feed, period = _asked(services.feeds)
+    first = number("from", 1, 1, 2**53)
+    shown = find(services.feeds, feed, period).board
+    user = request.args.get("user", "")
+    page = _ranked(services, feed.name, period, lambda it: documents.page(it, first, COUNT))
+    players = page.get("players", 0)
+    before = max(1, min(first, players + 1) - COUNT) if first > 1 else 0
+    after = first + COUNT if first + COUNT <= players else 0
+    return await render_template(
+        "ranks.html",
+        **_place(services, feed, user),
+        board=shown,
+        page=page,
+        count=COUNT,
+        turns=(before, after),
+    )
+
+
+def _asked(feeds: Feeds) -> tuple[BoardFeed, str]:
+    feed = asked.board(feeds, request.args.get("board", ALL_TIME))
+    return feed, asked.period(feed, request.args.get("period") or None)
+
+
+def _place(services: Services, feed: BoardFeed, user: str) -> Document:
+    """Return what the head and the links of each page need."""
+    return {
+        "static": f"static/{services.files.version}",
+        "title": services.settings.web.title,
+        "boards": services.feeds.boards,
+        "current": feed.period.name,
+        "link": partial(_link, services.feeds, user),
+        "user": user,
+    }
+
+
 async def render(
     services: Services,
     *,
@@ -57,41 +104,77 @@ async def render(
     posted: Mapping[str, str] | None = None,
 ) -> str:
     """Render the page with the newest board; after a refused post, with its error and fields."""
-    feed = asked.board(services.feeds, request.args.get("board", ALL_TIME))
-    period = asked.period(feed, request.args.get("period") or None)
-    hall = request.args.get("display") == "hall"
+    feed, period = _asked(services.feeds)
+    display = _choice("display", DISPLAYS)
+    user = "" if display else request.args.get("user", "")
+    board, size = find(services.feeds, feed, period).board, services.settings.top5.size
+    shown = number("rows", size, 1, size) if display == "embed" else size
+    card = partial(documents.player, name=user, distance=AROUND)
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
-        static=f"static/{services.files.version}",
-        stream=_stream(feed, period, hall=hall),
-        boards=services.feeds.boards,
-        board=find(services.feeds, feed, period).board,
-        current=feed.period.name,
+        **_place(services, feed, user),
+        stream=_stream(feed, period, user, is_alone=bool(display)),
+        player=_ranked(services, feed.name, period, card) if user else {},
+        has_ranks=services.settings.web.ranks and services.rankings.is_kept(feed.name, period),
+        board=board,
+        rows=board.rows[:shown] if display == "embed" else board.rows,
         neighbours=feed.neighbours(period),
         lowest=services.settings.order == "lowest",
         scores=services.feeds.newest_scores[::-1],
-        size=services.settings.top5.size,
+        size=shown,
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
         heartbeat_seconds=services.settings.web.heartbeat_seconds,
-        title=services.settings.web.title,
         form=services.settings.web.form,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
-        hall=hall,
+        display=display,
+        theme=_choice("theme", THEMES),
         error=error,
         posted=posted or {},
     )
 
 
-def _stream(feed: BoardFeed, period: str, *, hall: bool) -> str:
-    """Return the address of the page's stream; all earlier periods have one, without a board."""
+def _ranked(services: Services, board: str, period: str, make: Make) -> Document:
+    """Make a document of the ranks of a period, or one with only the `error`."""
+    try:
+        with services.rankings.open(board, period) as ranked:
+            return make(ranked)
+    except NotRanked as error:
+        return {"error": f"{error}."}
+
+
+def _choice(name: str, known: Collection[str]) -> str:
+    """Return a word of the query, "" where it is none of these."""
+    word = request.args.get(name, "")
+    return word if word in known else ""
+
+
+def _stream(feed: BoardFeed, period: str, user: str, *, is_alone: bool) -> str:
+    """Return the address of the page's stream; earlier periods share one without a board."""
     is_current = period == feed.period.name
-    events = (["status"] if hall else ["status", "score", "rate"]) + ["board"] * is_current
-    chosen = [f"events={','.join(events)}"] if hall or not is_current else []
-    board = [f"board={feed.name}"] if feed.name != ALL_TIME and is_current else []
-    return "?".join(filter(None, ("live", "&".join(chosen + board))))
+    events = (["status"] if is_alone else ["status", "score", "rate"]) + ["board"] * is_current
+    chosen = {"events": ",".join(events)} if is_alone or not is_current else {}
+    board = {"board": feed.name} if feed.name != ALL_TIME and is_current else {}
+    watched = {"user": user} if user and is_current else {}
+    return "?".join(filter(None, ("live", urlencode(chosen | board | watched, safe=","))))
+
+
+def _link(feeds: Feeds, user: str, board: str, period: str = "", first: int = 0) -> str:
+    """Return the address of the page of a board, or of its ranks from the `first` on.
+
+    The period "" is the current one. The user stays.
+    """
+    is_current = period == feeds.boards[board].period.name
+    fields = {
+        "board": board if board != ALL_TIME else "",
+        "period": "" if is_current else period,
+        "from": first or "",
+        "user": user,
+    }
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"./?{query}" if query else "./"
 
 
 def iso(time_ms: int) -> str:

@@ -62,15 +62,15 @@ def page_of(services: Services, board: str, period: str = "", *, final: bool = F
 
     `final` says that the period is closed.
     """
-    first = _number("from", 1, 1, 2**63)
-    count = _number("count", COUNT, 1, COUNT_MAX)
+    first = number("from", 1, 1, 2**63)
+    count = number("count", COUNT, 1, COUNT_MAX)
     return _answer(
         services, board, period, lambda ranked: documents.page(ranked, first, count, final=final)
     )
 
 
 def _player(services: Services, board: str, period: str, user: str) -> Response:
-    around = _number("around", AROUND, 0, AROUND_MAX)
+    around = number("around", AROUND, 0, AROUND_MAX)
     return _answer(services, board, period, lambda ranked: documents.player(ranked, user, around))
 
 
@@ -95,8 +95,8 @@ def _add_converter(state: BlueprintSetupState) -> None:
     state.app.url_map.converters["user"] = _UserConverter
 
 
-def _number(name: str, default: int, low: int, high: int) -> int:
-    """Return a number of the query, or end the request with 400."""
+def number(name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number of the query, or end the request with 400."""
     text = request.args.get(name, str(default))
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(high))
     if not is_number or not low <= int(text) <= high:

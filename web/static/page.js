@@ -20,11 +20,14 @@ const DASHBOARD = [
   () => import("./history/rate.js"), // scores per second
   () => import("./form/form.js"), // adds a score
 ];
-/** @type {Load[]} */
-const HALL = [() => import("./live/awake.js")];
+/** @type {Load[]} a page without a stream */
+const STILL = [() => import("./live/times.js")];
+/** @type {Record<string, Load[]>} */
+const DISPLAYS = { hall: [() => import("./live/awake.js")], embed: [] };
 /** @type {Record<string, Load>} by the id of their place, which not every page has */
 const SOMETIMES = {
   period: () => import("./board/period.js"), // which day, week or month it is, in words
+  player: () => import("./player/player.js"), // the rank of one player, and the neighbours
   history: () => import("./history/history.js"), // the ranks of the last ten minutes
 };
 
@@ -57,13 +60,15 @@ async function showEarlier(parts, address) {
   }
 }
 
-const isHall = document.documentElement.classList.contains("hall");
+const { stream } = document.documentElement.dataset;
+const { className: display } = document.documentElement; // "hall", "embed", or "" with all parts
 const there = Object.entries(SOMETIMES).filter(([id]) => document.getElementById(id));
-const loads = [...EVERYWHERE, ...(isHall ? HALL : DASHBOARD), ...there.map(([, load]) => load)];
+const here = stream ? [...EVERYWHERE, ...(DISPLAYS[display] ?? DASHBOARD)] : STILL;
+const loads = [...here, ...there.map(([, load]) => load)];
 Promise.all(loads.map(start)).then((parts) => {
   const { board } = document.documentElement.dataset;
   if (board) {
     showEarlier(parts, board);
   }
-  return new SharedStream((name, document) => deliver(parts, name, document));
+  return stream && new SharedStream((name, document) => deliver(parts, name, document));
 });

@@ -139,6 +139,28 @@ function listText(users, more) {
   return [...users.map(nameText), ...(more ? [`${more} more`] : [])].join(", ");
 }
 
+// The card of a player
+
+export const NOT_RANKED_YET = "The ranks are not read yet.";
+
+/** @param {string} user */
+export function noScoreText(user) {
+  return `${nameText(user)} has no score here.`;
+}
+
+/** @param {import("./types.js").Player} player */
+export function placeText({ rank, players, score, next }) {
+  const place = `Rank ${formatNumber(rank)} of ${formatNumber(players)}`;
+  if (!next) {
+    return `${place}, in the lead.`;
+  }
+  const by = BigInt(next.score) - BigInt(score);
+  const distance = by < 0n ? -by : by;
+  const points = `${formatNumber(distance)} ${distance === 1n ? "point" : "points"}`;
+  const name = nameText(next.user);
+  return distance ? `${place}, ${points} behind ${name}.` : `${place}, equal to ${name}, who was earlier.`;
+}
+
 // The form
 
 export const ENTER_USER = "Enter a user.";
@@ -182,4 +204,15 @@ export function outcomeText(outcome, { user, score, size }) {
   };
   const text = outcomes[outcome] ?? outcomes.received;
   return `${text}: ${nameText(user)}, ${formatNumber(score.replace("+", ""))}.`;
+}
+
+/**
+ * Write the rank of whoever added a score. A new user may not be among the players yet.
+ *
+ * @param {number} rank of all time
+ * @param {number} players 0: not known
+ */
+export function ownRankText(rank, players) {
+  const place = `Rank ${formatNumber(rank)}`;
+  return players ? `${place} of ${formatNumber(Math.max(rank, players))}.` : `${place} of all time.`;
 }

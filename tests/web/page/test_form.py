@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from playwright.sync_api import expect
 
 from tests.support.browser import needs_browser
+from tests.support.page_server import board
 
 pytestmark = needs_browser
 
@@ -51,6 +52,24 @@ def test_a_score_is_added_without_a_reload_and_its_outcome_is_shown(open_page):
     assert [post.headers["prefer"] for post in posts] == ["wait=2"] * 4
     assert page.get_by_label("User", exact=True).input_value() == "ann"
     assert page.get_by_label("Score", exact=True).input_value() == ""
+
+
+def test_the_answer_names_the_new_rank(stage, open_page):
+    stage.first = [("board", board(("ann", 1200), players=81_204))]
+    page = open_page()
+    expect(page.locator("#players")).to_have_text("81,204")
+    for rank, words in ((17, "Rank 17 of 81,204."), (81_205, "Rank 81,205 of 81,205.")):
+        with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best", "rank": rank}):
+            add(page, "ann", "1200")
+            expect(page.locator("#answer")).to_have_text(f"{OUTCOMES['best']} {words}")
+
+
+def test_the_answer_on_another_board_names_the_rank_of_all_time(stage, open_page):
+    stage.first = [("board", {**board(), "board": "day", "period": "2026-11-25"})]
+    page = open_page()
+    with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best", "rank": 17}):
+        add(page, "ann", "1200")
+        expect(page.locator("#answer")).to_have_text(f"{OUTCOMES['best']} Rank 17 of all time.")
 
 
 def test_an_error_of_the_server_stands_beside_its_field(open_page):

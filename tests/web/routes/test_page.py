@@ -25,7 +25,7 @@ async def app():
 async def addresses(client, path="/"):
     """Return the addresses of the files that the page names, as a browser resolves them."""
     page = await (await client.get(path)).get_data(as_text=True)
-    return [urljoin(path, each) for each in re.findall(r'(?:href|src)="([^"#]+)"', page)]
+    return [urljoin(path, each) for each in re.findall(r'(?:href|src)="(static/[^"#]+)"', page)]
 
 
 def write(folder, **files):

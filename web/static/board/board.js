@@ -16,10 +16,11 @@ export function start() {
   const players = document.querySelector("#players");
   const changed = /** @type {HTMLTimeElement | null} */ (document.querySelector("#changed time"));
   const showRows = createRows(/** @type {HTMLElement} */ (table.querySelector("tbody")));
+  const most = Number(table.dataset.rows) || undefined; // all, unless the address says how many
   table.style.setProperty("--rows", table.dataset.size ?? "");
   return {
     board: throttle((/** @type {Board} */ board) => {
-      showRows(board.rows);
+      showRows(board.rows.slice(0, most));
       players?.replaceChildren(formatNumber(board.players));
       if (changed) {
         showChanged(changed, board.updated);

@@ -12,7 +12,7 @@ export function start() {
     board({ period }) {
       const before = shown.dataset.period;
       if (period && before && period !== before) {
-        linkBack(before, shown.dataset.board ?? "");
+        linkBack(before);
         shown.dataset.period = shown.dataset.current = period;
         show(shown);
       }
@@ -31,11 +31,13 @@ function show({ dataset: { current = "" } }) {
   });
 }
 
-/** @param {string} period @param {string} board */
-function linkBack(period, board) {
+/** @param {string} period */
+function linkBack(period) {
   const link = /** @type {HTMLAnchorElement | null} */ (document.querySelector("[rel=prev]"));
   if (link) {
-    link.href = `./?board=${board}&period=${period}`;
+    const url = new URL(location.href);
+    url.searchParams.set("period", period);
+    link.href = url.href;
     link.dataset.period = period;
     link.hidden = false;
   }

@@ -1,16 +1,21 @@
 // Adds a score without a reload; without JavaScript the browser sends the form itself.
 
-import { outcomeText } from "../texts.js";
+import { remember } from "../player/remembered.js";
+import { outcomeText, ownRankText } from "../texts.js";
 import { Field } from "./field.js";
 import { submit } from "./submit.js";
 import { checkScore, checkToken, checkUser } from "./validation.js";
 
+/** @typedef {import("../types.js").Board} Board */
+
 export function start() {
   const board = /** @type {HTMLElement} */ (document.querySelector("#board"));
   const form = /** @type {HTMLFormElement | null} */ (document.querySelector("#form"));
-  if (form) {
-    new Form(form, Number(board.dataset.size));
+  if (!form) {
+    return {};
   }
+  const shown = new Form(form, Number(board.dataset.size));
+  return { board: (/** @type {Board} */ board) => shown.setBoard(board) };
 }
 
 class Form {
@@ -18,6 +23,8 @@ class Form {
   constructor(form, size) {
     this._form = form;
     this._size = size;
+    /** @type {Board | null} */
+    this._board = null;
     this._isSending = false;
     this._answer = /** @type {HTMLElement} */ (form.querySelector("#answer"));
     this._button = /** @type {HTMLElement} */ (form.querySelector("button"));
@@ -27,6 +34,11 @@ class Form {
       event.preventDefault();
       this._submit();
     });
+  }
+
+  /** @param {Board} board */
+  setBoard(board) {
+    this._board = board;
   }
 
   async _submit() {
@@ -41,7 +53,7 @@ class Form {
   }
 
   /** @param {import("./submit.js").Answer} answer */
-  _show({ error, field: name, outcome, user, score }) {
+  _show({ error, field: name, outcome, user, score, rank }) {
     const field = this._field(name);
     field?.showError(error);
     field?.input.focus();
@@ -50,8 +62,16 @@ class Form {
       this._answer.textContent = field ? "" : error;
       return;
     }
-    this._answer.textContent = outcomeText(outcome, { user, score, size: this._size });
+    const answered = outcomeText(outcome, { user, score, size: this._size });
+    this._answer.textContent = answered + (rank ? ` ${this._rankText(rank)}` : "");
+    remember(user);
     /** @type {Field} */ (this._field("score")).input.value = "";
+  }
+
+  /** The rank of all time: the page may show another board. @param {number} rank */
+  _rankText(rank) {
+    const { period = "", players = 0 } = this._board ?? {};
+    return ownRankText(rank, period ? 0 : players);
   }
 
   /** @param {string} name */

@@ -7,6 +7,7 @@ import { NO_SERVER, refusalText } from "../texts.js";
  * @property {string} error what went wrong, or ""
  * @property {string} field the field with the error, or ""
  * @property {string} outcome what became of the score, or "" after an error
+ * @property {number} [rank] of all time, where it is known
  * @property {string} user
  * @property {string} score
  */
@@ -47,7 +48,7 @@ export async function submit(url, form) {
 async function read(response) {
   const answer = await response.json();
   if (response.ok) {
-    return { error: "", outcome: answer.outcome ?? "received" };
+    return { error: "", outcome: answer.outcome ?? "received", rank: answer.rank };
   }
   return {
     error: refusalText(answer.error, response.headers.get("Retry-After")),

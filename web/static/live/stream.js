@@ -1,7 +1,7 @@
 // The server's events on one EventSource. It is replaced when it fails, when it does not open in
 // time, and when nothing arrives for longer than two heartbeats.
 
-const EVENTS = ["status", "board", "score", "rate", "story", "beat"];
+const EVENTS = ["status", "board", "score", "rate", "story", "rank", "beat"];
 const CONNECT_MS = 20_000; // the server may need ten seconds to get a board that is new enough
 const CHECK_MS = 500;
 const PAUSE_MS = { least: 1000, first: 5000, most: 10_000 }; // the longest doubles each time
@@ -21,7 +21,7 @@ export class Stream {
    */
   constructor(url, silenceMs, to) {
     this.lastEventId = "";
-    this._url = url;
+    this.url = url; // another one counts from the next `open` on
     this._silenceMs = silenceMs;
     this._to = to;
     this._longestMs = PAUSE_MS.first;
@@ -33,7 +33,7 @@ export class Stream {
 
   open() {
     this.rest(CONNECT_MS);
-    const url = new URL(this._url);
+    const url = new URL(this.url);
     if (this.lastEventId) {
       url.searchParams.set("lastEventId", this.lastEventId);
     }

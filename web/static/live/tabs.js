@@ -1,6 +1,6 @@
-// One stream for all tabs of a browser that show the same board: HTTP/1.1 allows six connections to a server, and the
-// seventh tab would wait for ever. The oldest tab leads: it keeps its stream and sends each event
-// to the others. They open a stream until they are up to date, and again when the leader is silent
+// One stream for all tabs of a browser that show the same board and player: HTTP/1.1 allows six
+// connections to a server, and the seventh tab would wait for ever. The oldest tab leads: it keeps
+// its stream and sends each event to the others. They open a stream until they are up to date, and again when the leader is silent
 // or says goodbye. A browser without BroadcastChannel has a stream for each tab. A tab that is hidden
 // for a minute takes no part until it is shown.
 
@@ -24,8 +24,6 @@ export class SharedStream {
    * @param {(name: keyof Part, document?: any) => void} deliver
    */
   constructor(deliver) {
-    const { stream = "live" } = document.documentElement.dataset; // that of its board
-    const url = new URL(stream, document.baseURI).href;
     const heartbeatMs = 1000 * Number(document.documentElement.dataset.heartbeatSeconds);
     this._deliver = deliver;
     this._silenceMs = 2 * heartbeatMs + 10_000;
@@ -37,18 +35,35 @@ export class SharedStream {
     /** @type {ReturnType<typeof setTimeout> | undefined} until this hidden tab sleeps */
     this._drowsy = undefined;
     this._heardAt = Date.now();
-    this._stream = new Stream(url, this._silenceMs, {
+    this._stream = new Stream(address(), this._silenceMs, {
       receive: (name, data, id) => this._receive(name, data, id),
       lose: (nextAt, refused) => this._lose(nextAt, refused),
     });
-    this._channel = "BroadcastChannel" in window ? new BroadcastChannel(url) : null;
-    this._channel?.addEventListener("message", ({ data }) => this._hear(data));
+    this._channel = this._join();
     this._listen();
     this._begin();
     this._sleepIfHidden();
   }
 
+  /** Meet the tabs with the same stream. */
+  _join() {
+    const channel = "BroadcastChannel" in window ? new BroadcastChannel(this._stream.url) : null;
+    channel?.addEventListener("message", ({ data }) => this._hear(data));
+    return channel;
+  }
+
+  /** Change to the stream that the page names now, and resume there at the newest board. */
+  _change() {
+    this._leave();
+    this._channel?.close();
+    this._stream.url = address();
+    this._channel = this._join();
+    this._ledUntil = -Infinity;
+    this._begin();
+  }
+
   _listen() {
+    document.addEventListener("stream", () => this._change());
     addEventListener("online", () => this._isAsleep || this._stream.open());
     addEventListener("offline", () => this._isAsleep || this._stream.fail());
     addEventListener("pagehide", () => this._leave());
@@ -181,4 +196,9 @@ export class SharedStream {
     this._send("bye");
     this._deliver("lost", { asOf: this._heardAt, nextAt, refused });
   }
+}
+
+function address() {
+  const { stream = "live" } = document.documentElement.dataset; // one for each board and player
+  return new URL(stream, document.baseURI).href;
 }
