@@ -137,7 +137,7 @@ def test_parts_that_were_measured_apart_make_one_report(tmp_path):
 
     text = report.write(Facts(tmp_path), tmp_path).read_text()
 
-    assert "| top5 | 10 | 2 |" in text
+    assert "| top5 | 10 | 0 | 2 |" in text
     assert "Quix Streams: skipped, there is no uv" in text
     assert (tmp_path / "restarts.svg").exists()
 
