@@ -10,8 +10,9 @@ from conf.settings import Log
 LIBRDKAFKA = logging.getLogger("librdkafka")
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-# Every start of a producer logs it: `enable.gapless.guarantee` counts as experimental.
-NOISE = ("CONFWARN",)
+# Every start of a producer logs the first: `enable.gapless.guarantee` counts as experimental. The
+# second ends lines about a coordinator that is not ready yet, of a new broker for example.
+NOISE = ("CONFWARN", ": retrying")
 BURST_LINES = 5  # of one kind, before the others of that minute are counted instead
 BURST_SECONDS = 60
 

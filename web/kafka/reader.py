@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from confluent_kafka import KafkaError, KafkaException
+
 from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
 from web.kafka.unreadable import Unreadable
 
@@ -101,6 +103,10 @@ class TopicReader:
 
     def _fail(self, error: Exception, retry_seconds: float) -> None:
         self._caught_up = False
+        if not self._ever_caught_up and _has_no_leader(error):
+            log.info("%s has no leader yet, again in %g s", self.name, retry_seconds)
+            self.wait(retry_seconds)
+            return
         self.errors += 1
         if isinstance(error, (Unavailable, WrongTopic)) and not self._ever_caught_up:
             log.error("cannot read %s: %s", self.name, error)
@@ -114,6 +120,12 @@ class TopicReader:
                 error,
             )
         self.wait(retry_seconds)
+
+
+def _has_no_leader(error: Exception) -> bool:
+    """Return whether a partition has no leader: for a moment after its topic was created."""
+    codes = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+    return isinstance(error, KafkaException) and error.args[0].code() in codes
 
 
 def _now_ms() -> int:

@@ -45,6 +45,7 @@ class Feeds:
         self.scores = Hub(lambda: sse.HEARTBEAT, times)
         self.newest_scores: list[Score] = []  # the last ten, oldest first
         self.status: Status | None = None  # None until the first is known
+        self._was_ready = False  # ever
         self._board_changed = asyncio.Event()  # set at each new board and at the end, then replaced
         self._boards_topic = self._scores_topic = ""  # the ids of the topics that are read
         self.has_read_boards = False  # what was on that topic at first
@@ -139,7 +140,9 @@ class Feeds:
         """Publish and log whether the board is the newest, if that has changed."""
         if status != self.status:
             self.status = status
-            level = logging.WARNING if status.problems else logging.INFO
+            self._was_ready = self._was_ready or not status.problems
+            is_problem = status.problems and self._was_ready  # until then the app starts
+            level = logging.WARNING if is_problem else logging.INFO
             log.log(level, "%s", "; ".join(status.problems) or "the newest board is shown")
             event = sse.event(freshness.encode(status), name="status")
             self._publish_live(status={"status": event})

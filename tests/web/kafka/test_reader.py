@@ -1,0 +1,52 @@
+"""The thread that keeps reading a topic: what it logs of a failure."""
+
+import logging
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from tests.support.until import until_true
+from web.kafka import reader
+from web.kafka.reader import TopicReader
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Return what starts a reader that fails once, with an error of this code."""
+    monkeypatch.setattr(reader, "RETRY_SECONDS", (0.01,))
+    readers = []
+
+    def start(code):
+        failures = [KafkaException(KafkaError(code))]
+
+        def read(it):
+            if failures:
+                raise failures.pop()
+            it.note_caught_up()
+            it.wait(5)
+
+        readers.append(TopicReader("scores", read, lambda _: None))
+        readers[-1].start()
+        until_true(lambda: readers[-1]._caught_up)  # noqa: SLF001 - no broker answers here
+        return readers[-1]
+
+    yield start
+    for each in readers:
+        each.stop()
+
+
+def test_a_partition_without_a_leader_is_no_error_at_the_start(failing, caplog):
+    """It has none for a moment after its topic was created."""
+    caplog.set_level(logging.INFO)
+    started = failing(KafkaError.NOT_LEADER_FOR_PARTITION)
+
+    assert started.errors == 0
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert "scores has no leader yet" in caplog.text
+
+
+def test_any_other_failure_is_an_error_and_reading_goes_on(failing, caplog):
+    started = failing(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+    assert started.errors == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
