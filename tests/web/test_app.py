@@ -622,7 +622,7 @@ async def test_a_closed_form_is_not_shown_and_takes_nothing_from_browsers(settin
         )
         program = await client.post("/newScore", json=score)
 
-    assert "<form" not in page
+    assert 'action="newScore"' not in page
     assert "<h1>Cup &lt;1&gt;</h1>" in page
     assert [form.status_code, browser.status_code, program.status_code] == [403, 403, 202]
 

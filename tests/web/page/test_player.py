@@ -131,6 +131,9 @@ def test_a_browser_that_keeps_nothing_shows_the_player_until_the_page_is_closed(
     page = new_context().new_page()
     page.add_init_script("delete window.localStorage; localStorage = undefined")
     page.goto(stage.address)
+    expect(page.locator("#connection")).to_have_text(
+        "Live"
+    )  # its script takes the form from here on
     with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best"}):
         add(page, "fay", "200")
         expect(place(page)).to_contain_text("Rank 6 of 7")
