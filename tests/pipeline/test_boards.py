@@ -91,7 +91,8 @@ def test_kills_at_any_moment_leave_no_board_behind_another(names, game, guarante
     with running(given):
         drain(game, rules)
 
-    board_oracle.check(game, rules)
+    # Killed with at_least_once, a flow may leave a best of a period twice: its value stays right.
+    board_oracle.check(game, rules, once=guarantee == "exactly_once")
 
 
 def await_rest(game):
