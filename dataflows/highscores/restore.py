@@ -238,10 +238,10 @@ def _read_origins(
         if time.monotonic() > deadline:
             fail(f"{topic}: nothing for {RETRY_SECONDS} s; is the broker up?")
         messages, ends = consume(consumer, POLL_SECONDS)
-        for message in reversed(messages):  # the first of each partition counts
-            user, time_ms = message.key() or b"", max(message.timestamp()[1], 1)
-            found.setdefault(message.partition() or 0, LastOrigin(-1, b"", 0))
-            found[message.partition() or 0] = LastOrigin(message.offset() or 0, user, time_ms)
-            missing.discard(message.partition() or 0)
+        for message in messages:  # the first of each partition counts
+            (_, partition), time_ms = message_place(message), max(message.timestamp()[1], 1)
+            origin = LastOrigin(message.offset() or 0, message.key() or b"", time_ms)
+            found.setdefault(partition, origin)
+            missing.discard(partition)
         missing -= {partition for _, partition in ends}
     return found

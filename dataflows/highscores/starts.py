@@ -20,15 +20,17 @@ NO_POSITION = " has no committed position"
 
 
 class Start(NamedTuple):
-    """Where a partition begins to be read, the mark of its commits, and its stream time there.
+    """Where a partition begins to be read, the mark of its commits, and its stream time.
 
-    `position` is committed at once, to show the mark; `offset` is where reading begins.
+    `position` is committed at once, to show the mark; `offset` is where reading begins, at the
+    stream time `began`. `stream` moves on as the filter reads.
     """
 
     position: TopicPartition
     offset: int
     mark: CommitMark
     stream: StreamTime
+    began: int
 
 
 class Starts:
@@ -64,14 +66,12 @@ class Starts:
         Raises:
             FlowFailed: The broker does not answer.
         """
-        oldest = min(
-            (start.stream.now for start in self._all if self._has_scores(start)), default=0
-        )
+        oldest = min((start.began for start in self._all if self._has_scores(start)), default=0)
         return oldest and self._calendar.oldest_open(board, oldest).start
 
     def _has_scores(self, start: Start) -> bool:
         """Return whether a partition has scores, counted or not: an empty one has no periods."""
-        return start.stream.now > 0 or start.offset < self._ends[start.position.partition]
+        return start.began > 0 or start.offset < self._ends[start.position.partition]
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -132,4 +132,4 @@ class Starts:
         generation = before.generation + 1 if before else 1
         tables = tuple(self._context.topic(kind).id for kind in self._context.settings.tables)
         mark = CommitMark(self._context.topic("scores").id, tables, generation, self._flow)
-        return Start(position, offset, mark, stream)
+        return Start(position, offset, mark, stream, stream.now)

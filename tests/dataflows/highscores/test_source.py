@@ -14,6 +14,8 @@ from dataflows.process import Stopping
 from dataflows.progress import Progress
 from dataflows.wire import CommitMark, decode_mark
 
+CALENDAR = Calendar(["day"], "UTC", 24)
+
 
 class FakeConsumer:
     """A consumer without Kafka: messages that a test gives it, and the positions it committed."""
@@ -209,3 +211,21 @@ def test_the_mark_of_a_younger_flow_ends_the_older(monkeypatch, found, statuses)
     watch._judge(own, decode_mark(found))  # noqa: SLF001 - without the thread that reads it
 
     assert seen == statuses
+
+
+def test_what_is_read_meanwhile_does_not_hide_a_period_from_a_restore():
+    """Shards are restored in the background, while the filter reads on."""
+    day = 24 * 3600 * 1000
+    now = 1_764_547_200_000 + 2 * day
+    consumer: Any = FakeConsumer(f"s:t+d:3:abcd:{now}:0:0:0:0")
+    topics = {
+        "scores": SimpleNamespace(name="scores", id="s", partitions=1),
+        "high_scores": SimpleNamespace(name="high-scores", id="t"),
+        "high_scores_day": SimpleNamespace(name="high-scores-day", id="d"),
+    }
+    settings = SimpleNamespace(group="highscores", tables=("high_scores", "high_scores_day"))
+    starts = Starts(cast("Any", SimpleNamespace(topic=topics.get, settings=settings)), CALENDAR)
+    starts.__dict__["consumer"] = consumer
+    starts.of(0).stream.advance([b"ann"], [now + 9 * day])
+
+    assert starts.oldest_open("day") == now - day
