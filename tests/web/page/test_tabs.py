@@ -187,7 +187,9 @@ def test_when_the_tab_with_the_stream_is_hidden_for_long_another_opens_it(stage,
     page = open_tab(context, stage)
     until_true(lambda: stage.watched() == 1)
     leader.evaluate(HIDDEN)
-    leader.clock.fast_forward(61_000)
+    leader.clock.fast_forward(30_000)
+    all_show(stage, [page], "ann")  # a stream that is silent for 40 s is lost
+    leader.clock.fast_forward(31_000)
     all_show(stage, [page], "bob")
     assert stage.watched() == 1
     leader.evaluate(VISIBLE)
