@@ -6,6 +6,7 @@
                  candidates: our flow, bare `loops`, `naive`, `quix`, and Kafka Streams in `java/`
     latency      measures how long scores take; an `observer` process receives them
     restarts     kills flows, and measures until the next right output
+    ranks        asks for places of a million users, ours and `redis`
     fanout       publishes boards; a `watchers` process counts what many clients receive
 
 `facts` keeps the measurements. `report` writes them down with the `targets`, tables (`tables`),

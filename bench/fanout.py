@@ -10,18 +10,19 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 
 from bench.latency import await_ready
 from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
-from conf import clients as kafka
+from bench.topics import producing
+from conf import clients
 from conf.loading import load
 from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
@@ -32,63 +33,56 @@ from local.kafka import running
 
 SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
 ROWS = 5
-SCORES_SECONDS = 0.01  # between two looks at how many scores are due
 USERS = 5_000
 TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
 
-def run(  # noqa: PLR0913 - one of each
-    clients: int,
-    updates_per_second: float,
-    seconds: float,
-    *,
-    path: str = "/highScores",
-    scores: int = 0,
-    workers: int = 1,
-) -> dict[str, Any]:
+class Crowd(NamedTuple):
+    """Clients of a path, boards and scores a second, the duration, and the web's processes."""
+
+    clients: int
+    updates_per_second: float
+    seconds: float
+    path: str = "/live"
+    scores: int = 300
+    workers: int = 1
+
+
+def run(crowd: Crowd) -> dict[str, Any]:
     """Connect clients all at once, publish boards and scores, and measure what arrives, and how.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
     the client's. Clients and server share the machine, so the CPU of each is measured separately.
     """
     settings = load()
-    await_topics(settings)
+    topic = await_topics(settings)["scores"].name
     (port,) = ports(0)
     boards = _Boards(settings)
     boards.publish()
-    with _serving(port, workers) as web:
+    with _serving(port, crowd.workers) as web:
         await_ready(port)
         before = _Usage(web.pid)
-        with _watching(port, path, clients, seconds) as watchers, _publishing(settings, scores):
+        publishing = producing(settings, crowd.scores, partial(_publish_score, topic))
+        with _watching(port, crowd) as watchers, publishing:
             storm = _line(watchers)
             time.sleep(SETTLE_SECONDS)
             settled = _Usage(web.pid)
-            boards.publish_at(updates_per_second, seconds - 2 * SETTLE_SECONDS)
+            boards.publish_at(crowd.updates_per_second, crowd.seconds - 2 * SETTLE_SECONDS)
             ended = _Usage(web.pid)
             found = _line(watchers)
     wall = ended.at - settled.at
     return {
-        "path": path,
-        "workers": workers,
-        "scores": scores,
-        "clients": clients,
-        "updates_per_second": updates_per_second,
+        **crowd._asdict(),
+        **storm,
+        **found,
         "events_per_second": found["events"] / wall,
-        "delivered": found["events"] / max(1, clients * (boards.published - 1)),
-        "p50_ms": found["p50_ms"],
-        "p99_ms": found["p99_ms"],
-        "max_ms": found["max_ms"],
-        "age_p99_ms": found["age_p99_ms"],
+        "delivered": found["events"] / max(1, crowd.clients * (boards.published - 1)),
         "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
         "broker_cores": (ended.broker - settled.broker) / wall,
-        "client_cores": found["client_cores"],
-        "kib_per_client": (settled.kib - before.kib) / clients,
+        "kib_per_client": (settled.kib - before.kib) / crowd.clients,
         "grown_kib": ended.kib - settled.kib,
-        "served": storm["served"],
-        "storm_seconds": storm["storm_seconds"],
         "storm_cpu_seconds": settled.cpu_seconds - before.cpu_seconds,
-        "lost": found["lost"],
     }
 
 
@@ -113,7 +107,7 @@ class _Boards:
     """Publishes boards; the first score of each is the time of its publishing in microseconds."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = Producer(kafka.producer(settings))
+        self._producer = Producer(clients.producer(settings))
         self._topic = settings.topics.top_5.name
         self.published = 0
 
@@ -134,29 +128,8 @@ class _Boards:
         time.sleep(max(0, started + seconds - time.monotonic()))
 
 
-@contextmanager
-def _publishing(settings: Settings, rate: int) -> Iterator[None]:
-    """Publish so many scores a second from a thread, until the block ends."""
-    stopping = threading.Event()
-    thread = threading.Thread(target=_publish_scores, args=(settings, rate, stopping))
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-
-
-def _publish_scores(settings: Settings, rate: int, stopping: threading.Event) -> None:
-    producer, sent, started = Producer(kafka.producer(settings)), 0, time.monotonic()
-    while not stopping.wait(SCORES_SECONDS):
-        due = int((time.monotonic() - started) * rate)
-        for number in range(sent, due):
-            user = b"player-%d" % (number % USERS)
-            producer.produce(settings.topics.scores.name, b"%d" % (number % 1_000), user)
-        sent = due
-        producer.poll(0)
-    producer.flush(10)
+def _publish_score(topic: str, out: Producer, number: int) -> None:
+    out.produce(topic, b"%d" % (number % 1_000), b"player-%d" % (number % USERS))
 
 
 @contextmanager
@@ -170,10 +143,8 @@ def _serving(port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def _watching(
-    port: int, path: str, clients: int, seconds: float
-) -> Iterator[subprocess.Popen[bytes]]:
-    given = [str(port), path, str(clients), str(seconds)]
+def _watching(port: int, crowd: Crowd) -> Iterator[subprocess.Popen[bytes]]:
+    given = [str(port), crowd.path, str(crowd.clients), str(crowd.seconds)]
     command = [sys.executable, "-m", "bench.watchers", *given]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as watchers:  # noqa: S603 - our own
         yield watchers
@@ -199,7 +170,7 @@ def main() -> None:
     given = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as data, running(Path(data)) as address:
         os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
-        print(json.dumps({name: _tidy(it) for name, it in run(**given).items()}, indent=1))
+        print(json.dumps({name: _tidy(it) for name, it in run(Crowd(**given)).items()}, indent=1))
 
 
 def _tidy(value: float | str) -> float | str:

@@ -73,7 +73,7 @@ def _fanout(broker: Broker, plan: Plan) -> Part:
     part = Part([], {})
     for crowd in plan.crowds:
         with broker.fresh_topics():
-            part.add(fanout.run(**crowd._asdict()))
+            part.add(fanout.run(crowd))
     return part
 
 

@@ -2,20 +2,11 @@
 
 from typing import NamedTuple
 
+from bench.fanout import Crowd
 from bench.game import Game
 from bench.latency import Load
 
 GUARANTEES = ("at_least_once", "exactly_once")
-
-
-class Crowd(NamedTuple):
-    """Clients of one web process, boards and scores a second, and the duration."""
-
-    clients: int
-    updates_per_second: float
-    seconds: float
-    path: str = "/live"
-    scores: int = 300  # a second
 
 
 class Plan(NamedTuple):

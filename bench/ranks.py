@@ -8,26 +8,23 @@ import asyncio
 import json
 import random
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import Producer
 
 from bench.facts import Part, Row
 from bench.latency import PARTS, await_ready
+from bench.redis import Redis, running
 from bench.runs import cpu_seconds, memory_mib, start, stop
-from bench.topics import produce, producer
-from conf import clients
+from bench.topics import produce, producer, producing
 from conf.loading import load
 from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
@@ -60,15 +57,10 @@ def run(settings: Settings, environment: Mapping[str, str], users: int, seconds:
     if server is None:
         part.skipped["Redis"] = "redis-server is not installed"
         return part
-    with _redis(server) as redis:
+    with running(server) as redis:
         for row in _sorted_set(redis, users):
             part.add(row)
     return part
-
-
-def _player() -> tuple[bytes, int]:
-    """Return any player and a score."""
-    return b"player-%d" % _random.randrange(BEST), _random.randrange(BEST)
 
 
 def _scores(users: int) -> Iterator[tuple[bytes, int]]:
@@ -215,7 +207,7 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
         await_ready(port)
         ready = time.monotonic() - started
         used = cpu_seconds([processes[0].pid])
-        with _updating(settings, users):
+        with producing(settings, UPDATES, partial(_update, name, users)):
             found = _asked(port, users, seconds)
         cores = (cpu_seconds([processes[0].pid]) - used) / seconds
         memory = memory_mib(processes[0].pid) * 2**20 / users
@@ -231,36 +223,15 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
     }
 
 
+def _update(topic: str, users: int, out: Producer, _: int) -> None:
+    out.produce(topic, b"%d" % _random.randrange(BEST), _any(users))
+
+
 def _asked(port: int, users: int, seconds: float) -> Mapping[str, float]:
     given = [str(port), str(users), str(UPDATES), str(seconds)]
     command = [sys.executable, "-m", "bench.ranks", "asking", *given]
     found: Mapping[str, float] = json.loads(subprocess.check_output(command))  # noqa: S603
     return found
-
-
-@contextmanager
-def _updating(settings: Settings, users: int) -> Iterator[None]:
-    """Write so many updates a second from a thread, until the block ends."""
-    stopping = threading.Event()
-
-    def update() -> None:
-        sender, started, sent = Producer(clients.producer(settings)), time.monotonic(), 0
-        while not stopping.wait(0.01):
-            due = int((time.monotonic() - started) * UPDATES)
-            for _ in range(sent, due):
-                user = b"player-%d" % _random.randrange(users)
-                sender.produce(settings.topics.high_scores.name, b"%d" % _player()[1], user)
-            sent = due
-            sender.poll(0)
-        sender.flush(10)
-
-    thread = threading.Thread(target=update)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
 
 
 async def _measure_asking(port: int, users: int, rate: float, seconds: float) -> Row:
@@ -296,66 +267,6 @@ async def _ask_again(port: int, users: int, until: float, pause: float, times: l
     writer.close()
 
 
-@contextmanager
-def _redis(server: str) -> Iterator["Redis"]:
-    """Run a Redis that keeps nothing on disk, on a socket of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "redis")
-        options = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder]
-        with subprocess.Popen([server, *options], stdout=subprocess.DEVNULL) as process:  # noqa: S603
-            redis = Redis(path)
-            try:
-                yield redis
-            finally:
-                redis.close()
-                process.terminate()
-
-
-class Redis:
-    """A connection to Redis, as far as sorted sets need it.
-
-    Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
-    """
-
-    def __init__(self, path: str) -> None:
-        deadline = time.monotonic() + 10
-        while not Path(path).exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
-        self._file = self._socket.makefile("rb")
-
-    def close(self) -> None:
-        """Close it."""
-        self._file.close()
-        self._socket.close()
-
-    def ask(self, *words: bytes) -> Any:  # noqa: ANN401 - what Redis returns
-        """Send a command, and return its answer."""
-        return self.ask_all([words])[0]
-
-    def ask_all(self, commands: Iterable[tuple[bytes, ...]]) -> list[Any]:
-        """Send commands at once, and return their answers."""
-        sent = [b"*%d\r\n%b" % (len(words), b"".join(map(_bulk, words))) for words in commands]
-        self._socket.sendall(b"".join(sent))
-        return [self._answer() for _ in sent]
-
-    def _answer(self) -> Any:  # noqa: ANN401
-        line = self._file.readline()
-        kind, text = line[:1], line[1:-2]
-        if kind == b"$":
-            return None if text == b"-1" else self._file.read(int(text) + 2)[:-2]
-        if kind == b"*":
-            return [self._answer() for _ in range(int(text))]
-        if kind == b"-":
-            raise RuntimeError(text.decode())
-        return text
-
-
-def _bulk(word: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(word), word)
-
-
 def _sorted_set(redis: Redis, users: int) -> Iterator[Row]:
     """Measure a sorted set: the time that Redis itself reports, then with the way there and back.
 
@@ -370,7 +281,7 @@ def _sorted_set(redis: Redis, users: int) -> Iterator[Row]:
     taken = (_memory(redis) - before) / users
     redis.ask(b"CONFIG", b"RESETSTAT")
     kinds: dict[str, Callable[[], object]] = {
-        "update": lambda: redis.ask(b"ZADD", SET, b"%d" % _player()[1], _any(users)),
+        "update": lambda: redis.ask(b"ZADD", SET, b"%d" % _random.randrange(BEST), _any(users)),
         "rank": lambda: redis.ask(b"ZREVRANK", SET, _any(users)),
         "around": lambda: _range(redis, users, 5),
         "page": lambda: _range(redis, users, 100),
@@ -398,18 +309,13 @@ def _range(redis: Redis, users: int, count: int) -> object:
 
 
 def _memory(redis: Redis) -> int:
-    return int(_info(redis, b"memory")["used_memory"])
+    return int(redis.facts(b"memory")["used_memory"])
 
 
 def _own_micros(redis: Redis) -> float:
     """Return the mean of the commands on sorted sets since the last reset."""
-    stats = [it for name, it in _info(redis, b"commandstats").items() if "_z" in name]
+    stats = [it for name, it in redis.facts(b"commandstats").items() if "_z" in name]
     return float(stats[0].partition("usec_per_call=")[2].partition(",")[0])
-
-
-def _info(redis: Redis, section: bytes) -> dict[str, str]:
-    lines = redis.ask(b"INFO", section).decode().splitlines()
-    return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def main(arguments: list[str]) -> None:

@@ -1,6 +1,9 @@
 """Filling, watching and reading topics; shares no code with the flows."""
 
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import (
@@ -18,6 +21,7 @@ from conf.settings import Settings
 QUEUE_MESSAGES = 1_000_000
 REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.1
+PAUSE_SECONDS = 0.01  # between two looks at how many messages are due
 BATCH = 10_000  # messages
 READ_SECONDS = 0.2  # of silence after which a table is taken as read
 
@@ -35,6 +39,37 @@ def produce(out: Producer, topic: str, key: bytes, value: bytes, **more: Any) ->
             return out.produce(topic, value, key, **more)
         except BufferError:
             out.poll(0.1)
+
+
+@contextmanager
+def producing(
+    settings: Settings, rate: float, send: Callable[[Producer, int], None]
+) -> Iterator[None]:
+    """Call `send` so many times a second from a thread, with 0, 1, 2, …, until the block ends."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=_produce, args=(settings, rate, send, stopping))
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def _produce(
+    settings: Settings,
+    rate: float,
+    send: Callable[[Producer, int], None],
+    stopping: threading.Event,
+) -> None:
+    out, sent, started = Producer(clients.producer(settings)), 0, time.monotonic()
+    while not stopping.wait(PAUSE_SECONDS):
+        due = int((time.monotonic() - started) * rate)
+        for number in range(sent, due):
+            send(out, number)
+        sent = due
+        out.poll(0)
+    out.flush(REQUEST_SECONDS)
 
 
 def partitions_of(settings: Settings, topic: str) -> list[int]:

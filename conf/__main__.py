@@ -9,9 +9,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 
+from conf.arguments import add_version
 from conf.loading import layers, load
 from conf.settings import InvalidSettings
-from conf.version import add_version
 
 SECRET = re.compile(r"password|secret|token|\.pem$|bearer\.config$|jaas")
 

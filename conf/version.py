@@ -1,7 +1,6 @@
 """The version of all programs, which `pyproject.toml` names."""
 
 import tomllib
-from argparse import ArgumentParser
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +12,3 @@ def version() -> str:
     """Return the version."""
     found: str = tomllib.loads(_PROJECT.read_text("utf-8"))["project"]["version"]
     return found
-
-
-def add_version(parser: ArgumentParser) -> ArgumentParser:
-    """Let a program print its version with `--version`."""
-    parser.add_argument("--version", action="version", version=version())
-    return parser

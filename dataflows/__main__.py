@@ -9,9 +9,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from conf.arguments import add_version, count
 from conf.loading import start
 from conf.settings import InvalidSettings
-from conf.version import add_version
 from dataflows.process import DRAIN_SECONDS
 from local.claims import ports
 from local.supervisor import Member, Supervisor, follow_parent, stop_event
@@ -67,20 +67,12 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, Sequence[str
         prog="python -m dataflows", description=__doc__, usage="%(prog)s FLOW [options] [-- ...]"
     )
     add_version(parser).add_argument("flow", choices=FLOWS)
-    parser.add_argument("--processes", type=_count, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--processes", type=count, default=1, metavar="N", help="(default: 1)")
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     options, passed = parser.parse_args(arguments[:cut]), arguments[cut + 1 :]
     if options.processes > 1 and (given := [each for each in passed if each.startswith(OWN)]):
         parser.error(f"{given[0]} is for a cluster over several machines, without --processes")
     return options, passed
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        msg = f"{text} is not above 0"
-        raise argparse.ArgumentTypeError(msg)
-    return number
 
 
 if __name__ == "__main__":

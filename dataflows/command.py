@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaException
 
+from conf.arguments import add_version
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
-from conf.version import add_version
 from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
 from dataflows.wire import BadMessage

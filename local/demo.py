@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from conf.arguments import add_version
 from conf.loading import check_web, load
 from conf.settings import InvalidSettings, Settings
-from conf.version import add_version
 from local import claims
 from local.supervisor import Member, Supervisor, stop_event
 

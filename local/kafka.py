@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from conf.arguments import add_version
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
-from conf.version import add_version
 from local import broker, children, claims, jars
 from local.broker import Plain
 from local.cluster import planned

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from conf import clients
+from conf.arguments import add_version, count
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
-from conf.version import add_version
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import encode_score
 from local import children
@@ -152,11 +152,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.players", description=__doc__)
     add_version(parser)
     parser.add_argument("--rate", type=_positive, default=50, help="scores a second (default: 50)")
-    parser.add_argument("--players", type=_whole, default=2000, help="their number (default: 2000)")
+    parser.add_argument("--players", type=count, default=2000, help="their number (default: 2000)")
     parser.add_argument("--seed", type=int, default=7, help="of names and scores (default: 7)")
     text = "if no score was ever sent, play this number of days before now first (default: 0)"
     parser.add_argument("--history-days", type=_days, default=0, help=text)
-    parser.add_argument("--count", type=_whole, help="stop after this number of scores")
+    parser.add_argument("--count", type=count, help="stop after this number of scores")
     return parser.parse_args(arguments)
 
 
@@ -169,15 +169,7 @@ def _positive(text: str) -> float:
 
 
 def _days(text: str) -> int:
-    return 0 if text == "0" else _whole(text)
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        msg = f"{text} is not above 0"
-        raise argparse.ArgumentTypeError(msg)
-    return number
+    return 0 if text == "0" else count(text)
 
 
 if __name__ == "__main__":

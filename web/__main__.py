@@ -14,9 +14,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from conf.arguments import add_version, count
 from conf.loading import check_web, start
 from conf.settings import InvalidSettings, Settings
-from conf.version import add_version, version
+from conf.version import version
 from local.supervisor import follow_parent, stop_event
 from web.app import create_app
 from web.metrics import Worker
@@ -104,7 +105,7 @@ def _relax_garbage_collector() -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = add_version(argparse.ArgumentParser(prog="python -m web"))
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes on the port (default: the setting)"
+        "--workers", type=count, metavar="N", help="processes on the port (default: the setting)"
     )
     # How the parent starts a worker.
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)

@@ -30,7 +30,7 @@ NO_LIMITS = {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0", "LEADERBOARD_WEB__STREA
 
 @pytest.mark.usefixtures("settings")
 def test_a_thousand_clients_get_every_board_in_time():
-    found = fanout.run(clients=1_000, updates_per_second=5, seconds=8)
+    found = fanout.run(fanout.Crowd(1_000, 5, 8, "/highScores", scores=0))
     print(found)
 
     assert (found["served"], found["lost"]) == (1_000, 0)
