@@ -109,6 +109,7 @@ class FlowContext:
 
     def note_restored(self, shard: str, users: int) -> None:
         """Note that a shard is restored; after the last one a log line has the totals."""
+        log.debug("restored %d users of shard %s", users, shard)
         self.restoring.note(shard, 1)
         with self._lock:
             self._restored_users.append(users)
