@@ -14,6 +14,7 @@ BUILD_SECONDS = 300
 FLOW = ("dataflows.highscores", "-s", "1")
 LOOP = "loop: produce"
 OURS, TWO_WORKERS, TWO_PROCESSES = "ours -w 1", "ours -w 2", "ours, 2 processes"
+AT_LEAST_ONCE, THREE = "ours, at least once", "ours, three boards"
 NAIVE, QUIX = "naive Bytewax", "Quix Streams"
 CACHED, EACH, TUNED = "Streams reduce", "Streams reduce, no cache", "Streams processor"
 
@@ -29,14 +30,14 @@ FLOWS = (
     Candidate("ours, 3 processes", "bytewax.run", FLOW, processes=3),
     Candidate("ours, 4 processes", "bytewax.run", FLOW, processes=4),
     Candidate(
-        "ours, at least once",
+        AT_LEAST_ONCE,
         "bytewax.run",
         FLOW,
         environment={"LEADERBOARD_GUARANTEE": "at_least_once"},
     ),
 )
 THREE_BOARDS = Candidate(
-    "ours, three boards",
+    THREE,
     "bytewax.run",
     FLOW,
     environment={"LEADERBOARD_BOARDS": '["all-time", "day", "week"]'},

@@ -44,8 +44,8 @@ class Load(NamedTuple):
 
     rate: int  # scores a second
     seconds: float
-    guarantee: str = "at_least_once"
-    boards: int = 0  # boards a second of top5, at most, and web's default; 0 for no limit of either
+    guarantee: str = "exactly_once"
+    boards: int = 20  # a second of top5 at most, and the web's default; 0 for no limit of either
 
     @property
     def environment(self) -> dict[str, str]:

@@ -65,7 +65,7 @@ def _restarts(broker: Broker, plan: Plan) -> Part:
         table = restarts.Table(settings, environment, plan.history.users, plan.rest_seconds)
         restarts.count(table, plan.history)
         for row in restarts.run(table, "highscores", plan.kills):
-            part.add(row | {"history_days": plan.history.days})
+            part.add(row | {"flow": "highscores, three boards", "history_days": plan.history.days})
     return part
 
 

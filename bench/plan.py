@@ -39,9 +39,10 @@ def _variants(game: Game) -> tuple[Game, ...]:
 
 
 def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
-    loads = [Load(rate, seconds, guarantee) for guarantee in GUARANTEES for rate in rates]
-    with_targets = Load(1_000, seconds)  # three times: the median counts
-    return (with_targets, with_targets, *loads, Load(1_000, seconds, boards=20))
+    """Return three loads for each target, for the median counts, and one of each other kind."""
+    targets = [Load(1_000, seconds, each, boards) for boards in (20, 0) for each in GUARANTEES]
+    others = (rate for rate in rates if rate != targets[0].rate)
+    return (*targets * 3, *(Load(rate, seconds, each, 0) for rate in others for each in GUARANTEES))
 
 
 _FULL = Game(3_000_000, 100_000)
@@ -93,7 +94,7 @@ PLANS = {
         kills=1,
         rest_seconds=0.5,
         warm_ups=(),
-        loads=(Load(200, 3, boards=20),),
+        loads=(Load(200, 3),),
         crowds=(Crowd(20, 5, 4),),
         ranks=(1_000, 1),
     ),
