@@ -109,7 +109,7 @@ def _await_output(running: Run) -> Result:
             first, last, count = first if count else now, now, found
         elif count > compared and now.at - last.at > QUIET_SECONDS:
             compared, wrong = count, _difference(running)
-            if not wrong:
+            if not wrong and running.ends.news() == count:
                 return _result(running, first, last)
         time.sleep(POLL_SECONDS)
     how = "ended before its work" if running.has_ended else f"not done within {LIMIT_SECONDS} s"

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from confluent_kafka import (
@@ -11,6 +11,7 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
+    Message,
     Producer,
     TopicPartition,
 )
@@ -23,7 +24,7 @@ REQUEST_SECONDS = 10
 RETRY_SECONDS = 0.1
 PAUSE_SECONDS = 0.01  # between two looks at how many messages are due
 BATCH = 10_000  # messages
-READ_SECONDS = 0.2  # of silence after which a table is taken as read
+READ_SECONDS = 60
 
 
 def producer(settings: Settings) -> Producer:
@@ -149,43 +150,46 @@ class Table:
     """The last value of each key of a topic, read on as it grows."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._consumer = Consumer(clients.consumer(settings))
+        quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
+        self._consumer = Consumer({**clients.consumer(settings), **quick})
         parts = _partitions(self._consumer, topic)
-        self._consumer.assign([TopicPartition(topic, each, OFFSET_BEGINNING) for each in parts])
+        self._parts = [TopicPartition(topic, each, OFFSET_BEGINNING) for each in parts]
+        self._consumer.assign(self._parts)
+        self._positions = dict.fromkeys(parts, 0)
         self._found: dict[bytes, bytes] = {}
 
     def read(self) -> dict[bytes, bytes]:
-        """Read what is new, until nothing comes for a moment; return all."""
-        while messages := self._consumer.consume(BATCH, READ_SECONDS):
-            for message in messages:
-                if message.error() is not None:
-                    raise KafkaException(message.error())
-                self._found[message.key() or b""] = message.value() or b""
+        """Read on to the ends of this moment, not further; return all.
+
+        Raises:
+            TimeoutError: They are not reached within 60 s.
+        """
+        ends = {part.partition: _end(self._consumer, part) for part in self._parts}
+        deadline = time.monotonic() + READ_SECONDS
+        while any(self._positions[each] < end for each, end in ends.items()):
+            if time.monotonic() > deadline:
+                msg = f"{self._parts[0].topic} is not read within {READ_SECONDS} s"
+                raise TimeoutError(msg)
+            for message in self._consumer.consume(BATCH, 0.05):
+                self._take(message)
         return self._found
 
     def close(self) -> None:
         """Stop reading."""
         self._consumer.close()
 
+    def _take(self, message: Message) -> None:
+        error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
+        if error is None:
+            self._found[message.key() or b""] = message.value() or b""
+            self._positions[partition] = offset + 1
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+            self._positions[partition] = offset
+        else:
+            raise KafkaException(error)
+
 
 def last_values(settings: Settings, topic: str) -> dict[bytes, bytes]:
     """Read a topic to its end, and return the last value of each key."""
-    quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
-    consumer = Consumer({**clients.consumer(settings), **quick})
-    parts = [TopicPartition(topic, each, OFFSET_BEGINNING) for each in _partitions(consumer, topic)]
-    consumer.assign(parts)
-    found: dict[bytes, bytes] = {}
-    ended = 0
-    try:
-        while ended < len(parts):
-            for message in consumer.consume(BATCH, 0.05):
-                error = message.error()
-                if error is None:
-                    found[message.key() or b""] = message.value() or b""
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-                    ended += 1
-                else:
-                    raise OSError(error.str())
-        return found
-    finally:
-        consumer.close()
+    with closing(Table(settings, topic)) as table:
+        return table.read()

@@ -56,7 +56,7 @@ def test_flows_wait_for_a_broker_and_survive_its_kill_under_load(names, alive, m
 def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_restart_goes_on(
     names, alive, monkeypatch, guarantee
 ):
-    """It goes when scores are read and positions are about to be committed, and stays away."""
+    """It goes when newer scores are read and positions are about to be committed."""
     soon = {
         "LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 5000}',
         "LEADERBOARD_GUARANTEE": guarantee,
@@ -64,7 +64,7 @@ def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_r
     with contextlib.ExitStack() as playing:
         with alive():
             game = open_game(names, monkeypatch)
-            flow = Flow("highscores", {**names, **soon}, halt="committing 12 SIGSTOP")
+            flow = Flow("highscores", {**names, **soon}, halt="reading_on 5 SIGSTOP")
             playing.callback(flow.close)
             playing.enter_context(load(game))
             flow.await_pause()

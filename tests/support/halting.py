@@ -111,6 +111,16 @@ def committing(halt):
     _before(owner, "next_batch", lambda source: source._is_due and halt())  # noqa: SLF001
 
 
+def reading_on(halt):
+    """An epoch is with the broker, its position is not committed yet, and newer scores are read."""
+
+    def check(source):
+        if source._is_due and source._consumer._polled:  # noqa: SLF001
+            halt()
+
+    _before(source.ScoresPartition, "next_batch", check)
+
+
 def _before(owner, name, act):
     call = getattr(owner, name)
 
@@ -121,7 +131,7 @@ def _before(owner, name, act):
     setattr(owner, name, acting)
 
 
-MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing)
+MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing, reading_on)
 
 
 def flow():
