@@ -193,13 +193,18 @@ class Server:
 
 
 def _bound_clients(sock: socket.socket, stall_seconds: float) -> None:
-    """Let the kernel drop clients that vanish or read nothing, and buffer little for each."""
+    """Let the kernel drop clients that vanish or read nothing, and buffer little for each.
+
+    It sends what is written at once. asyncio sees to that only for sockets of its own; without it a
+    body waits until the client has acknowledged the head, 40 ms on Linux.
+    """
     milliseconds = int((stall_seconds + KERNEL_EXTRA_SECONDS) * 1000)
     for name, value in {
+        "TCP_NODELAY": 1,
         "TCP_USER_TIMEOUT": milliseconds,
         "TCP_NOTSENT_LOWAT": UNSENT_BYTES,
     }.items():
-        if option := getattr(socket, name, None):  # macOS lacks the first
+        if option := getattr(socket, name, None):  # macOS lacks some
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 

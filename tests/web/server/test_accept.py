@@ -185,3 +185,17 @@ def is_alive(port):
 def cpu_seconds(pid):
     times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def test_a_response_waits_for_no_acknowledgement_of_the_client(monkeypatch):
+    """With Nagle's algorithm a body would wait 40 ms for the client to acknowledge the head."""
+    async with serving(monkeypatch) as served:
+        _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        await until(lambda: len(served.server) == 1)
+        (transport,) = served.server.transports()
+        is_immediate = transport.get_extra_info("socket").getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY
+        )
+        writer.close()
+
+    assert is_immediate
