@@ -93,6 +93,9 @@ def _build() -> str:
 
 
 def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - tools that the tree names
-        command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
-    )
+    try:
+        return subprocess.run(  # noqa: S603 - tools that the tree names
+            command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return subprocess.CompletedProcess(command, 1, "", str(error))

@@ -73,7 +73,10 @@ def _fanout(broker: Broker, plan: Plan) -> Part:
     part = Part([], {})
     for crowd in plan.crowds:
         with broker.fresh_topics():
-            part.add(fanout.run(crowd))
+            try:
+                part.add(fanout.run(crowd))
+            except RuntimeError as error:
+                part.skipped[str(crowd)] = str(error)
     return part
 
 

@@ -65,7 +65,7 @@ PLANS = {
             Crowd(5_000, 20, 32, scores=10_000),
             Crowd(5_000, 5, 12, "/highScores", 0),
             Crowd(5_000, 20, 32, "/highScores", 0),
-            Crowd(20_000, 20, 32),
+            Crowd(15_000, 20, 32),
         ),
         ranks=(1_000_000, 20),
     ),

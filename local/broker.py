@@ -126,7 +126,7 @@ class Plain:
 def configure(
     node: Node, nodes: Sequence[Node], access: Access, properties: Mapping[str, str]
 ) -> None:
-    """Write the configuration of a node; `properties` go before ours."""
+    """Write the configuration of a node; `properties` override ours."""
     ours = {
         "node.id": str(node.number),
         "controller.quorum.voters": ",".join(f"{each.number}@{each.controller}" for each in nodes),
@@ -140,30 +140,6 @@ def configure(
     (node.data / "broker.properties").write_text(text)
     (node.data / "kafka.out").write_bytes(b"")
     shutil.copyfile(here / "log4j2.properties", node.data / "log4j2.properties")
-
-
-@contextlib.contextmanager
-def started(
-    data: Path, port: int, properties: Mapping[str, str], access: Access | None = None
-) -> Iterator[Broker]:
-    """Run a broker for the length of the block; port 0 is any free one.
-
-    It is killed if the calling thread ends without leaving the block.
-
-    Raises:
-        Failed: It is not ready within 120 s.
-        claims.Taken: Another program uses the port or the data directory.
-        jars.Unavailable: Kafka cannot be downloaded.
-    """
-    data.mkdir(parents=True, exist_ok=True)
-    with claims.directory(data) as lock:
-        (node,) = plan(data, port)
-        access = access or Plain()
-        configure(node, [node], access, properties)
-        format_all([node])
-        with running(node, lock, access) as broker:
-            await_ready([broker])
-            yield broker
 
 
 @contextlib.contextmanager
@@ -189,7 +165,9 @@ def _java(class_path: str) -> list[str]:
 
 
 def format_all(nodes: Sequence[Node]) -> None:
-    """Make fresh data directories Kafka's, all at once; what is looked for is written last.
+    """Format the data directories that are new, in parallel.
+
+    Kafka writes `meta.properties` last, so one whose format was interrupted is formatted again.
 
     Raises:
         Failed: Kafka's storage tool refuses.

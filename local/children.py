@@ -12,9 +12,8 @@ from typing import IO
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _asked_to_exit = threading.Event()  # set once, by a signal
-_starting = (
-    threading.Event()
-)  # while a child is started: an exception would be dropped, or lose the child
+# While a child is started: an exception would be dropped, or lose the child.
+_starting = threading.Event()
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)  # only Linux has it

@@ -52,7 +52,7 @@ def ports(*wanted: int) -> Sequence[int]:
 def port_of(settings: Settings, brokers: int = 1) -> int:
     """Return the port of `bootstrap_servers` where the first broker of this machine listens.
 
-    They name that one, or all: each listens on the port after that of the one before.
+    The setting names the first broker, or all of them, on consecutive ports.
 
     Raises:
         InvalidSettings: They name another machine, or other brokers.

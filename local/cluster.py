@@ -42,8 +42,8 @@ class Cluster:
         """The addresses of all brokers, with commas between."""
         return ",".join(node.address for node in self.nodes)
 
-    def start(self, *numbers: int) -> None:
-        """Start these brokers, if any, and wait until all that run can be used.
+    def start(self, *numbers: int) -> list[Broker]:
+        """Start these brokers, if any, and wait until all that run can be used; return these.
 
         Raises:
             broker.Failed: One does not come up within 120 s.
@@ -58,6 +58,7 @@ class Cluster:
             started = stack.enter_context(broker.running(node, self._lock, self.access))
             self._running[node.number] = started, stack
         broker.await_ready(self._brokers())
+        return [self._running[node.number][0] for node in nodes]
 
     def send(self, number: int, sent: signal.Signals) -> None:
         """Send a signal to a broker."""
@@ -83,12 +84,17 @@ class Cluster:
             broker.Failed: One does not come up again.
         """
         while True:
-            ended = [number for number, (each, _) in self._running.items() if broker.ended([each])]
+            claims.eventually(lambda: bool(self._ended()), CHECK_SECONDS)
+            if not (ended := self._ended()):
+                continue
             for number in ended:
                 log.error("broker %d has ended, and is started again", number)
                 self.stop(number)
-            self.start(*ended)
-            claims.eventually(lambda: bool(broker.ended(self._brokers())), CHECK_SECONDS)
+            try:
+                self.start(*ended)
+            except broker.Failed:
+                if self._ended() <= ended:  # no other one has ended meanwhile
+                    raise
 
     def close(self) -> None:
         """End all, at the same time: the last ones cannot hand over their partitions."""
@@ -96,6 +102,9 @@ class Cluster:
             self.send(number, sent)
         for number in list(self._running):
             self.stop(number)
+
+    def _ended(self) -> set[int]:
+        return {number for number, (each, _) in self._running.items() if broker.ended([each])}
 
     def _brokers(self) -> list[Broker]:
         return [each for each, _ in self._running.values()]
@@ -119,3 +128,20 @@ def planned(
         nodes = broker.plan(data, port, count)
         with contextlib.closing(Cluster(nodes, lock, access or Plain(), properties)) as cluster:
             yield cluster
+
+
+@contextlib.contextmanager
+def started(
+    data: Path, port: int, properties: Mapping[str, str], access: Access | None = None
+) -> Iterator[Broker]:
+    """Run a cluster of one broker for the length of the block; port 0 is any free one.
+
+    It is killed if the calling thread ends without leaving the block.
+
+    Raises:
+        broker.Failed: It is not ready within 120 s.
+        claims.Taken: Another program uses the port or the data directory.
+        jars.Unavailable: Kafka cannot be downloaded.
+    """
+    with planned(data, port, 1, access, lambda _: properties) as cluster:
+        yield from cluster.start(1)

@@ -1,9 +1,9 @@
 """The whole pipeline on this machine: `just demo` runs every part of `conf/Procfile`.
 
-It shows three boards, unless the settings name others, and plays two weeks of scores before now. It
-prints a line for each part that is ready, then the address of the board, then only what matters:
-warnings, and parts that ended, which it starts again. `--verbose` prints every line of every
-part. Ctrl-C ends them all, Kafka last.
+It shows three boards, unless the settings name more than that of all time, and plays two weeks of
+scores before now. It prints a line for each part that is ready, then the address of the board, then
+only what matters: warnings, and parts that ended, which it starts again. `--verbose` prints every
+line of every part. Ctrl-C ends them all, Kafka last.
 """
 
 import argparse
@@ -17,10 +17,10 @@ import socket
 import ssl
 import sys
 import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 from conf.arguments import add_version
 from conf.loading import check_web, load
@@ -122,8 +122,9 @@ async def _is_live(terminal: Terminal, names: set[str]) -> bool:
 
 def _answers(address: str | None) -> bool:
     trusting = ssl._create_unverified_context()  # noqa: S323, SLF001 - our own page, on this machine
+    https, no_proxy = HTTPSHandler(context=trusting), ProxyHandler({})
     try:
-        urllib.request.urlopen(f"{address}/ready", timeout=2, context=trusting).close()  # noqa: S310
+        build_opener(https, no_proxy).open(f"{address}/ready", timeout=2).close()
     except (OSError, ValueError):  # URLError and HTTPError are OSErrors
         return False
     return True
@@ -153,6 +154,9 @@ async def run(*, verbose: bool) -> int:
         return 1
     if settings.boards == ("all-time",):  # unless the environment says so
         os.environ.setdefault("LEADERBOARD_BOARDS", '["day", "week", "all-time"]')
+    os.environ["LEADERBOARD_LOG__FORMAT"] = "text"  # the terminal reads what the parts log
+    if settings.log.level != "debug":
+        os.environ["LEADERBOARD_LOG__LEVEL"] = "info"
     terminal = Terminal(verbose=verbose)
     found = parts(PROCFILE.read_text())
     announcing = asyncio.create_task(announce(terminal, {part.name for part in found}))
@@ -163,8 +167,11 @@ async def run(*, verbose: bool) -> int:
         )
         for part in found
     }
+    for each in runs.values():  # a terminal that is gone, for example, ends them all
+        each.add_done_callback(lambda done: stopping.set() if done.exception() else None)
     await stopping.wait()
-    await asyncio.gather(*(run for name, run in runs.items() if name != "kafka"))
+    others = (each for name, each in runs.items() if name != "kafka")
+    await asyncio.gather(*others, return_exceptions=True)
     without_kafka.set()
     await asyncio.gather(*runs.values())
     announcing.cancel()
@@ -181,7 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asyncio.run(run(verbose=options.verbose))
     except InvalidSettings as error:
         print(error, file=sys.stderr)
-        return 1
+    except BrokenPipeError:  # the terminal is gone; Python writes what it holds back at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, MavenContext, PythonResolver
 from jgo.parse import Coordinate
 
-KAFKA_VERSION = "4.4.0"  # the Kafka that runs; no other file names a version
+KAFKA_VERSION = "4.4.0"  # the Kafka that runs here; compose.yaml names that of its image
 SCALA_VERSION = "2.13"
 
 ATTEMPTS = 3  # for each file

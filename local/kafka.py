@@ -23,7 +23,7 @@ from conf.loading import start
 from conf.settings import InvalidSettings, Settings
 from local import broker, children, claims, jars
 from local.broker import Plain
-from local.cluster import planned
+from local.cluster import planned, started
 from local.security import Secured
 from local.supervisor import follow_parent
 
@@ -36,10 +36,10 @@ def running(
 ) -> Iterator[str]:
     """Run a broker for the length of the block; yields its address, host:port.
 
-    Port 0 is any free one. Raises the errors of `broker.started`.
+    Port 0 is any free one. Raises the errors of `cluster.started`.
     """
-    with broker.started(data, port, properties or {}) as started:
-        yield started.address
+    with started(data, port, properties or {}) as one:
+        yield one.address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

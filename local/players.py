@@ -98,16 +98,16 @@ def play_past(sender: Sender, game: Iterator[Play], days: int) -> None:
 def play(sender: Sender, game: Iterator[Play]) -> None:
     """Send each score when it is due, and log the rate every 5 s."""
     log.info("playing")
-    started = time.monotonic()
-    log_at, logged = started + LOG_SECONDS, 0
+    started = logged_at = time.monotonic()
+    logged = 0
     for each in game:
         while (left := started + each.at - time.monotonic()) > 0:
             sender.poll(min(left, POLL_SECONDS))
         sender.send(each)
-        if time.monotonic() >= log_at:
-            rate = (sender.delivered - logged) / LOG_SECONDS
+        if (passed := time.monotonic() - logged_at) >= LOG_SECONDS:
+            rate = (sender.delivered - logged) / passed
             log.info("%d scores, %.0f a second", sender.delivered, rate)
-            log_at, logged = log_at + LOG_SECONDS, sender.delivered
+            logged_at, logged = logged_at + passed, sender.delivered
 
 
 def _played(settings: Settings, topic: Topic) -> int:

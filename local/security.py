@@ -4,8 +4,10 @@ Clients with a password use the main listener. The second one takes certificates
 the common name. Brokers use it among themselves, and so does what sets up users and rights.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
 
 from conf.settings import Settings
@@ -38,7 +40,8 @@ class Secured:
                 "org.apache.kafka.common.security.scram.ScramLoginModule required;"
             ),
             **{f"ssl.{name}.type": "PEM" for name in store},
-            **{f"ssl.{name}.location": str(path) for name, path in store.items()},
+            # Java reads the file of properties as ISO 8859-1, and the path may have other letters.
+            **{f"ssl.{name}.location": relpath(path, node.data) for name, path in store.items()},
             "listener.name.ssl.ssl.client.auth": "required",
             "listener.name.controller.ssl.client.auth": "required",
             "ssl.principal.mapping.rules": "RULE:^.*CN=([^,]+).*$/$1/",
@@ -84,7 +87,10 @@ class Secured:
         rights.grant(client, rights.rights(settings))
         for user, password in passwords.items():
             properties = {**self.with_password(user), "sasl.password": password}
-            lines = [f'"{name}" = "{value}"\n' for name, value in properties.items()]
+            lines = [
+                f'"{name}" = {json.dumps(value, ensure_ascii=False)}\n'
+                for name, value in properties.items()
+            ]
             text = "".join([f'bootstrap_servers = "{address}"\n\n[kafka]\n', *lines])
             certificates.write_private(self.folder / f"{user}.toml", text.encode())
 

@@ -5,7 +5,7 @@ replaced alone. When one ends, the others are ended too, and the group starts ag
 
     75  at once: the process asked for it
     77  not at all: another program has taken over
-    69  not at all, at the first start: a setting or a topic is wrong
+    69  not at all, at the first start: a worker of the web app cannot serve
     any other: after 0, 1, 2, then 5 s, by how many groups in a row have ended within 10 s
 
 **No process outlives its supervisor.** The standard input of a member is a socket whose other end
@@ -81,7 +81,7 @@ class Supervisor:
         self._is_ending = False
 
     async def run(self, stopping: asyncio.Event) -> int:
-        """Keep the group running until `stopping`, or until it shall not start again.
+        """Keep the group running until `stopping`, or until it must not start again.
 
         Returns the status of a member of the last group, one that is not clean where there is one.
         Members have `stop_seconds` to end after SIGTERM, then they are killed.
@@ -92,6 +92,8 @@ class Supervisor:
             started = clock()
             name, status = await self._run_group(stopping)
             is_final = status == os.EX_NOPERM or (is_first and status == os.EX_UNAVAILABLE)
+            if is_final:
+                log.error("%s ended with status %d, and does not start again", name, status)
             if stopping.is_set() or is_final:
                 return status
             is_first = False
@@ -187,7 +189,7 @@ class Supervisor:
 
 
 def _weight(end: End) -> int:
-    """Order ends by what they say: taken over, to be restarted, failed, clean."""
+    """Rank ends by importance: taken over, to be restarted, failed, clean."""
     order = (os.EX_NOPERM, os.EX_TEMPFAIL)
     status = end[1]
     return order.index(status) if status in order else 2 + (status in CLEAN_STATUSES)

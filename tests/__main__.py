@@ -15,7 +15,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["quick"]:
         print("These tests take less than a minute.", flush=True)
-        return pytest.main(["-m", "quick", *WORKERS, *arguments[1:]])
+        return pytest.main(["-m", "quick and not long", *WORKERS, *arguments[1:]])
     if not arguments:
         print("All tests take about 10 minutes on two cores; `just test quick` less than one.")
         print("`just test -m long` runs what is left out: failovers of three brokers, long forms.")

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -34,22 +35,10 @@ QUICK = {
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
 }
 
-# Tests that start brokers, browsers or many processes of their own.
-SLOW = (
-    "bench/",
-    "local/test_demo",
-    "local/test_kafka",
-    "pipeline/test_broker",
-    "pipeline/test_chaos",
-    "pipeline/test_failover",
-    "pipeline/test_kafka",
-    "pipeline/test_slow",
-    "web/kafka/test_producer",
-    "web/page/",
-    "web/server/test_load",
-    "web/server/test_workers",
-    "web/test_proxies",
-)
+# Tests that start programs with brokers of their own, browsers, or many processes.
+SLOW = ("bench/", "local/test_demo", "pipeline/test_chaos", "web/page/", "web/server/test_workers")
+# A test module that uses one of these starts a broker of its own.
+BROKERS = ("local.broker", "local.cluster", "local.kafka", "bench")
 
 _numbers = itertools.count(1)
 
@@ -63,7 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Fetch Kafka before any worker starts: what a worker prints is not seen."""
-    if session.config.getoption("numprocesses"):
+    options = session.config.option
+    if options.numprocesses and "quick" not in options.markexpr:
         _fetch_kafka(session)
 
 
@@ -72,8 +62,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         place = item.path.relative_to(Path(__file__).parent).as_posix()
-        if not fixtures & {"kafka", "chrome"} and not place.startswith(SLOW):
+        module = item.getparent(pytest.Module)
+        is_slow = place.startswith(SLOW) or (module and _uses_brokers(module.obj))
+        if not fixtures & {"kafka", "chrome"} and not is_slow:
             item.add_marker("quick")
+
+
+def _uses_brokers(module: ModuleType) -> bool:
+    """Return whether a module has imported something that starts brokers."""
+    homes = (getattr(each, "__module__", "") for each in vars(module).values())
+    return any(isinstance(home, str) and home.startswith(BROKERS) for home in homes)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -78,7 +78,24 @@ def test_a_flow_has_one_pod_and_every_pod_is_probed_without_variables_of_service
     assert not any(spec["enableServiceLinks"] for spec in specs)
     for (container,) in (spec["containers"] for spec in specs):
         assert container["livenessProbe"]["httpGet"]["path"] == "/health"
-        assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+
+
+def test_a_web_app_that_has_started_keeps_its_visitors_while_kafka_is_away():
+    probes = {
+        each["metadata"]["name"]: [
+            each["spec"]["template"]["spec"]["containers"][0][probe]["httpGet"]["path"]
+            for probe in ("startupProbe", "readinessProbe")
+            if probe in each["spec"]["template"]["spec"]["containers"][0]
+        ]
+        for each in objects()
+        if each["kind"] in {"StatefulSet", "Deployment"}
+    }
+
+    assert probes == {
+        "leaderboard-highscores": ["/ready"],
+        "leaderboard-top5": ["/ready"],
+        "leaderboard-web": ["/ready", "/health"],
+    }
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="it comes with systemd")

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 
 import httpx
 import pytest
@@ -61,14 +62,23 @@ def ended(module, checkout, **settings):
     return process.returncode, process.stderr
 
 
-def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_ends(checkout):
+def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_ends(
+    checkout, monkeypatch
+):
+    """Neither a proxy nor a setting of the log hides from it that the page is live."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     (port,) = ports(0)
-    settings = {"BOOTSTRAP_SERVERS": f"localhost:{port}", "WEB__PORT": "0"}
+    settings = {
+        "BOOTSTRAP_SERVERS": f"localhost:{port}",
+        "WEB__PORT": "0",
+        "LOG__FORMAT": "json",
+        "LOG__LEVEL": "warning",
+    }
     with demo(checkout, **settings) as (process, printed):
         until_true(lambda: LIVE.search(printed()) or process.poll() is not None, 90)
         (address,) = LIVE.findall(printed())
 
-        assert httpx.get(f"{address}/ready").status_code == 200
+        assert httpx.get(f"{address}/ready", trust_env=False).status_code == 200
         assert ended("local.reset", checkout) == (
             1,
             "nothing is deleted: a Kafka uses .local/kafka, end the demo first\n",
@@ -80,6 +90,30 @@ def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_end
     assert (checkout / ".local" / "kafka").exists()
     assert ended("local.reset", checkout) == (0, "")
     assert not (checkout / ".local").exists()
+
+
+def test_a_demo_whose_terminal_is_gone_ends_with_all_its_parts(checkout):
+    (port,) = ports(0)
+    settings = {"BOOTSTRAP_SERVERS": f"localhost:{port}", "WEB__PORT": "0"}
+    call = called("local.demo", checkout, settings)
+    reading, writing = os.pipe()
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(**call, stdout=writing, stderr=errors) as process,
+    ):
+        os.close(writing)
+        try:
+            assert b"ready after" in os.read(reading, 1_000)
+            os.close(reading)
+            status = process.wait(90)
+        finally:
+            process.kill()
+        errors.seek(0)
+        printed = errors.read()
+
+    assert status == 1
+    assert b"Traceback" not in printed
+    until_true(lambda: ended("local.reset", checkout) == (0, ""), 20)
 
 
 @pytest.mark.parametrize("program", ["local.demo", "local.kafka"])

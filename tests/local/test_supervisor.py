@@ -115,7 +115,7 @@ async def test_one_that_ends_takes_the_others_with_it_and_its_status_counts(capl
 
     assert await group.run() == 77
     assert not group.processes
-    assert not caplog.messages
+    assert caplog.messages == ["b ended with status 77, and does not start again"]
 
 
 async def test_a_command_that_does_not_exist_is_tried_again(caplog):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from conf.loading import load
 from dataflows.kafka.topics import await_topics
-from local.broker import started
+from local.cluster import started
 from tests.support import oracle
 from tests.support.processes import Flow, Game
 from tests.support.until import until_true
@@ -273,7 +273,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     guarantees = ["at_least_once", "exactly_once"]
-    parser.add_argument("--guarantee", choices=guarantees, default="at_least_once")
+    parser.add_argument("--guarantee", choices=guarantees, default="exactly_once")
     options = parser.parse_args()
     print(f"seed={options.seed} {options.guarantee}", flush=True)
     with tempfile.TemporaryDirectory() as data:

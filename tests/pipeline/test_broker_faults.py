@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
-from local.broker import started
 from local.claims import ports
+from local.cluster import started
 from tests.support import oracle
 from tests.support.load import load
 from tests.support.processes import Flow, open_game, running

@@ -12,7 +12,7 @@ from conf.loading import load
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
-from local import broker
+from local import cluster
 from tests.support.until import until_true
 from tests.support.web_process import is_ready, web
 
@@ -27,7 +27,7 @@ class Kafka:
 
     def start(self):
         port = int(self.address.rpartition(":")[2] or 0)
-        started = self._stack.enter_context(broker.started(self._data, port, {}))
+        started = self._stack.enter_context(cluster.started(self._data, port, {}))
         self.address, self._process = started.address, started.process
 
     def kill(self):

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from dataflows.kafka.partitioner import partition_of
-from local.broker import started
 from local.claims import ports
+from local.cluster import started
 from tests.support import oracle
 from tests.support.processes import Flow, open_game, running
 from tests.support.until import until_true

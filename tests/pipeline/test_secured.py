@@ -19,7 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from conf.loading import load
 from local import rights
-from local.broker import started
+from local.cluster import started
 from local.security import SUPER_USER, Secured
 from tests import ROOT
 from tests.support import oracle
@@ -54,7 +54,7 @@ class Kafka:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory):
-    data = tmp_path_factory.mktemp("secured")
+    data = tmp_path_factory.mktemp("jörg's Kafka")
     access = Secured(data)
     with started(data, 0, {}, access) as broker:
         access.set_up(broker.client, load(), broker.address)

@@ -21,6 +21,22 @@ def test_the_document_lists_each_metric_with_its_help(settings):
     )
 
 
+def test_the_document_names_the_labels_of_each_metric(settings):
+    services = create_app(settings).extensions["leaderboard"]
+    services.refusals.add("post", "client", "192.0.2.1")
+    services.metrics.count_post("accepted")
+    text = services.metrics.text().decode()
+    samples = re.findall(r"^(leaderboard_web_\w+)(?<!_created)\{(.+)\} ", text, re.MULTILINE)
+    seen = {name: set(re.findall(r'(\w+)="', labels)) for name, labels in samples}
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*) \|.*\|$", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE
+    )
+    documented = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+
+    assert "leaderboard_web_refused_total" in seen
+    assert seen == {name: documented[name] for name in seen}
+
+
 def test_a_scrape_of_one_worker_shows_all_and_no_dead_one(settings, tmp_path):
     first, second = (metrics_of(settings, Worker(each, tmp_path)) for each in (0, 1))
     second.count_post("accepted")

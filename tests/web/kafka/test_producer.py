@@ -12,8 +12,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from conf.loading import load
 from dataflows.kafka.topics import await_topics
-from local.broker import started
 from local.claims import ports
+from local.cluster import started
 from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka.producer import ScoreProducer

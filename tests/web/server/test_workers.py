@@ -18,7 +18,7 @@ from httpx_sse import connect_sse
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
-from local import broker
+from local import cluster
 from local.claims import ports
 from tests.support.until import until_true
 from web.server.workers import UNAVAILABLE
@@ -232,7 +232,7 @@ def test_workers_end_when_their_parent_has_ended(parent):
 
 def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start_alone, tmp_path):
     (port,) = ports(0)
-    with broker.started(tmp_path / "kafka", port, {}) as kafka:
+    with cluster.started(tmp_path / "kafka", port, {}) as kafka:
         parent = start_alone(kafka.address)
         parent.await_all()
         before = parent.workers()
@@ -240,7 +240,7 @@ def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(star
         kafka.process.wait()
     os.kill(before[0], signal.SIGKILL)
     until_true(lambda: f"worker 0 ended with status {UNAVAILABLE}, starts" in parent.said(), 30)
-    with broker.started(tmp_path / "kafka", port, {}):
+    with cluster.started(tmp_path / "kafka", port, {}):
         parent.await_all()
         after = parent.workers()
 
