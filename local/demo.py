@@ -170,11 +170,12 @@ async def run(*, verbose: bool) -> int:
     for each in runs.values():  # a terminal that is gone, for example, ends them all
         each.add_done_callback(lambda done: stopping.set() if done.exception() else None)
     await stopping.wait()
-    others = (each for name, each in runs.items() if name != "kafka")
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.wait([each for name, each in runs.items() if name != "kafka"])
     without_kafka.set()
-    await asyncio.gather(*runs.values())
+    await asyncio.wait(runs.values())
     announcing.cancel()
+    for each in runs.values():
+        each.result()
     return 0
 
 
