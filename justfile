@@ -23,7 +23,7 @@ test *arguments:
 chaos *arguments:
     python -m tests.pipeline.chaos "$@"
 
-# Measure it against bare loops and others: all in half an hour, `just bench quick` in about three minutes.
+# Measure it against bare loops and others: all in most of an hour, `just bench quick` in about three minutes.
 bench *arguments:
     python -m bench "$@"
 
