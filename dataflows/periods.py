@@ -198,17 +198,20 @@ class StreamTime:
         self.first = first
         self.ahead = ahead
 
-    def advance(self, users: Sequence[bytes], times: Sequence[int]) -> Sequence[int]:
+    def advance(self, users: Sequence[bytes | None], times: Sequence[int]) -> Sequence[int]:
         """Return the stream time at each of these scores, in their order, each one included.
 
-        A tombstone has the time 0, and moves nothing.
+        Users are keys as they came: None is one user more. A tombstone has the time 0, and moves
+        nothing.
         """
         newest = max(times, default=0)
         if self.now and not self.first[0] and newest <= self.now + YEAR_MS:
             found = list(accumulate(times, max, initial=self.now))[1:]
             self.now = max(self.now, newest)
             return found
-        return [self._advance(crc32(user), time) for user, time in zip(users, times, strict=True)]
+        return [
+            self._advance(crc32(user or b""), time) for user, time in zip(users, times, strict=True)
+        ]
 
     def encode(self) -> tuple[int, ...]:
         """Return the five numbers that a mark keeps."""

@@ -48,7 +48,7 @@ def batch(epoch, *messages):
 
 messages = st.lists(
     st.tuples(
-        st.sampled_from([*USERS, b"", b"\xff"]),
+        st.sampled_from([*USERS, b"", b"\xff", None]),
         st.one_of(st.none(), st.integers(-2, 4).map(lambda score: b"%d" % score), st.just(b"x")),
     ),
     max_size=30,
@@ -86,7 +86,7 @@ def expected(log):
     found: list[int] = []
     rejected: list[int] = []
     for offset, (user, value) in enumerate(log):
-        if user in {b"", b"\xff"} or value == b"x":
+        if user in {b"", b"\xff", None} or value == b"x":
             rejected.append(offset)
         elif value is None:
             if best.pop(user, None) is not None:

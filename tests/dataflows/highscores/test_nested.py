@@ -3,7 +3,7 @@
 from collections import defaultdict
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 from hypothesis import given
@@ -22,7 +22,7 @@ MONDAY = 1_764_547_200_000  # 2025-12-01, the first day of a week and of a month
 USERS = [b"a", b"b", b"f"]  # of both shards
 
 scores = st.tuples(
-    st.sampled_from(USERS),
+    st.sampled_from([*USERS, None]),
     st.one_of(st.none(), st.integers(0, 5)),
     st.one_of(
         st.integers(-80, 80).map(lambda hours: MONDAY + hours * HOUR_MS),
@@ -96,17 +96,21 @@ class Pipeline:
         )
         for epoch, (first, end) in enumerate(pairwise(bounds)):
             batch = ScoresBatch(0, epoch // 2, self.messages[first:end])
-            waiting += [(int(name), cast("Candidates", item)) for name, item in step(batch)]
+            waiting += [
+                (int(name), item) for name, item in step(batch) if isinstance(item, Candidates)
+            ]
             if not late or epoch % 2:
                 self._fold(shards, waiting)
                 waiting.clear()
         self._fold(shards, waiting)
 
     def run_unfiltered(self):
-        """Let every score arrive at its shard."""
+        """Let every score of a user arrive at its shard."""
         shards = {number: self.shard(number) for number in range(SHARDS)}
         for message, (stream, (now, *_)) in zip(self.messages, self.streams, strict=True):
-            user, value, time = message.key() or b"", message.value(), message.timestamp()[1]
+            user, value, time = message.key(), message.value(), message.timestamp()[1]
+            if user is None:
+                continue
             score = None if value is None else int(value)
             offsets = [message.offset() or 0]
             item = Candidates(0, [user], [score], [time], offsets, [stream], now, offsets[0])
