@@ -213,9 +213,20 @@ class StreamTime:
             self._advance(crc32(user or b""), time) for user, time in zip(users, times, strict=True)
         ]
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one user has made all scores: no other one has confirmed the time."""
+        return self.first[0] == self.now
+
     def encode(self) -> tuple[int, ...]:
         """Return the five numbers that a mark keeps."""
         return self.now, *self.first, *self.ahead
+
+    @classmethod
+    def decode(cls, numbers: Sequence[int]) -> "StreamTime":
+        """Return the stream time whose five numbers a mark has kept."""
+        now, first_time, first_user, ahead_time, ahead_user = numbers
+        return cls(now, (first_time, first_user), (ahead_time, ahead_user))
 
     def _advance(self, user: int, time: int) -> int:
         if time:
@@ -224,8 +235,7 @@ class StreamTime:
         return max(self.now, first_time) if user == first_user else self.now
 
     def _move(self, user: int, time: int) -> None:
-        first_time, first_user = self.first
-        is_alone = first_time == self.now
+        is_alone, first_user = self.is_alone, self.first[1]
         if not self.now or (is_alone and user == first_user and time <= self.now + YEAR_MS):
             self.now = max(self.now, time)
             self.first = self.now, user

@@ -127,8 +127,7 @@ class Starts:
             position = TopicPartition(committed.topic, committed.partition, first)
             offset = OFFSET_BEGINNING
         elif before and before.stream:
-            now, first_time, first_user, ahead_time, ahead_user = before.stream
-            stream = StreamTime(now, (first_time, first_user), (ahead_time, ahead_user))
+            stream = StreamTime.decode(before.stream)
         generation = before.generation + 1 if before else 1
         tables = tuple(self._context.topic(kind).id for kind in self._context.settings.tables)
         mark = CommitMark(self._context.topic("scores").id, tables, generation, self._flow)

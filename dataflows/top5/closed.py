@@ -11,8 +11,8 @@ from conf import clients
 from conf.settings import table_kind
 from dataflows.context import FlowContext
 from dataflows.kafka.consumer import LATEST
-from dataflows.periods import Calendar, Period
-from dataflows.wire import CommitMark, decode_mark
+from dataflows.periods import YEAR_MS, Calendar, Period, StreamTime
+from dataflows.wire import decode_mark
 
 log = logging.getLogger(__name__)
 
@@ -20,31 +20,50 @@ CHECK_SECONDS = 5
 REQUEST_SECONDS = 10
 
 
-class Counted(NamedTuple):
+class PartitionProgress(NamedTuple):
     """How far `highscores` has counted a partition of `scores`: its stream time there, in ms.
 
-    `is_all`: up to the end of the partition.
+    `is_all`: up to the end of the partition. `is_alone`: all scores there are of one user.
     """
 
     stream: int
     is_all: bool
+    is_alone: bool = False
 
 
-def closed_until(partitions: Sequence[Counted]) -> int:
+def progress(committed: TopicPartition, end: int, table_ids: set[str]) -> PartitionProgress:
+    """Return how far a partition with that end is counted in each of these tables.
+
+    A position without one of them is from before its board was switched on, or the table recreated.
+    """
+    mark = decode_mark(committed.metadata)
+    if mark is None or not mark.stream or not table_ids <= set(mark.table_ids):
+        return PartitionProgress(0, is_all=end == 0)
+    stream, is_all = StreamTime.decode(mark.stream), end in {0, committed.offset}
+    return PartitionProgress(stream.now, is_all, stream.is_alone)
+
+
+def closed_until(partitions: Sequence[PartitionProgress]) -> int:
     """Return the stream time up to which all partitions are counted.
 
     A partition that is counted to its end is as far as the furthest: no score of it is missing, and
-    it would hold back every board for as long as nobody there plays.
+    otherwise it would hold back every board until somebody plays there. But a user who is alone in
+    a partition may have a wrong clock: as in `StreamTime`, what is more than a year ahead counts
+    only once two users have it.
     """
-    furthest = max((each.stream for each in partitions), default=0)
-    return min((each.stream for each in partitions if not each.is_all), default=furthest)
+    alone = sorted((each.stream for each in partitions if each.is_alone), reverse=True)
+    others = [each.stream for each in partitions if not each.is_alone]
+    confirmed = max([*others, *alone[1:2]], default=0)
+    known = [each.stream for each in partitions if each.stream <= confirmed + YEAR_MS]
+    return min([max(known, default=0), *(each.stream for each in partitions if not each.is_all)])
 
 
 class ClosedPeriods:
     """Looks every 5 s, in a thread, which periods are closed for every partition of `scores`.
 
-    Everything that counts in a closed period stands on its table before the ends that are asked for
-    after that: `highscores` commits a position, and the stream time with it, only then.
+    Everything that counts in a closed period is in its table before the ends that are asked for
+    after that: `highscores` commits a position, and the stream time with it, only then. The
+    exception is a score that comes later, in a partition that was at rest.
     """
 
     def __init__(self, context: FlowContext, calendar: Calendar) -> None:
@@ -81,8 +100,9 @@ class ClosedPeriods:
         partitions = consumer.list_topics(name, REQUEST_SECONDS).topics[name].partitions
         asked = [TopicPartition(name, partition) for partition in sorted(partitions)]
         committed = consumer.committed(asked, REQUEST_SECONDS)
+        table_ids = {self._context.topic(kind).id for kind in self._context.settings.tables}
         counted = [
-            Counted(_stream(decode_mark(each.metadata)), is_all=end in {0, each.offset})
+            progress(each, end, table_ids)
             for each, end in zip(committed, _ends(consumer, name, len(asked)), strict=True)
         ]
         tables = {board: self._context.topic(table_kind(board)) for board in self._calendar.boards}
@@ -90,10 +110,6 @@ class ClosedPeriods:
             board: _ends(consumer, table.name, table.partitions) for board, table in tables.items()
         }
         return closed_until(counted), ends
-
-
-def _stream(mark: CommitMark | None) -> int:
-    return mark.stream[0] if mark and mark.stream else 0
 
 
 def _ends(consumer: Consumer, topic: str, partitions: int) -> list[int]:

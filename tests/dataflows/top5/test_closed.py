@@ -1,21 +1,78 @@
 """Which periods are closed: for every partition of `scores`, or nothing is final."""
 
 import pytest
+from confluent_kafka import TopicPartition
 
-from dataflows.top5.closed import Counted, closed_until
+from dataflows.periods import YEAR_MS
+from dataflows.top5.closed import PartitionProgress, closed_until, progress
+from dataflows.wire import CommitMark, encode_mark
+
+NOW = 60 * YEAR_MS
+FAR = 1_000 * YEAR_MS
+
+
+def counted(stream):
+    return PartitionProgress(stream, is_all=True)
+
+
+def counting(stream):
+    return PartitionProgress(stream, is_all=False)
+
+
+def alone(stream, *, is_all=True):
+    return PartitionProgress(stream, is_all=is_all, is_alone=True)
 
 
 @pytest.mark.parametrize(
     ("partitions", "until"),
     [
         ([], 0),
-        ([Counted(50, is_all=False), Counted(70, is_all=False)], 50),
-        ([Counted(50, is_all=True), Counted(70, is_all=False)], 70),
-        ([Counted(50, is_all=True), Counted(70, is_all=True)], 70),
-        ([Counted(0, is_all=False), Counted(70, is_all=True)], 0),
-        ([Counted(0, is_all=True), Counted(0, is_all=True)], 0),
+        ([counting(50), counting(70)], 50),
+        ([counted(50), counting(70)], 70),
+        ([counted(50), counted(70)], 70),
+        ([counting(0), counted(70)], 0),
+        ([counted(0), counted(0)], 0),
     ],
     ids=["none", "the slowest", "one at rest", "all at rest", "one not begun", "no scores"],
 )
 def test_a_partition_with_scores_to_count_holds_back_and_one_at_rest_does_not(partitions, until):
     assert closed_until(partitions) == until
+
+
+@pytest.mark.parametrize(
+    ("partitions", "until"),
+    [
+        ([alone(NOW)], 0),
+        ([alone(FAR), alone(0, is_all=False)], 0),
+        ([alone(FAR), counted(NOW)], NOW),
+        ([alone(FAR, is_all=False), counted(NOW)], NOW),
+        ([alone(FAR), alone(NOW)], NOW),
+        ([alone(NOW), alone(NOW + 5)], NOW + 5),
+        ([alone(NOW + 5), counted(NOW)], NOW + 5),
+        ([alone(FAR), alone(NOW + 5), counted(NOW)], NOW + 5),
+    ],
+)
+def test_a_user_alone_in_a_partition_closes_nothing_that_no_other_user_confirms(partitions, until):
+    assert closed_until(partitions) == until
+
+
+def committed(offset, *table_ids, stream=(NOW, 0, 0, 0, 0)):
+    mark = CommitMark("scores-id", table_ids, 1, "flow", stream)
+    return TopicPartition("scores", 0, offset, metadata=encode_mark(mark))
+
+
+@pytest.mark.parametrize("end", [0, 5])
+def test_a_position_counts_only_if_its_mark_has_every_table(end):
+    """Else a board that was just switched on is final with the first rows of each period."""
+    before, nobody = committed(5, "all", "day"), TopicPartition("scores", 0, 5)
+    nothing = PartitionProgress(0, is_all=end == 0)
+
+    assert progress(before, end, {"all", "day"}) == counted(NOW)
+    assert progress(before, end, {"all", "day", "week"}) == nothing
+    assert progress(committed(5, "all", stream=()), end, {"all"}) == nothing
+    assert progress(nobody, end, {"all"}) == nothing
+
+
+def test_a_mark_tells_of_a_partition_with_one_user_and_of_one_that_is_not_counted_to_its_end():
+    assert progress(committed(5, "all", stream=(NOW, NOW, 7, 0, 0)), 5, {"all"}) == alone(NOW)
+    assert progress(committed(5, "all", stream=(NOW, FAR, 7, 0, 0)), 6, {"all"}) == counting(NOW)
