@@ -52,11 +52,15 @@ class Event(NamedTuple):
 
 
 class History:
-    """The messages of a user, in the order of each partition, and what they come to."""
+    """The messages of a user, in the order of each partition, and what they come to.
+
+    Partitions may follow each other in any order.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.events: list[Event] = []
-        self.scores: dict[Place, Event] = {}  # since the user was removed
+        self.scores: dict[Place, Event] = {}  # that no tombstone has removed
+        self._tombstones: list[Event] = []  # but those of `void`
         self.voided: dict[Place, str] = {}  # with the reason
         for event in events:
             self.add(event)
@@ -65,13 +69,16 @@ class History:
         """Add a message."""
         self.events.append(event)
         if event.score is not None:
-            if AGAIN not in event.headers:
+            is_removed = any(_removes(each, event) for each in self._tombstones)
+            if AGAIN not in event.headers and not is_removed:
                 self.scores[event.place] = event
         elif VOIDED in event.headers:
             reason = event.headers.get(REASON, "")
             self.voided.update((place, reason) for place in _places(event.headers[VOIDED]))
         else:
-            self.scores.clear()
+            self._tombstones.append(event)
+            kept = (each for each in self.scores.values() if not _removes(event, each))
+            self.scores = {each.place: each for each in kept}
 
     def bests(self, calendar: Calendar, voiding: Iterable[Place] = ()) -> dict[str, Event]:
         """Return the best honest score of each board and period, by its key on `top-5`.
@@ -104,6 +111,13 @@ class History:
             event.place: event for key, event in bests.items() if _is_open(calendar, key, stream)
         }
         return [open_bests[place] for place in sorted(open_bests)]
+
+
+def _removes(tombstone: Event, score: Event) -> bool:
+    """Return whether a tombstone removes a score: as in the fold, between partitions by time."""
+    if score.place.partition == tombstone.place.partition:
+        return score.place.offset < tombstone.place.offset
+    return score.time <= tombstone.time
 
 
 def _is_open(calendar: Calendar, key: str, stream: int) -> bool:

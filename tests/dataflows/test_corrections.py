@@ -75,6 +75,33 @@ def _is_over(key, stream):
     return "/" in key and _is_closed(key, stream)
 
 
+def test_a_tombstone_in_another_partition_removes_what_is_no_younger_in_any_order():
+    """Producers with different partitioners spread a user over partitions."""
+    scores = [
+        Event(Place(7, 1), 100, NOW, NOW, {}),
+        Event(Place(7, 2), 90, NOW + 2, NOW + 2, {}),
+        Event(Place(7, 3), 50, NOW + 3, NOW + 3, {}),
+    ]
+    tombstone = Event(Place(5, 8), None, NOW + 2, NOW, {})
+    for events in ([tombstone, *scores], [*scores, tombstone]):
+        found = History(events)
+
+        assert list(found.scores) == [Place(7, 3)]
+        assert found.bests(CALENDAR)["all-time"].score == 50
+
+
+def test_in_one_partition_a_tombstone_removes_what_is_before_it_whatever_its_time():
+    found = History(
+        [
+            Event(Place(7, 1), 100, NOW + 9, NOW + 9, {}),
+            Event(Place(7, 2), None, NOW, NOW + 9, {}),
+            Event(Place(7, 3), 50, NOW - 1, NOW + 9, {}),
+        ]
+    )
+
+    assert list(found.scores) == [Place(7, 3)]
+
+
 def test_the_lines_of_show_name_place_time_score_and_what_became_of_it():
     found = History(
         [
