@@ -119,7 +119,8 @@ class ByPeriod:
         periods = filter(None, (calendar.find(board, name) for name in tables))
         self._closes_at = {period.name: period.closes_at for period in periods}
         self._sources = sources
-        self._replayed = dict(counted.until)  # what is restored is of a later moment than these
+        # The restored tables include these offsets: an earlier stream time must not close anything.
+        self._replayed = dict(counted.until)
         self._streams: dict[int, int] = {}
         self.counted = counted
 
@@ -150,7 +151,7 @@ class ByPeriod:
             table[user] = score
             until[partition] = offset
             yield period.name, user, score, time, offset
-        if read > self._replayed.get(partition, -1):
+        if read >= self._replayed.get(partition, -1):
             self._note_stream(partition, stream_now)
 
     def _open(self, time: int) -> tuple[Period, dict[bytes, int]]:

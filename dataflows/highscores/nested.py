@@ -111,7 +111,7 @@ class NestedRule:
     def state(self, partition: int) -> tuple[int, int]:
         """Return the stream time of a partition, and the offset up to which it is read."""
         start = self._starts.of(partition)
-        return start.stream.now, self._read.get(partition, start.offset - 1)
+        return start.stream.now, self._read.get(partition, max(start.offset, 0) - 1)
 
     def advance(self, partition: int, scores: Scores, read: int) -> tuple[Scores, bool]:
         """Return the scores with their stream times, and whether a period was closed by them.

@@ -5,7 +5,8 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from confluent_kafka import Message
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,6 +184,25 @@ def test_the_tables_of_closed_periods_are_given_back(log, rules):
     for name in left:
         (period,) = filter(None, (pipeline.calendar.find(board, name) for board in BOARDS[1:]))
         assert period.closes_at > pipeline.stream.now
+
+
+@pytest.mark.parametrize("offset", [OFFSET_BEGINNING, 0, 8])
+def test_a_partition_without_new_scores_keeps_no_closed_period_in_memory(offset):
+    """It is empty, or all of its scores were counted before: no message of it will say its time."""
+    calendar = Calendar(["day"], "UTC", 24)
+    start = SimpleNamespace(stream=StreamTime(MONDAY if offset > 0 else 0), offset=offset)
+    starts: Any = SimpleNamespace(of=lambda _partition: start)
+    tables: dict[str, dict[bytes, int]] = {}
+    counted = Counted({1: 7} if offset > 0 else {}, {})
+    fold = ByPeriod("day", calendar, tables, counted, sources=2)
+    list(
+        fold.improvements(Candidates(1, [], [], [], [], [], *NestedRule(calendar, starts).state(1)))
+    )
+    for number in range(30):
+        time = MONDAY + (number - 30) * 24 * HOUR_MS
+        list(fold.improvements(Candidates(0, [b"a"], [1], [time], [number], [time], time, number)))
+
+    assert len(tables) == 2
 
 
 def test_the_users_of_these_tests_are_in_both_shards():
