@@ -21,12 +21,14 @@ class SpreadCheck:
         self._reported: set[bytes] = set()
 
     def note(self, partition: int, users: list[bytes], away: list[bytes]) -> None:
-        """Note users who were seen in a partition; Java clients choose another for those `away`."""
-        if self._away:
-            for user in (self._away.keys() & users) - set(away):
-                self._report(user, partition)
+        """Note users who were seen in a partition; Java clients choose another for those `away`.
+
+        A user who is known in the table of the partition's own shard need not be in `away` again.
+        """
         for user in away:
-            if self._away.setdefault(user, partition) != partition:
+            self._away.setdefault(user, partition)
+        for user in self._away.keys() & users if self._away else ():
+            if self._away[user] != partition:
                 self._report(user, partition)
         while len(self._away) > AWAY_USERS:
             del self._away[next(iter(self._away))]
