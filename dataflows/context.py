@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from dataflows import metrics
 from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.producer import (
     IdempotentWriter,
+    Record,
     TransactionalWriter,
     TransactionPace,
     Writer,
@@ -47,7 +49,7 @@ class FlowContext:
         self.stopping = stopping
         self.deadlines = Deadlines()
         self.transactions = TransactionPace(transactions_per_second, self.deadlines)
-        self.watchdog = Watchdog(settings.flows.stall_seconds)
+        self.watchdog = Watchdog(settings.flows.stall_seconds, settings.startup_timeout_seconds)
         self.restoring = Progress("restoring")
         self.catching_up = Progress("catching up")
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
@@ -57,7 +59,7 @@ class FlowContext:
         self._reading_worker: int | None = None
         self._has_told_of_lock = False
         self._topics: dict[str, Topic] = {}
-        self._writer: IdempotentWriter | None = None
+        self._writer: Writer | None = None
         self._restored_users: list[int] = []  # of each shard
         self._watch: TopicWatch | None = None
         stopping.keep(self)
@@ -95,7 +97,7 @@ class FlowContext:
         """Return the writer that all sinks of this process share: at least once."""
         with self._lock:
             if self._writer is None:
-                self._writer = IdempotentWriter(self.settings)
+                self._writer = HeldWriter(IdempotentWriter(self.settings), self.watchdog)
         return self._writer
 
     def fenced_writer(self, name: str) -> Writer:
@@ -104,7 +106,8 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            return TransactionalWriter(self.settings, name, self.transactions)
+            writer = TransactionalWriter(self.settings, name, self.transactions)
+            return HeldWriter(writer, self.watchdog)
         return self.writer()
 
     def note_restored(self, shard: str, users: int) -> None:
@@ -146,6 +149,24 @@ class FlowContext:
             exit_now(0)
         except (Unavailable, WrongTopic) as error:
             fail(str(error), error)
+
+
+class HeldWriter:
+    """A writer that pauses the watchdog: it may wait for the broker, and has limits of its own."""
+
+    def __init__(self, writer: Writer, watchdog: Watchdog) -> None:
+        self._writer = writer
+        self._held = watchdog.held
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Queue a batch of records; raises FlowFailed if an earlier one failed."""
+        with self._held():
+            self._writer.write(records)
+
+    def flush(self) -> None:
+        """Wait until the broker has everything; raises FlowFailed if it has not."""
+        with self._held():
+            self._writer.flush()
 
 
 def partition_names(partitions: int) -> list[str]:

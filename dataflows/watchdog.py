@@ -22,10 +22,13 @@ class Watchdog:
     host has vanished sends no goodbye: Bytewax waits for it for ever, and runs none of our code
     meanwhile, so a thread has to watch. It counts its own ticks: a process that was paused does not
     count as one that stood still.
+
+    The first epoch waits for the restore of every process: it may take `startup_seconds`.
     """
 
-    def __init__(self, stall_seconds: float) -> None:
+    def __init__(self, stall_seconds: float, startup_seconds: float) -> None:
         self._stall_seconds = stall_seconds
+        self._startup_seconds = startup_seconds
         self._idle_ticks = 0
         self._holds = 0
         self.epochs = 0  # that have ended
@@ -53,12 +56,12 @@ class Watchdog:
         self.epochs += 1
 
     def is_alive(self) -> bool:
-        """Return whether an epoch has ended within `stall_seconds`, or none was due.
+        """Return whether an epoch has ended in time, or none was due.
 
         None is due before the first, which waits for the restore, and while the broker is awaited.
         """
         idle_seconds = time.monotonic() - self._heard_at
-        return not self.epochs or self._holds > 0 or idle_seconds < self._stall_seconds
+        return not self.epochs or self._holds > 0 or idle_seconds < self._limit_seconds
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -72,12 +75,17 @@ class Watchdog:
                 self._holds -= 1
             self._heard_at = time.monotonic()
 
+    @property
+    def _limit_seconds(self) -> float:
+        """The first epoch has ended in every process only when the second one ends here."""
+        return self._stall_seconds if self.epochs > 1 else self._startup_seconds
+
     def _watch(self) -> None:
         ahead = _wall_ahead()
         while True:
             time.sleep(TICK_SECONDS)
             self._idle_ticks = 0 if self._holds else self._idle_ticks + 1
-            if self._idle_ticks * TICK_SECONDS > self._stall_seconds:
+            if self._idle_ticks * TICK_SECONDS > self._limit_seconds:
                 self._exit()
             before, ahead = ahead, _wall_ahead()
             if before - ahead > CLOCK_SECONDS:
@@ -92,7 +100,7 @@ class Watchdog:
         log.critical(
             "no epoch has ended for %g s: another process of the cluster does not answer; "
             "restart all of them, nothing is lost",
-            self._stall_seconds,
+            self._limit_seconds,
         )
         exit_now(FAILED)
 

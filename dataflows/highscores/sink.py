@@ -86,8 +86,7 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         """Wait until the broker has this epoch; raises if it has not."""
         writer, shard = self._open()
         metrics.users.labels(self._partition).set(len(shard.tables[""]))
-        with self._context.watchdog.held():
-            writer.flush()
+        writer.flush()
 
     def _open(self) -> tuple[Writer, Shard]:
         """Wait until the shard is restored; then write the repairs of its partition first."""

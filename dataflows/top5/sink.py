@@ -55,8 +55,9 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
     def __init__(self, context: FlowContext) -> None:
         self._context = context
         self._topic = context.topic("top_5")
-        self._writer = context.fenced_writer(self._topic.name)
-        self._last, self._positions = read_published(context)
+        with context.watchdog.held():
+            self._writer = context.fenced_writer(self._topic.name)
+            self._last, self._positions = read_published(context)
         for board in self._last.values():
             metrics.board_updated.labels(board.board).set(board.updated / 1000)
 

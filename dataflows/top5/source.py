@@ -130,7 +130,8 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         self._context.transactions.commit_if_due()
         messages, end = self._consumer.poll(self._place)
         if self._catching_up is not None:
-            end = self._catching_up.end(messages, end)
+            with self._context.watchdog.held():
+                end = self._catching_up.end(messages, end)
             done = self._catching_up.done if end is None else 1
             self._context.catching_up.note(self._name, done)
             if end is not None:

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from dataflows import watchdog
+from dataflows.context import HeldWriter
 from dataflows.watchdog import Watchdog
 from tests.support.until import until_true
 
@@ -23,8 +24,16 @@ def exits(monkeypatch):
     return found
 
 
+def begun(stall_seconds):
+    """Return a watchdog of a flow whose first epoch has ended everywhere."""
+    dog = Watchdog(stall_seconds, startup_seconds=60)
+    for _ in range(2):
+        dog.note_epoch("0")
+    return dog
+
+
 def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog):
-    dog = Watchdog(stall_seconds=0.1)
+    dog = begun(stall_seconds=0.1)
     dog.note_progress()
     until_true(lambda: exits == [1])
 
@@ -33,8 +42,43 @@ def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog):
     )
 
 
+def test_while_another_process_restores_its_shards_a_flow_has_the_time_of_a_start(exits, caplog):
+    dog = Watchdog(stall_seconds=0.1, startup_seconds=0.6)
+    dog.note_progress()
+    dog.note_epoch("0")  # here; the other one has not taken part in it yet
+    threading.Event().wait(0.3)
+    early, was_alive = list(exits), dog.is_alive()
+    until_true(lambda: exits == [1])
+
+    assert (early, was_alive) == ([], True)
+    assert "no epoch has ended for 0.6 s" in caplog.text
+    assert not dog.is_alive()
+
+
+class SlowWriter:
+    """A writer whose broker fails over."""
+
+    def write(self, _records):
+        threading.Event().wait(0.3)
+
+    def flush(self):
+        threading.Event().wait(0.3)
+
+
+def test_a_flow_whose_writers_wait_for_the_broker_goes_on(exits):
+    dog = begun(stall_seconds=0.1)
+    writer = HeldWriter(SlowWriter(), dog)
+    dog.note_progress()
+    writer.write([])
+    writer.flush()
+    held = list(exits)
+    until_true(lambda: exits == [1])
+
+    assert held == []
+
+
 def test_a_flow_whose_sources_are_asked_goes_on_and_so_does_one_that_waits_for_the_broker(exits):
-    dog = Watchdog(stall_seconds=0.1)
+    dog = begun(stall_seconds=0.1)
     ticks = threading.Event()
     for _ in range(50):
         dog.note_progress()
@@ -50,17 +94,18 @@ def test_a_flow_whose_sources_are_asked_goes_on_and_so_does_one_that_waits_for_t
 def test_a_clock_that_was_set_back_is_reported_with_its_consequence(exits, monkeypatch, caplog):
     ahead = iter([100.0, 100.0, 40.0])
     monkeypatch.setattr(watchdog, "_wall_ahead", lambda: next(ahead, 40.0))
-    Watchdog(stall_seconds=0.2).note_progress()
+    begun(stall_seconds=0.2).note_progress()
     until_true(lambda: exits)
 
     assert caplog.text.count("the clock was set back by 60 s") == 1
 
 
 def test_a_process_is_alive_until_no_epoch_has_ended_for_too_long_unless_it_waits_for_the_broker():
-    dog = Watchdog(stall_seconds=0.1)
+    dog = Watchdog(stall_seconds=0.1, startup_seconds=60)
     before = dog.is_alive()
-    dog.note_epoch("0")
-    dog.note_epoch("1")
+    for _ in range(2):
+        dog.note_epoch("0")
+        dog.note_epoch("1")
     until_true(lambda: not dog.is_alive())
     with dog.held():
         held = dog.is_alive()
@@ -68,4 +113,4 @@ def test_a_process_is_alive_until_no_epoch_has_ended_for_too_long_unless_it_wait
     assert before
     assert held
     assert dog.is_alive()
-    assert dog.epochs == 1
+    assert dog.epochs == 2
