@@ -35,7 +35,15 @@ RESTORERS = 4  # shards that are restored at a time: each needs CPU time and mem
 
 
 class FlowContext:
-    """One for each process of a flow. Thread-safe."""
+    """One for each process of a flow. Thread-safe.
+
+    Args:
+        settings: Of the program.
+        kinds: The topics of the flow, the one that it reads first.
+        stopping: The stop flag of the process.
+        transactions_per_second: At most so many in each shard; 0: without a limit.
+        processes: Of the cluster.
+    """
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class FlowContext:
         stopping: Stopping,
         *,
         transactions_per_second: float = 0,
+        processes: int = 1,
     ) -> None:
         self.settings = settings
         self.stopping = stopping
@@ -55,6 +64,7 @@ class FlowContext:
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
         self._kinds = kinds
+        self._processes = processes
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
         self._has_told_of_lock = False
@@ -69,6 +79,7 @@ class FlowContext:
         with self._lock:
             if not self._topics:
                 self._topics = self._await_topics()
+                self._check_processes(self._topics[self._kinds[0]])
         return self._topics[kind]
 
     def partitions(self, kind: str) -> list[str]:
@@ -149,6 +160,15 @@ class FlowContext:
             exit_now(0)
         except (Unavailable, WrongTopic) as error:
             fail(str(error), error)
+
+    def _check_processes(self, source: Topic) -> None:
+        """Refuse more processes than partitions: one without any would never be ready."""
+        if self._processes > source.partitions:
+            fail(
+                f"{self._processes} processes, but {source.name} has {source.partitions} "
+                "partitions: a process without one has nothing to read; start fewer processes, "
+                "or add partitions as docs/operations.md says"
+            )
 
 
 class HeldWriter:

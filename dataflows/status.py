@@ -48,6 +48,14 @@ def process_index(arguments: Sequence[str], environment: Mapping[str, str]) -> i
     return int(environment.get("BYTEWAX_PROCESS_ID") or pod or 0) if given is None else int(given)
 
 
+def process_count(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Return how many processes the cluster of this one has, as `bytewax.run` finds it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-a", "--addresses", default=environment.get("BYTEWAX_ADDRESSES", ""))
+    addresses: str = parser.parse_known_args(arguments)[0].addresses
+    return addresses.count(";") + 1
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 

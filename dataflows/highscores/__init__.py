@@ -3,6 +3,7 @@
 python -m bytewax.run dataflows.highscores -s 1
 """
 
+import os
 import sys
 from typing import TYPE_CHECKING, TypeGuard, cast
 
@@ -20,7 +21,7 @@ from dataflows.highscores.source import ScoresSource
 from dataflows.highscores.starts import Starts
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
-from dataflows.status import serve
+from dataflows.status import process_count, serve
 from dataflows.wire import Rejected
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
     pace = settings.flows.transactions_per_second
     topics = ("scores", *settings.tables, "rejected")
-    context = FlowContext(settings, topics, stopping, transactions_per_second=pace)
+    processes = process_count(sys.argv[1:], os.environ)
+    context = FlowContext(
+        settings, topics, stopping, transactions_per_second=pace, processes=processes
+    )
     serve(context, sys.argv[1:])
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     starts = Starts(context, calendar)

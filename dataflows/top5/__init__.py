@@ -3,6 +3,7 @@
 python -m bytewax.run dataflows.top5 -s 1
 """
 
+import os
 import sys
 
 import bytewax.operators as op
@@ -12,7 +13,7 @@ from conf.settings import Settings
 from dataflows.context import FlowContext
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
-from dataflows.status import serve
+from dataflows.status import process_count, serve
 from dataflows.top5.closed import ClosedPeriods
 from dataflows.top5.sink import Top5Sink
 from dataflows.top5.source import TableSource
@@ -27,7 +28,8 @@ def flow() -> Dataflow:
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
-    context = FlowContext(settings, (*settings.tables, "top_5"), stopping)
+    processes = process_count(sys.argv[1:], os.environ)
+    context = FlowContext(settings, (*settings.tables, "top_5"), stopping, processes=processes)
     serve(context, sys.argv[1:])
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     closed = ClosedPeriods(context, calendar)

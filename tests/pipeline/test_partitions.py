@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from conf import clients
 from tests.support import oracle
 from tests.support.load import some
-from tests.support.processes import Flow, Game, running
+from tests.support.processes import Flow, Game, open_game, running
 
 SOON = {"LEADERBOARD_KAFKA": '{"topic.metadata.refresh.interval.ms": 500}'}
 
@@ -61,6 +61,18 @@ def test_partitions_added_to_high_scores_are_refused_until_it_is_re_keyed(names,
     assert "every user is in the right one of 13 partitions" in printed
     assert oracle.standings(game.read("high_scores")) == expected
     assert oracle.shown(game.read("top_5")[-1].value or b"") == oracle.board(expected)
+
+
+@pytest.mark.parametrize(("flow", "kind"), [("highscores", "scores"), ("top5", "high_scores")])
+def test_a_cluster_with_more_processes_than_partitions_is_refused(names, monkeypatch, flow, kind):
+    given = {**names, f"LEADERBOARD_TOPICS__{kind.upper()}__PARTITIONS": "2"}
+    open_game(given, monkeypatch).close()
+    with contextlib.closing(Flow(flow, given, processes=3)) as cluster:
+        statuses = cluster.wait(60)
+        said = cluster.said()
+
+    assert statuses == [1, 1, 1]
+    assert f"3 processes, but {names[f'LEADERBOARD_TOPICS__{kind.upper()}__NAME']} has 2 " in said
 
 
 def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted(names, game):
