@@ -10,7 +10,7 @@ from typing import NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import SharedConsumer
+from dataflows.kafka.consumer import EARLIEST, LATEST, SharedConsumer
 from dataflows.periods import Calendar, StreamTime
 from dataflows.wire import CommitMark, decode_mark
 
@@ -61,7 +61,7 @@ class Starts:
         return self._all[partition]
 
     def oldest_open(self, board: str) -> int:
-        """Return when the oldest period of a board began that is open for some partition, in ms.
+        """Return the start, in ms, of the oldest period that is open for any partition.
 
         Raises:
             FlowFailed: The broker does not answer.
@@ -75,7 +75,7 @@ class Starts:
 
     @cached_property
     def _ends(self) -> list[int]:
-        return self.consumer.ends([start.position for start in self._all])
+        return self.consumer.offsets_at([start.position for start in self._all], LATEST)
 
     @property
     def _all(self) -> list[Start]:
@@ -100,7 +100,8 @@ class Starts:
                 topic.partitions,
                 topic.name,
             )
-        firsts = self.consumer.first_offsets(asked) if any(reasons) else [0] * len(asked)
+        is_new = any(reasons)
+        firsts = self.consumer.offsets_at(asked, EARLIEST) if is_new else [0] * len(asked)
         return list(map(self._start, found, reasons, firsts))
 
     def _distrust(self, committed: TopicPartition) -> str:

@@ -132,27 +132,14 @@ class SharedConsumer:
         name = f"committed positions of {topic} (with the right Read on group {self._group})"
         return retry(lambda: ask(partitions, timeout=COMMITTED_SECONDS), name)
 
-    def first_offsets(self, partitions: list[TopicPartition]) -> list[int]:
-        """Return the offset of the first message of each partition, or its end where it is empty.
+    def offsets_at(self, partitions: list[TopicPartition], time: int) -> list[int]:
+        """Return what the function `offsets_at` does.
 
         Raises:
             FlowFailed: The broker does not answer.
         """
-        return self._offsets(partitions, EARLIEST)
-
-    def ends(self, partitions: list[TopicPartition]) -> list[int]:
-        """Return the end of each partition.
-
-        Raises:
-            FlowFailed: The broker does not answer.
-        """
-        return self._offsets(partitions, LATEST)
-
-    def _offsets(self, partitions: list[TopicPartition], time: int) -> list[int]:
-        asked = [TopicPartition(each.topic, each.partition, time) for each in partitions]
-        ask = self._consumer.offsets_for_times
-        found = retry(lambda: ask(asked, REQUEST_SECONDS), f"bounds of {asked[0].topic}")
-        return [position.offset for position in found]
+        name = f"bounds of {partitions[0].topic}"
+        return retry(lambda: offsets_at(self._consumer, partitions, time), name)
 
     def add(
         self,
@@ -308,12 +295,24 @@ def offsets_since(
     """
     if since <= 0:
         return [TopicPartition(at.topic, at.partition, OFFSET_BEGINNING) for at in partitions]
-    asked = [TopicPartition(at.topic, at.partition, since) for at in partitions]
-    found = retry(
-        lambda: consumer.offsets_for_times(asked, REQUEST_SECONDS),
-        f"positions of {partitions[0].topic} at a time",
-    )
-    return [TopicPartition(at.topic, at.partition, at.offset) for at in found]
+    name = f"positions of {partitions[0].topic} at a time"
+    found = retry(lambda: offsets_at(consumer, partitions, since), name)
+    return [
+        TopicPartition(at.topic, at.partition, offset)
+        for at, offset in zip(partitions, found, strict=True)
+    ]
+
+
+def offsets_at(consumer: Consumer, partitions: Iterable[TopicPartition], time: int) -> list[int]:
+    """Return the offset of the first message of a time, in ms, or of a later one, by partition.
+
+    `EARLIEST` is the first message, `LATEST` the end, which also stands where there is none.
+
+    Raises:
+        KafkaException: The broker does not answer.
+    """
+    asked = [TopicPartition(each.topic, each.partition, time) for each in partitions]
+    return [found.offset for found in consumer.offsets_for_times(asked, REQUEST_SECONDS)]
 
 
 def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from conf import clients
 from conf.settings import table_kind
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import LATEST
+from dataflows.kafka.consumer import LATEST, offsets_at
 from dataflows.periods import YEAR_MS, Calendar, Period, StreamTime
 from dataflows.wire import decode_mark
 
@@ -100,18 +100,15 @@ class ClosedPeriods:
         partitions = consumer.list_topics(name, REQUEST_SECONDS).topics[name].partitions
         asked = [TopicPartition(name, partition) for partition in sorted(partitions)]
         committed = consumer.committed(asked, REQUEST_SECONDS)
+        ends = offsets_at(consumer, asked, LATEST)
         table_ids = {self._context.topic(kind).id for kind in self._context.settings.tables}
         counted = [
-            progress(each, end, table_ids)
-            for each, end in zip(committed, _ends(consumer, name, len(asked)), strict=True)
+            progress(each, end, table_ids) for each, end in zip(committed, ends, strict=True)
         ]
-        tables = {board: self._context.topic(table_kind(board)) for board in self._calendar.boards}
-        ends = {
-            board: _ends(consumer, table.name, table.partitions) for board, table in tables.items()
-        }
-        return closed_until(counted), ends
+        tables = {board: self._ends(consumer, board) for board in self._calendar.boards}
+        return closed_until(counted), tables
 
-
-def _ends(consumer: Consumer, topic: str, partitions: int) -> list[int]:
-    asked = [TopicPartition(topic, partition, LATEST) for partition in range(partitions)]
-    return [found.offset for found in consumer.offsets_for_times(asked, REQUEST_SECONDS)]
+    def _ends(self, consumer: Consumer, board: str) -> list[int]:
+        table = self._context.topic(table_kind(board))
+        asked = [TopicPartition(table.name, partition) for partition in range(table.partitions)]
+        return offsets_at(consumer, asked, LATEST)

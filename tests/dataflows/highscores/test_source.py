@@ -34,7 +34,7 @@ class FakeConsumer:
             TopicPartition(each.topic, each.partition, 5, metadata=self._metadata) for each in asked
         ]
 
-    def first_offsets(self, partitions):
+    def offsets_at(self, partitions, _time):
         return [2 for _ in partitions]
 
     def add(self, position, note):
