@@ -34,7 +34,6 @@ class RankedTable:
         self._leaders: dict[bytes, int] = {}
         self._last: RankedUser | None = None  # of the leaders; None: they are the whole table
         self._removals: list[Removal] = []
-        self.is_loaded = False
 
     def __len__(self) -> int:
         """Count the users."""
@@ -49,7 +48,6 @@ class RankedTable:
 
     def search(self) -> None:
         """Find the leaders, in one pass over the table."""
-        self.is_loaded = True
         found = nsmallest(self._reserve, map(_ranked, self._table.items()))
         self._leaders = {each.user: each.rank_key for each in found}
         self._last = found[-1] if len(found) < len(self._table) else None

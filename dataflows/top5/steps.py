@@ -105,11 +105,10 @@ class _RankedShard:
     def _apply(self, period: str, rows: TableRows) -> RankedTable:
         if period not in self.tables:
             self.tables[period] = RankedTable(self._size)
-            self.tables[period].is_loaded = self._is_loaded
         table = self.tables[period]
         times = [message.timestamp()[1] for message in rows.messages]
         keys = rank_keys(rows.scores, times)
-        if not table.is_loaded:
+        if not self._is_loaded:
             table.load(rows.users, keys)
             return table
         for user, key, time_ms in zip(rows.users, keys, times, strict=True):
