@@ -122,7 +122,8 @@ def _removes(tombstone: Event, score: Event) -> bool:
 
 def _is_open(calendar: Calendar, key: str, stream: int) -> bool:
     board, _, name = key.partition("/")
-    return not name or calendar.period(board, name).closes_at > stream
+    period = calendar.find(board, name) if name else None
+    return period is None or period.closes_at > stream
 
 
 def _places(text: str) -> Sequence[Place]:

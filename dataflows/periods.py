@@ -89,22 +89,14 @@ class Calendar:
         self._days.insert(place, found)
         return found
 
-    def period(self, board: str, name: str) -> Period:
-        """Return a period by its name.
-
-        Raises:
-            ValueError: The name is not that of a period of the board.
-        """
-        if not _PATTERNS[board].fullmatch(name):
-            raise ValueError(name)
-        return self._make(board, _first_day(board, name))
-
     def find(self, board: str, name: str) -> Period | None:
         """Return a period by its name, None where the board has no such period."""
         found = self._found.get((board, name))
         if found is None:
+            if not _PATTERNS[board].fullmatch(name):
+                return None
             try:
-                found = self.period(board, name)
+                found = self._make(board, _first_day(board, name))
             except (ValueError, OverflowError):
                 return None
             if len(self._found) >= KEPT_DAYS:

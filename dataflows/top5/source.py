@@ -68,9 +68,10 @@ class TableSource(FixedPartitionedSource[TableBatch, None]):
         boards = read_published(self._context).boards.values() if self._calendar.boards else ()
         ends: dict[str, int] = {}
         for board in boards:
-            if board.final and board.board in self._calendar.boards:
-                end = self._calendar.period(board.board, board.period).end
-                ends[board.board] = max(end, ends.get(board.board, 0))
+            is_ours = board.final and board.board in self._calendar.boards
+            period = self._calendar.find(board.board, board.period) if is_ours else None
+            if period is not None:
+                ends[board.board] = max(period.end, ends.get(board.board, 0))
         found = {}
         for board_name in self._boards:
             topic = self._context.topic(table_kind(board_name))

@@ -67,8 +67,8 @@ class RankTables:
 
     def _drop_complete(self, shard: "_RankedShard", batch: TableBatch) -> None:
         for name in list(shard.tables):
-            period = self._calendar.period(batch.board, name)
-            if self._closed.is_complete(period, batch.position, batch.partition):
+            period = self._calendar.find(batch.board, name)
+            if period and self._closed.is_complete(period, batch.position, batch.partition):
                 shard.drop(name)
 
 
@@ -202,7 +202,7 @@ class PaceBoards(StatefulBatchLogic[ShardTop, BoardUpdate, None]):
         """Return the boards of periods that are over, and forget them."""
         if self._name == ALL_TIME or not self._is_complete():
             return []
-        periods = [self._calendar.period(self._name, name) for name in self._boards]
+        periods = filter(None, (self._calendar.find(self._name, name) for name in self._boards))
         over = [
             period.name
             for period in sorted(periods, key=lambda period: period.start)

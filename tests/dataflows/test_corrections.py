@@ -43,7 +43,9 @@ def folded(found):
 
 
 def _is_closed(key, stream):
-    return CALENDAR.period(*key.split("/")).closes_at <= stream
+    period = CALENDAR.find(*key.split("/"))
+    assert period
+    return period.closes_at <= stream
 
 
 @given(events, st.sets(st.integers(0, 19)), st.sets(st.integers(0, 19)))

@@ -209,7 +209,7 @@ async def test_a_board_by_period_has_ranks_of_the_current_period_and_the_last():
     rankings = fill(app)
     calendar = rankings._calendar  # noqa: SLF001 - the days of this moment
     today = rankings.current("day")
-    yesterday = calendar.before(calendar.period("day", today)).name
+    yesterday = calendar.before(calendar.find("day", today)).name
     fill(app, ("day", today, "ann", 1, 5), ("day", yesterday, "bob", 2, 5))
     now = await get(app, "/boards/day/users/ann", PLAYER)
     before = await get(
