@@ -236,7 +236,8 @@ class Origins:
         self._topic_id = topic_id
         self._has_periods = has_periods
         self.last: dict[int, LastOrigin] = {}
-        self.unreadable: list[TableMessage] = []
+        self.unreadable = 0  # headers
+        self.first_unreadable: Any = None  # its message, as it came
 
     def note(self, messages: Sequence[TableMessage]) -> None:
         """Note a batch of the table, by offset; all batches must pass in their order."""
@@ -262,6 +263,7 @@ class Origins:
             value = header(message, ORIGIN)
             origin = None if value is None else decode_origin(value)
         except BadMessage:  # nobody here has written it
-            self.unreadable.append(message)
+            self.first_unreadable = self.first_unreadable if self.unreadable else message
+            self.unreadable += 1
             return None
         return origin if origin is not None and origin.topic_id == self._topic_id else None

@@ -147,14 +147,14 @@ class _Table:
 
     def report_unreadable(self) -> None:
         """Report headers that cannot be read: only a replay of their scores is not skipped."""
-        found: list[Message] = list(map(_as_message, self._origins.unreadable))
-        if found:
+        count, first = self._origins.unreadable, self._origins.first_unreadable
+        if count:
             log.error(
                 "%s: the header `origin` of %r cannot be read, and %d more like it: another "
                 "program has written there; it is ignored, nothing is lost",
-                place(found[0]),
-                found[0].key(),
-                len(found) - 1,
+                place(first),
+                first.key(),
+                count - 1,
             )
 
     def repairs(self) -> Iterator[Record]:
@@ -185,11 +185,6 @@ class _Table:
             headers = list(message.headers() or ())  # type: ignore[arg-type]  # pairs
         topic, partition, time_ms = *message_place(message), message.timestamp()[1]
         return topic, message.value(), message.key(), partition, None, None, time_ms, headers
-
-
-def _as_message(message: object) -> Message:
-    assert isinstance(message, Message)  # noqa: S101 - `load` has noted nothing else
-    return message
 
 
 def _still_there(context: FlowContext, last: dict[int, LastOrigin]) -> dict[int, int]:

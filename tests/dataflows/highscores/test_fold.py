@@ -171,7 +171,7 @@ def test_an_origin_that_cannot_be_read_is_noted_and_the_one_before_it_counts():
     origins.note([message(b"ann", Origin("now", 5, 3, 1)), *bad])
 
     assert origins.last == {5: LastOrigin(3, b"ann", 7)}
-    assert origins.unreadable == bad[::-1]
+    assert (origins.unreadable, origins.first_unreadable) == (2, bad[1])
 
 
 def removed_and_replayed(first, second):
