@@ -193,6 +193,7 @@ class Shard(NamedTuple):
 
 def note_removal(removed: dict[bytes, Removal], user: bytes, removal: Removal) -> None:
     """Note a tombstone; of the last 100,000 users that were removed."""
+    removed.pop(user, None)  # so that it becomes the last
     removed[user] = removal
     if len(removed) > REMOVED_USERS:
         del removed[next(iter(removed))]

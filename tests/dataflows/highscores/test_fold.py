@@ -6,6 +6,7 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dataflows.highscores import fold as fold_rules
 from dataflows.highscores.fold import (
     AllTime,
     Candidates,
@@ -13,6 +14,8 @@ from dataflows.highscores.fold import (
     Improvement,
     LastOrigin,
     Origins,
+    Removal,
+    note_removal,
 )
 from dataflows.leaderboard import HIGHEST, LOWEST
 from dataflows.wire import ORIGIN, Origin, encode_origin
@@ -189,6 +192,15 @@ def test_a_tombstone_of_another_partition_removes_what_is_no_younger_in_any_orde
     assert removed_and_replayed(score, tombstone) == set()
     assert removed_and_replayed(tombstone, score) == set()
     assert removed_and_replayed(tombstone, later) == {b"ann"}
+
+
+def test_of_the_users_that_are_remembered_the_one_removed_longest_ago_goes_first(monkeypatch):
+    monkeypatch.setattr(fold_rules, "REMOVED_USERS", 2)
+    removed: dict[bytes, Removal] = {}
+    for user in (b"a", b"b", b"a", b"c"):
+        note_removal(removed, user, Removal(0, 1))
+
+    assert list(removed) == [b"a", b"c"]
 
 
 def test_in_one_partition_a_score_behind_a_tombstone_counts_whatever_its_time():
