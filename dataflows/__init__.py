@@ -7,7 +7,7 @@ From `scores` to `high-scores`, in the flow that highscores/ builds:
     kafka/consumer.py       polls for all partitions that a process reads
     highscores/group.py     reports other programs in the consumer group, ends an older flow
     highscores/filter.py    refuses what cannot be read, drops what cannot improve the user's bests
-    highscores/nested.py    tells the filter what may improve: more than the best of the day (pure)
+    highscores/nested.py    tells the filter what may improve: more than the best of the day
     highscores/late.py      reports how many scores came after their period was closed
     highscores/spread.py    reports users whose scores are in two partitions
     highscores/rejects.py   writes refused messages to `scores-rejected`
@@ -35,7 +35,7 @@ What all of them use:
     context.py              what the sources and sinks of one process share
     process.py              sets up the process, ends it at signals and failures
     watchdog.py             ends a process whose cluster stands still
-    progress.py             how far a restore and what was read late have come
+    progress.py             how far the restore and the catching up have come
     metrics.py              the metrics of the flows
     status.py               serves them, and whether the process is alive and ready
     kafka/topics.py         creates, checks and awaits the topics

@@ -58,7 +58,7 @@ class Calendar:
 
     Args:
         boards: The names of the boards.
-        zone: Its IANA name.
+        zone: The IANA name of the time zone.
         late_hours: How long, in stream time, a period stays open after its end.
     """
 
@@ -78,15 +78,15 @@ class Calendar:
 
     def day(self, time: int) -> Day:
         """Return the day of a time before the year 9999, with the periods that it is part of."""
-        place = bisect_right(self._starts, time) - 1
-        if place >= 0 and time < self._days[place].end:
-            return self._days[place]
+        index = bisect_right(self._starts, time) - 1
+        if index >= 0 and time < self._days[index].end:
+            return self._days[index]
         if len(self._days) >= KEPT_DAYS:
             self._starts, self._days = [], []
         found = self._make_day(time)
-        place = bisect_right(self._starts, found.start)
-        self._starts.insert(place, found.start)
-        self._days.insert(place, found)
+        index = bisect_right(self._starts, found.start)
+        self._starts.insert(index, found.start)
+        self._days.insert(index, found)
         return found
 
     def find(self, board: str, name: str) -> Period | None:

@@ -70,5 +70,5 @@ class ReadUpTo:
             return
         self._end = end if self._end is None else self._end
         is_read = position >= self._end
-        done = 1 if is_read else (position - self._start) / (self._end - self._start)
+        done = 1.0 if is_read else (position - self._start) / (self._end - self._start)
         self._progress.note(self._partition, done)

@@ -138,12 +138,12 @@ class CandidateFilter:
     ) -> tuple[Scores, list[bool]]:
         """Reject messages whose key is no user: users in the table are valid already."""
         good = [True] * len(strangers)
-        for place in compress(range(len(strangers)), strangers):
+        for index in compress(range(len(strangers)), strangers):
             try:
-                check_user(scores.users[place], self._user_max_bytes)
+                check_user(scores.users[index], self._user_max_bytes)
             except BadMessage as error:
-                good[place] = False
-                rejected.append((scores.messages[place], BadMessage(*error.args)))
+                good[index] = False
+                rejected.append((scores.messages[index], BadMessage(*error.args)))
         if all(good):
             return scores, strangers
         return scores.select(good), list(compress(strangers, good))
@@ -152,12 +152,12 @@ class CandidateFilter:
         """Return the shard of each user; a user in the table of the own shard needs no hash."""
         shards = [partition % self._table_partitions] * len(users)
         unknown = list(compress(range(len(users)), strangers))
-        names = [users[place] for place in unknown]
+        names = [users[index] for index in unknown]
         hashes = list(murmur2(names))
         homes = choose(hashes, self._context.topic("scores").partitions)
         self._spread.note(partition, users, list(compress(names, map(partition.__ne__, homes))))
-        for place, shard in zip(unknown, choose(hashes, self._table_partitions), strict=True):
-            shards[place] = shard
+        for index, shard in zip(unknown, choose(hashes, self._table_partitions), strict=True):
+            shards[index] = shard
         return shards
 
     def _sift(self, number: int, partition: int, scores: Scores, removed: set[bytes]) -> Scores:
@@ -174,10 +174,10 @@ class CandidateFilter:
 def _group(scores: Scores, shards: list[int]) -> Iterable[tuple[int, Scores]]:
     if len(set(shards)) == 1:  # always, where both topics are partitioned alike
         return [(shards[0], scores)]
-    places: dict[int, list[int]] = defaultdict(list)
-    for place, shard in enumerate(shards):
-        places[shard].append(place)
-    return [(shard, scores.pick(chosen)) for shard, chosen in places.items()]
+    indexes: dict[int, list[int]] = defaultdict(list)
+    for index, shard in enumerate(shards):
+        indexes[shard].append(index)
+    return [(shard, scores.pick(chosen)) for shard, chosen in indexes.items()]
 
 
 def _reject(partition: int, message: Message, reason: BadMessage) -> Item:

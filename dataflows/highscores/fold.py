@@ -114,7 +114,7 @@ class ByPeriod:
         sources: int,
     ) -> None:
         self._calendar = calendar
-        self._place = calendar.boards.index(board)
+        self._index = calendar.boards.index(board)
         self._tables = tables
         periods = filter(None, (calendar.find(board, name) for name in tables))
         self._closes_at = {period.name: period.closes_at for period in periods}
@@ -158,7 +158,7 @@ class ByPeriod:
         """Return the period of a time and its table; a time beyond the calendar is in none."""
         if time >= LAST_TIME:
             return NO_PERIOD, {}
-        period = self._calendar.periods(time)[self._place]
+        period = self._calendar.periods(time)[self._index]
         self._closes_at.setdefault(period.name, period.closes_at)
         return period, self._tables.setdefault(period.name, {})
 

@@ -1,4 +1,4 @@
-"""Which tables a score is compared with, before it goes to its shard; pure.
+"""Which tables a score is compared with, before it goes to its shard.
 
 **The nested rule.** A score that does not beat its user's best of the day cannot beat that of the
 week, of the month or of all time: the day is part of each of them, they have the same order and the
@@ -47,11 +47,11 @@ class Scores(NamedTuple):
         columns: Iterable[Sequence[Any]] = self
         return Scores(*(list(compress(column, chosen)) for column in columns))
 
-    def pick(self, places: Sequence[int]) -> "Scores":
-        """Return the scores at these places, in their order."""
+    def pick(self, indexes: Sequence[int]) -> "Scores":
+        """Return the scores at these indexes, in their order."""
         columns: Iterable[Sequence[Any]] = self
         return Scores(
-            *([column[place] for place in places] if column else [] for column in columns)
+            *([column[index] for index in indexes] if column else [] for column in columns)
         )
 
     def made(self) -> Sequence[int]:
@@ -177,7 +177,8 @@ class NestedRule:
                 periods = self._open(time, stream)
                 chosen = self._tables(tables, periods, each=is_replay)
                 start, end, until = _valid(self._calendar, time, periods)
-                since = stream  # another user's may be before it
+                # The first user of a partition may have a later stream time than the others.
+                since = stream
             yield (
                 score is None
                 or user in removed

@@ -27,7 +27,7 @@ class RejectsSink(FixedPartitionedSink[Rejected, None]):
         return self._context.partitions("rejected")
 
     def part_fn(self, item_key: str) -> int:
-        """Route by the partition of `scores`; Bytewax wraps around."""
+        """Route by the partition of `scores`; Bytewax takes it modulo the partitions."""
         return int(item_key)
 
     def build_part(self, _step_id: str, for_part: str, _resume_state: None) -> "RejectsPartition":

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from dataflows.leaderboard import Board, row
 from dataflows.periods import ALL_TIME
-from dataflows.top5.ranking import RankedUser, Removal
+from dataflows.top5.ranking import BoardRemoval, RankedUser
 
 
 class ShardTop(NamedTuple):
@@ -22,7 +22,7 @@ class ShardTop(NamedTuple):
     position: int
     users: list[RankedUser]
     players: int
-    removals: list[Removal]
+    removals: list[BoardRemoval]
     board: str = ALL_TIME
     period: str = ""
 
@@ -31,7 +31,7 @@ class BoardUpdate(NamedTuple):
     """A board, the removals since the one before, and the position of each shard that it shows."""
 
     board: Board
-    removals: list[Removal]
+    removals: list[BoardRemoval]
     positions: tuple[int, ...]
 
 
@@ -48,7 +48,7 @@ def merge(name: str, size: int, tops: Iterable[ShardTop], sign: int = 1) -> Boar
     return board._replace(updated=_newest(board))
 
 
-def date(board: Board, last: Board | None, removals: Iterable[Removal] = ()) -> Board:
+def date(board: Board, last: Board | None, removals: Iterable[BoardRemoval] = ()) -> Board:
     """Return the board, dated by the newest of its rows and of the removals that changed it.
 
     It equals the last one where nothing changed, so it need not be published again. A date that no

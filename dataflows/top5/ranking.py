@@ -12,7 +12,7 @@ class RankedUser(NamedTuple):
     user: bytes
 
 
-class Removal(NamedTuple):
+class BoardRemoval(NamedTuple):
     """A user who was removed by a tombstone of that time, in ms."""
 
     user: bytes
@@ -33,7 +33,7 @@ class RankedTable:
         self._table: dict[bytes, int] = {}
         self._leaders: dict[bytes, int] = {}
         self._last: RankedUser | None = None  # of the leaders; None: they are the whole table
-        self._removals: list[Removal] = []
+        self._removals: list[BoardRemoval] = []
 
     def __len__(self) -> int:
         """Count the users."""
@@ -65,7 +65,7 @@ class RankedTable:
     def remove(self, user: bytes, time: int) -> None:
         """Remove a user; unknown ones are ignored."""
         if user in self._leaders and any(user == each.user for each in self.best()):
-            self._removals.append(Removal(user, time))
+            self._removals.append(BoardRemoval(user, time))
         self._table.pop(user, None)
         if self._leaders.pop(user, None) is not None:
             self._refill()
@@ -74,7 +74,7 @@ class RankedTable:
         """Return the best, at most as many as a board has rows, the best first."""
         return nsmallest(self._size, map(_ranked, self._leaders.items()))
 
-    def pop_removals(self) -> list[Removal]:
+    def pop_removals(self) -> list[BoardRemoval]:
         """Return who was removed from the best since the last call."""
         removals, self._removals = self._removals, []
         return removals

@@ -35,7 +35,7 @@ class TableBatch(NamedTuple):
 class TableSource(FixedPartitionedSource[TableBatch, None]):
     """The tables of all boards: that of all time from its beginning, the others as far as needed.
 
-    Of a board by period it reads what is younger than its newest final board.
+    Of a board by period it reads what is not older than the end of the newest final period.
 
     It asks for the ends of partitions on a connection of its own: on that of the fetches, each
     question would wait for one to return, half a second for each partition if nothing new arrives.

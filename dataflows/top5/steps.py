@@ -17,7 +17,7 @@ from dataflows.periods import ALL_TIME, Calendar
 from dataflows.process import return_freed_memory
 from dataflows.top5.board import BoardUpdate, ShardTop, merge
 from dataflows.top5.closed import CHECK_SECONDS, ClosedPeriods
-from dataflows.top5.ranking import RankedTable, Removal
+from dataflows.top5.ranking import BoardRemoval, RankedTable
 from dataflows.top5.source import TableBatch
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,7 @@ class PacedBoard:
         self._pause = 1 / rate if rate else 0.0  # seconds
         self._changes = Pace(self._pause)
         self._tops: dict[int, ShardTop] = {}
-        self._removals: list[Removal] = []
+        self._removals: list[BoardRemoval] = []
         self._is_changed = False
         self._board: Board | None = None
         self._published: Board | None = None
@@ -266,7 +266,7 @@ class PacedBoard:
             return self._changes.due_at
         return self._published_at + max(self._pause, PLAYERS_PAUSE_SECONDS)
 
-    def publish(self) -> tuple[Board, list[Removal]]:
+    def publish(self) -> tuple[Board, list[BoardRemoval]]:
         """Return the board, and the removals since the last; both must have been merged."""
         assert self._board is not None  # noqa: S101 - `merge` has made it
         self.is_waiting = False

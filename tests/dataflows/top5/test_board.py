@@ -2,7 +2,7 @@
 
 from dataflows.leaderboard import Board, Row
 from dataflows.top5.board import ShardTop, date, merge
-from dataflows.top5.ranking import Removal
+from dataflows.top5.ranking import BoardRemoval
 
 
 def board(*rows, players=9, updated=0):
@@ -24,7 +24,7 @@ def test_a_removal_dates_the_board_by_the_time_of_the_tombstone():
     last = board(Row(1, "ann", 9, 50), Row(2, "bob", 5, 40), updated=50)
     now = board(Row(1, "bob", 5, 40))
 
-    assert date(now, last, [Removal(b"ann", 90), Removal(b"cid", 99)]).updated == 90
+    assert date(now, last, [BoardRemoval(b"ann", 90), BoardRemoval(b"cid", 99)]).updated == 90
 
 
 def test_a_removal_dates_later_boards_too_until_a_newer_row_comes():
@@ -38,7 +38,7 @@ def test_a_score_with_a_wrong_clock_dates_no_board_that_does_not_show_it():
     last = board(Row(1, "odd", 99, 9_999), Row(2, "ann", 9, 50), updated=9_999)
     now = board(Row(1, "ann", 9, 50))
 
-    assert date(now, last, [Removal(b"odd", 80)]).updated == 80
+    assert date(now, last, [BoardRemoval(b"odd", 80)]).updated == 80
     assert date(board(Row(1, "bob", 100, 70), Row(2, "ann", 9, 50)), last).updated == 70
 
 
@@ -53,4 +53,4 @@ def test_a_board_with_the_same_rows_keeps_its_date():
     last = board(Row(1, "ann", 9, 50), updated=60)
 
     assert date(board(Row(1, "ann", 9, 50), updated=50), last) == last
-    assert date(last, last, [Removal(b"ann", 90)]) == last  # who came back as before
+    assert date(last, last, [BoardRemoval(b"ann", 90)]) == last  # who came back as before

@@ -9,7 +9,7 @@ import pytest
 from conf.settings import Top5
 from dataflows.kafka.consumer import Deadlines
 from dataflows.top5.board import ShardTop
-from dataflows.top5.ranking import RankedUser, Removal
+from dataflows.top5.ranking import BoardRemoval, RankedUser
 from dataflows.top5.steps import PaceBoards
 
 START = 1_000.0  # monotonic seconds
@@ -88,7 +88,7 @@ def test_what_waits_goes_out_before_the_flow_ends():
 
 def test_an_update_has_all_removals_since_the_last_and_the_positions_that_it_shows(clock):
     logic = pace(1)
-    one, other = Removal(b"a", 5), Removal(b"b", 7)
+    one, other = BoardRemoval(b"a", 5), BoardRemoval(b"b", 7)
     logic.on_batch([top(1, "a", "b", "c")])
     logic.on_batch([top(2, "b", "c", removals=[one])])
     logic.on_batch([top(4, "c", removals=[other])])
