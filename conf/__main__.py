@@ -13,7 +13,11 @@ from conf.arguments import add_version
 from conf.loading import layers, load
 from conf.settings import InvalidSettings
 
-SECRET = re.compile(r"password|secret|token|\.pem$|bearer\.config$|jaas")
+SECRETS = re.compile(r"kafka\.|web\.token")
+HARMLESS = re.compile(  # of the properties under `[kafka]`
+    r'kafka\."?(client\.|compression\.|debug|enable\.|log_level|security\.protocol)'
+    r'|\.(bytes|kbytes|location|mechanisms?|messages|ms|username)"?$'
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _line(name: str, value: object, source: str) -> str:
-    shown = "***" if value and SECRET.search(name) else value
+    is_secret = SECRETS.match(name) and not HARMLESS.search(name)
+    shown = "***" if value and is_secret else value
     return f"{name} = {json.dumps(shown, ensure_ascii=False)} # {source}"
 
 

@@ -64,6 +64,17 @@ def producer(settings: Settings) -> dict[str, Any]:
     return {**wanted, "socket.timeout.ms": str(shorter)}  # transactions demand it
 
 
+def transactional(settings: Settings, name: str, least_ms: int = 1000) -> dict[str, Any]:
+    """Return a producer of transactions, which may take as long as a delivery.
+
+    `least_ms` is the shortest time-out that they get; librdkafka demands a second.
+    """
+    properties = producer(settings)
+    timeout_ms = max(int(properties["delivery.timeout.ms"]), least_ms)
+    ours = {"transactional.id": f"leaderboard-{name}", "transaction.timeout.ms": str(timeout_ms)}
+    return {**properties, **ours}
+
+
 def message_bytes(settings: Settings) -> int:
     """Return the size of the largest message that a producer accepts."""
     return int(producer(settings)[MESSAGE_BYTES])
@@ -94,7 +105,7 @@ def check(settings: Settings) -> None:
     """
     for kind, properties in (
         (AdminClient, client(settings)),
-        (Producer, producer(settings)),
+        (Producer, transactional(settings, "check")),
         (Consumer, consumer(settings)),
     ):
         if reason := _refusal(kind, properties):

@@ -1,6 +1,7 @@
 """The settings in the environment: LEADERBOARD_, then the name, with __ between the levels.
 
 With _FILE after the name, the value is in the file of that path: how secrets reach containers.
+Properties of librdkafka whose own names end so are none of these.
 """
 
 import json
@@ -14,6 +15,14 @@ from conf.settings import InvalidSettings
 PREFIX = "LEADERBOARD_"
 FROM_FILE = "_FILE"
 FILE_VARIABLE = f"{PREFIX}SETTINGS"
+
+# Properties that are paths themselves. Source:
+# https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+_PATHS = {
+    "sasl.oauthbearer.assertion.file",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+    "sasl.oauthbearer.assertion.private.key.file",
+}
 
 # What Kubernetes sets in every pod for a Service whose name begins with "leaderboard". Source:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -39,9 +48,10 @@ def values(
         if not name.startswith(PREFIX) or name == FILE_VARIABLE:
             continue
         if not _OF_A_SERVICE.match(f"{name}={text}"):
-            path = _path(name.removesuffix(FROM_FILE))
+            is_in_file = name.endswith(FROM_FILE) and _path(name)[-1] not in _PATHS
+            path = _path(name.removesuffix(FROM_FILE) if is_in_file else name)
             setting = f"{'.'.join(path)} ({variable})"
-            value = _read(setting, text) if name.endswith(FROM_FILE) else text
+            value = _read(setting, text) if is_in_file else text
             yield path, _parse(setting, value, _default(path, defaults))
 
 

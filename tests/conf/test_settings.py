@@ -66,6 +66,7 @@ BAD = [
     ("KAFKA", '{"security.protocol": "SSL", "ssl.ca.location": "/nowhere"}', "/nowhere"),
     ("KAFKA__DELIVERY_TIMEOUT_MS", "0", "delivery.timeout.ms"),
     ("KAFKA__DELIVERY_TIMEOUT_MS", "1m", "delivery.timeout.ms"),
+    ("KAFKA__DELIVERY_TIMEOUT_MS", "2147483647", "transaction.timeout.ms"),
     ("KAFKA__LINGER_MS", "99999999", "kafka.linger.ms"),
     ("KAFKA__LINGER_MS", "soon", "linger.ms"),
     ("KAFKA__LOG_LEVEL", "99", "kafka.log_level"),
@@ -147,6 +148,17 @@ def test_no_request_of_a_producer_lasts_longer_than_a_delivery(monkeypatch, deli
     assert clients.producer(load())["socket.timeout.ms"] == socket
 
 
+@pytest.mark.parametrize(("delivery", "transaction"), [("500", "1000"), ("60000", "60000")])
+def test_a_transaction_may_take_as_long_as_a_delivery_and_a_second_at_least(
+    monkeypatch, delivery, transaction
+):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__DELIVERY_TIMEOUT_MS", delivery)
+    properties = clients.transactional(load(), "high-scores-0")
+
+    assert properties["transactional.id"] == "leaderboard-high-scores-0"
+    assert properties["transaction.timeout.ms"] == transaction
+
+
 def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("päss word\n")
@@ -154,6 +166,16 @@ def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setenv("LEADERBOARD_WEB__TOKEN_FILE", str(secret))
 
     assert (load().kafka["sasl.password"], load().web.token) == ("päss word", "päss word")
+
+
+def test_a_property_of_librdkafka_that_is_a_path_is_not_taken_for_a_file_with_a_value(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_OAUTHBEARER_ASSERTION_FILE", "/a")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_OAUTHBEARER_ASSERTION_PRIVATE_KEY_FILE", "/b")
+
+    assert load().kafka == {
+        "sasl.oauthbearer.assertion.file": "/a",
+        "sasl.oauthbearer.assertion.private.key.file": "/b",
+    }
 
 
 def test_a_property_of_the_environment_goes_before_the_same_of_a_file(monkeypatch, tmp_path):
@@ -308,6 +330,15 @@ def test_a_certificate_and_a_host_that_are_right_pass(tmp_path):
     check_web(web.model_copy(update={"host": "::"}))
 
 
+SECRETS = (
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.password",
+    "ssl.key.pem",
+)
+
+
 def test_all_settings_are_printed_with_their_sources_and_without_secrets(
     tmp_path, monkeypatch, capsys
 ):
@@ -315,7 +346,10 @@ def test_all_settings_are_printed_with_their_sources_and_without_secrets(
     file.write_text('group = "mine"\n[web]\ntoken = "s3cret"\n')
     monkeypatch.setenv("LEADERBOARD_SETTINGS", str(file))
     monkeypatch.setenv("LEADERBOARD_WEB__PORT", "8080")
-    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", "s3cret")
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_USERNAME", "ann")
+    for name in SECRETS:
+        variable = f"LEADERBOARD_KAFKA__{name.replace('.', '_').upper()}"
+        monkeypatch.setenv(variable, "principal=s3cret")
     status = main([])
     text = capsys.readouterr().out
 
@@ -324,6 +358,8 @@ def test_all_settings_are_printed_with_their_sources_and_without_secrets(
     assert f'group = "mine" # {file}\n' in text
     assert "web.port = 8080 # environment\n" in text
     assert 'order = "highest" # default\n' in text
+    assert text.count('"***"') == len(SECRETS) + 1
+    assert 'kafka."sasl.username" = "ann" # environment\n' in text
     assert 'kafka."sasl.password" = "***" # environment\n' in text
     assert tomllib.loads(text)["web"]["port"] == 8080
 
