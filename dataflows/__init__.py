@@ -33,6 +33,7 @@ What all of them use:
     periods.py              computes days, weeks, months, and the time at which each closes (pure)
     wire.py                 the formats of the topics: users, scores, origins, boards (pure)
     context.py              what the sources and sinks of one process share
+    pace.py                 when something is due, by a clock that is never set back
     process.py              sets up the process, ends it at signals and failures
     watchdog.py             ends a process whose cluster stands still
     progress.py             how far the restore and the catching up have come

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from conf.settings import Settings
 from dataflows import metrics
-from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.producer import (
     IdempotentWriter,
     Record,
@@ -18,6 +17,7 @@ from dataflows.kafka.producer import (
 )
 from dataflows.kafka.topics import Stopped, Topic, Unavailable, WrongTopic, await_topics
 from dataflows.kafka.watch import TopicWatch
+from dataflows.pace import Deadlines
 from dataflows.process import Stopping, exit_now, fail
 from dataflows.progress import Progress
 from dataflows.watchdog import Watchdog

@@ -23,6 +23,7 @@ from conf.settings import Settings
 from dataflows import metrics
 from dataflows.kafka import rights
 from dataflows.kafka.topics import Topic
+from dataflows.pace import Deadlines
 from dataflows.process import fail
 
 log = logging.getLogger(__name__)
@@ -40,48 +41,6 @@ EARLIEST = -2  # as a time: where a partition begins, in one request for all (Li
 WAIT_SECONDS = 0.1  # for a message, where no other process sends any to this one
 CLUSTER_WAIT_SECONDS = 0.005
 STEP_TURNS = 3  # polls until Bytewax has run every step; one was enough when measured
-
-
-class Deadlines:
-    """When the steps of a process are due, with or without messages; in monotonic seconds."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, float] = {}
-
-    def set(self, step: str, at: float | None) -> None:
-        """Set when a step is due; None: it is not."""
-        if at is None:
-            self._at.pop(step, None)
-        else:
-            self._at[step] = at
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the first step is due, 0 when one is."""
-        return max(0.0, min(self._at.values(), default=float("inf")) - time.monotonic())
-
-    def pop_due(self, step: str) -> bool:
-        """Return whether a step is due; once for each deadline."""
-        is_due = self._at.get(step, float("inf")) <= time.monotonic()
-        if is_due:
-            self.set(step, None)
-        return is_due
-
-
-class Pace:
-    """At most one event in `pause` seconds, the first after a pause at once.
-
-    Due times are `pause` seconds apart, whatever the times of the events: so events of the same
-    pace need not wait if they are a little early or late.
-    """
-
-    def __init__(self, pause_seconds: float) -> None:
-        self._pause = pause_seconds
-        self.due_at = float("-inf")  # monotonic seconds
-
-    def note(self, now: float) -> None:
-        """Note an event; it sets when the next is due."""
-        is_first = now >= self.due_at + self._pause
-        self.due_at = (now if is_first else self.due_at) + self._pause
 
 
 Place = tuple[str, int]

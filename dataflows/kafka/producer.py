@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from conf import clients
 from conf.settings import Settings
 from dataflows.kafka import rights
-from dataflows.kafka.consumer import Deadlines, Pace
+from dataflows.pace import Deadlines, Pace
 from dataflows.process import FENCED, exit_now, fail
 
 log = logging.getLogger(__name__)

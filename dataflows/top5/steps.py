@@ -10,9 +10,9 @@ from bytewax.operators import StatefulBatchLogic
 from conf.settings import Settings, table_kind
 from dataflows import metrics
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import Deadlines, Pace
 from dataflows.kafka.table import TableDecoder, TableRows, board_decoder
 from dataflows.leaderboard import Board, rank_keys
+from dataflows.pace import Deadlines, Pace
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.process import return_freed_memory
 from dataflows.top5.board import BoardUpdate, ShardTop, merge

@@ -12,7 +12,7 @@ from dataflows.highscores.filter import CandidateFilter
 from dataflows.highscores.fold import AllTime, Candidates, Counted, Origins, Shard
 from dataflows.highscores.nested import AllTimeRule
 from dataflows.highscores.source import ScoresBatch
-from dataflows.kafka.consumer import Deadlines
+from dataflows.pace import Deadlines
 from dataflows.top5.board import date
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables

@@ -8,8 +8,9 @@ from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows.context import FlowContext, partition_names
 from dataflows.kafka import consumer
-from dataflows.kafka.consumer import Deadlines, SharedConsumer
+from dataflows.kafka.consumer import SharedConsumer
 from dataflows.kafka.topics import await_topics
+from dataflows.pace import Deadlines
 from dataflows.process import Stopping
 from tests.support.until import until_true
 

@@ -9,7 +9,6 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from conf import clients
 from conf.loading import load
-from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.producer import (
     IdempotentWriter,
     Record,
@@ -17,6 +16,7 @@ from dataflows.kafka.producer import (
     TransactionPace,
 )
 from dataflows.kafka.topics import await_topics
+from dataflows.pace import Deadlines
 from dataflows.process import FlowFailed
 from local.kafka import running
 from tests.support import oracle

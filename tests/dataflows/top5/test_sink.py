@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import Message
 
 from conf.settings import Top5
-from dataflows.kafka.consumer import Deadlines
 from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
+from dataflows.pace import Deadlines
 from dataflows.top5 import sink as top5_sink
 from dataflows.top5.board import ShardTop
 from dataflows.top5.ranking import RankedUser

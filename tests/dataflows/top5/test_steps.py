@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conf.settings import Top5
-from dataflows.kafka.consumer import Deadlines
+from dataflows.pace import Deadlines
 from dataflows.top5.board import ShardTop
 from dataflows.top5.ranking import BoardRemoval, RankedUser
 from dataflows.top5.steps import PaceBoards
@@ -20,7 +20,7 @@ def clock(monkeypatch):
     """Return a clock that stands still until it is set."""
     clock = SimpleNamespace(now=START)
     fake = SimpleNamespace(monotonic=lambda: clock.now)
-    for module in ("dataflows.top5.steps", "dataflows.kafka.consumer"):
+    for module in ("dataflows.top5.steps", "dataflows.pace"):
         monkeypatch.setattr(f"{module}.time", fake)
     return clock
 
