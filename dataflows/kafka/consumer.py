@@ -3,10 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
-from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 from confluent_kafka import (
@@ -164,7 +163,7 @@ class SharedConsumer:
         if self._uncommitted:  # of all partitions in one request
             positions, self._uncommitted = list(self._uncommitted.values()), {}
             self._consumer.commit(offsets=positions, asynchronous=True)
-        messages, ends = consume(self._consumer, self._wait_seconds(), self._positions)
+        messages, ends = consume(self._consumer, self._wait_seconds())
         self._turns = 0 if messages else self._turns + 1
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
         for place, run in self._by_place(messages):
@@ -287,14 +286,10 @@ def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     )
 
 
-def consume(
-    consumer: Consumer,
-    wait_seconds: float = 0,
-    positions: Mapping[Place, TopicPartition] = MappingProxyType({}),
-) -> tuple[list[Message], dict[Place, int]]:
+def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[Place, int]]:
     """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
 
-    Waits for the first message only. `positions` is what an error names.
+    Waits for the first message only.
 
     Raises:
         FlowFailed: Any error but the end of a partition.
@@ -310,7 +305,7 @@ def consume(
         if error is None:
             continue
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
-            _fail_at_lost_position(consumer, message, positions)
+            _fail_at_lost_position(consumer, message)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
             topic = message.topic()
             needed = ("Read", topic) if topic else ("Describe", "of the setting `group`")
@@ -320,20 +315,18 @@ def consume(
     return [message for message in messages if message.error() is None], ends
 
 
-def _fail_at_lost_position(
-    consumer: Consumer, message: Message, positions: Mapping[Place, TopicPartition]
-) -> NoReturn:
-    partition = TopicPartition(message.topic() or "", message.partition() or 0)
-    position = positions.get(message_place(message), partition).offset
-    name = f"{partition.topic}[{partition.partition}]"
-    low, end = bounds(consumer, partition.topic, partition.partition)
-    if position < low:
+def _fail_at_lost_position(consumer: Consumer, message: Message) -> NoReturn:
+    topic, partition = message_place(message)
+    name = f"{topic}[{partition}]"
+    low, end = bounds(consumer, topic, partition)
+    position = message.offset()  # None where the epochs show that the log became shorter
+    if position is not None and position < low:
         fail(
             f"{name}: the position to read from, {position}, was deleted by retention, the first "
             f"message there is {low}: see docs/operations.md, 'The position is gone'"
         )
     fail(
-        f"{name}: its log became shorter, or another one took its place: the position to read from "
-        f"was {position}, the end is {end}; `python -m dataflows.positions --forget` lets the flow "
-        "count what is there; see docs/operations.md, 'The log became shorter'"
+        f"{name}: its log became shorter, or another one took its place: it ends at {end}; "
+        "`python -m dataflows.positions --forget` lets the flow count what is there; see "
+        "docs/operations.md, 'The log became shorter'"
     )

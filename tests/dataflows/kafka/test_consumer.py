@@ -2,16 +2,24 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    KafkaError,
+    Message,
+    TopicPartition,
+)
 
 from dataflows.context import FlowContext, partition_names
 from dataflows.kafka import consumer
 from dataflows.kafka.consumer import SharedConsumer
 from dataflows.kafka.topics import await_topics
 from dataflows.pace import Deadlines
-from dataflows.process import Stopping
+from dataflows.process import FlowFailed, Stopping
 from tests.support.until import until_true
 
 PARTITIONS = range(3)
@@ -86,6 +94,29 @@ def note_failure(failed, partition, _error):
 
 def committed(shared, game):
     return shared.committed([TopicPartition(game.name("scores"), 0)])[0].offset
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        (
+            19,
+            "the position to read from, 19, was deleted by retention, the first .* is 42",
+        ),
+        (100, "its log became shorter, or another one took its place: it ends at 70"),
+        (OFFSET_INVALID, "its log became shorter"),
+    ],
+    ids=["deleted", "past the end", "of another epoch"],
+)
+def test_a_position_that_is_lost_is_named_with_its_remedy(position, said):
+    lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 - its public name
+    fake: Any = SimpleNamespace(
+        consume=lambda *_: [Message("scores", 3, position, error=lost)],
+        get_watermark_offsets=lambda *_: (42, 70),
+    )
+
+    with pytest.raises(FlowFailed, match=rf"scores\[3\]: {said}"):
+        consumer.consume(fake)
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):
