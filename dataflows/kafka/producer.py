@@ -155,7 +155,7 @@ def _fail(reason: str, cause: Exception | None = None) -> NoReturn:
 
 
 class TransactionalWriter:
-    """One producer for one partition: exactly once, each batch of records in one transaction.
+    """One producer for one shard: exactly once, in transactions of what came since the last one.
 
     **Fence.** A new writer ends every earlier one of the same name, whether it runs, was paused or
     was killed. That one can write nothing from then on, and whoever reads the partition afterwards
@@ -174,10 +174,9 @@ class TransactionalWriter:
     def __init__(self, settings: Settings, name: str, pace: "TransactionPace") -> None:
         self._name = name
         self._pace = pace
-        properties = clients.producer(settings)
+        properties = clients.transactional(settings, name)
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
-        properties["transactional.id"] = self._id = f"leaderboard-{name}"
-        properties["transaction.timeout.ms"] = properties["delivery.timeout.ms"]
+        self._id = properties["transactional.id"]
         self._topic = ""  # of the newest transaction
         self._kept: list[Record] = []
         self._transaction: Future[None] | None = None
@@ -192,7 +191,8 @@ class TransactionalWriter:
             FlowFailed: An earlier transaction failed.
         """
         self._kept += records
-        self._pace.note_written(self)
+        if self._kept:
+            self._pace.note_written(self)
         while len(self._kept) > KEPT_RECORDS:
             self._wait()
             self.commit()
@@ -233,30 +233,32 @@ class TransactionalWriter:
             try:
                 return self._attempt(records)
             except KafkaException as failure:
-                if time.monotonic() > deadline:
+                error = failure.args[0]
+                if not _may_be_written_again(error) or time.monotonic() > deadline:
                     self._end(failure)
-                self._abort(failure)
+                log.warning("%s: %s: written again", self._name, error.str())
+                self._retry(self._producer.abort_transaction)
 
     def _attempt(self, records: list[Record]) -> None:
         producer = self._producer
         self._topic = records[0][0]
         producer.begin_transaction()
-        for record in records:
-            while True:
-                try:
-                    producer.produce(*record)
-                    break
-                except BufferError:
-                    producer.poll(POLL_SECONDS)
+        try:
+            for record in records:
+                self._produce(record)
+        except KafkaException as failure:
+            # The transaction has failed meanwhile; the commit reports why.
+            if failure.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - its public name
+                raise
         self._retry(producer.commit_transaction)
 
-    def _abort(self, failure: KafkaException) -> None:
-        """Abort what has failed, so that it can be written again; ends the process if it cannot."""
-        error = failure.args[0]
-        if not error.txn_requires_abort() or _is_refused(error):
-            self._end(failure)
-        log.warning("%s: %s: written again", self._name, error.str())
-        self._retry(self._producer.abort_transaction)
+    def _produce(self, record: Record) -> None:
+        """Queue a record; a full queue empties, or a delivery times out and raises."""
+        while True:
+            try:
+                return self._producer.produce(*record)
+            except BufferError:
+                self._producer.poll(POLL_SECONDS)
 
     def _retry(self, call: Callable[[float], None]) -> None:
         """Make a call of the transactional API, again while the broker is failing over.
@@ -303,9 +305,9 @@ class TransactionalWriter:
         return False
 
 
-def _is_refused(error: KafkaError) -> bool:
-    """Return whether the broker will refuse it again; librdkafka's own errors are below 0."""
-    return error.code() >= 0 and error.code() not in _FORGOTTEN_CODES
+def _may_be_written_again(error: KafkaError) -> bool:
+    """Return whether an abort helps: the broker refuses the same again, by a code of 0 or above."""
+    return error.txn_requires_abort() and (error.code() < 0 or error.code() in _FORGOTTEN_CODES)
 
 
 class TransactionPace:

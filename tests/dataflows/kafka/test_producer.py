@@ -4,7 +4,7 @@ import contextlib
 import time
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
@@ -124,8 +124,34 @@ def test_a_writer_that_is_fenced_ends_with_77(settings, monkeypatch):
     assert statuses == [77]
 
 
-def test_a_producer_that_kafka_has_forgotten_writes_again(monkeypatch, tmp_path, caplog):
+def test_a_write_of_no_records_does_not_delay_the_commit_of_the_next(settings):
+    topic = await_topics(settings, ["scores"])["scores"].name
+    deadlines = Deadlines()
+    pace = TransactionPace(0.1, deadlines)
+    writer = TransactionalWriter(settings, topic, pace)
+    left = []
+    for records in ([], [record(topic, b"1", 0)], [record(topic, b"2", 0)]):
+        writer.write(records)
+        pace.commit_if_due()
+        left.append(deadlines.seconds_left())
+
+    assert left[:2] == [float("inf")] * 2
+    assert left[2] <= 10
+
+
+class Slow(Producer):
+    """A producer whose records are sent, or have failed, before the next is queued."""
+
+    def produce(self, *record):
+        super().produce(*record)
+        while len(self):
+            self.poll(0.01)
+
+
+@pytest.mark.parametrize("kind", [Producer, Slow], ids=["queued at once", "failed while queued"])
+def test_a_producer_that_kafka_has_forgotten_writes_again(monkeypatch, tmp_path, caplog, kind):
     """As after a week without a write: here after a second."""
+    monkeypatch.setattr("dataflows.kafka.producer.Producer", kind)
     forgetful = {
         "transactional.id.expiration.ms": "1000",
         "transaction.remove.expired.transaction.cleanup.interval.ms": "200",
@@ -140,8 +166,9 @@ def test_a_producer_that_kafka_has_forgotten_writes_again(monkeypatch, tmp_path,
         writer = transactional(settings, topic)
 
         def was_forgotten():
-            values.append(b"%d" % len(values))
-            writer.write([record(topic, values[-1], 0)])
+            batch = [b"%d" % each for each in range(len(values), len(values) + 3)]
+            values.extend(batch)
+            writer.write([record(topic, value, 0) for value in batch])
             writer.flush()
             time.sleep(1.5)  # without a write
             return "written again" in caplog.text
