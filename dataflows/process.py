@@ -47,7 +47,7 @@ class Stopping:
     def __init__(self) -> None:
         self._requested = threading.Event()
         self._is_running = False
-        self._status = 0
+        self.status = 0  # with which the process ends
         self._kept: list[object] = []
 
     def __call__(self) -> bool:
@@ -63,7 +63,7 @@ class Stopping:
         if self._requested.is_set():
             return
         log.info("stopping: %s", reason)
-        self._status = status
+        self.status = status
         self._requested.set()
         threading.Thread(target=self._enforce, daemon=True).start()
 
@@ -95,7 +95,7 @@ class Stopping:
         """
         if self._requested.is_set() and not isinstance(error, Exception):
             log.info("another process of the cluster has ended first: nothing is left to drain")
-            exit_now(self._status)
+            exit_now(self.status)
         sys.__excepthook__(kind, error, trace)
         exit_now(FAILED)
 
@@ -106,12 +106,12 @@ class Stopping:
             "or the broker does not answer; nothing is lost, what is not committed is read again",
             DRAIN_SECONDS,
         )
-        exit_now(self._status or FAILED)
+        exit_now(self.status or FAILED)
 
     def _exit(self) -> None:
         """Exit before Python destroys the clients: librdkafka may take seconds to end a thread."""
         if self._requested.is_set():
-            exit_now(self._status)
+            exit_now(self.status)
 
 
 def set_up(flow: str) -> tuple[Settings, Stopping]:

@@ -114,7 +114,7 @@ def _record(topic: Topic, step: Step) -> Record:
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
     table: dict[bytes, Best] = {}
-    for messages in read_to_end(settings, topic.name, partition, lambda: False):
+    for messages in read_to_end(settings, topic.name, partition):
         for message in messages:
             key = message.key() or b""
             best = _best(settings, key, message)

@@ -8,7 +8,7 @@ from itertools import compress, islice
 from operator import not_
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Format, Settings
@@ -16,7 +16,7 @@ from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic
 from dataflows.periods import ALL_TIME, Calendar, Period
-from dataflows.process import exit_now, fail
+from dataflows.process import Stopping, exit_now, fail
 from dataflows.wire import (
     ORIGIN,
     REKEYED,
@@ -68,22 +68,26 @@ class CaughtUp:
         return read if read >= self._end else None
 
 
-def read_to_end(  # noqa: PLR0913 - most calls need four
+def read_to_end(  # noqa: PLR0913 - most calls need three or four
     settings: Settings,
     topic: str,
     partition: int,
-    stopping: Callable[[], bool],
+    stopping: Stopping | None = None,
     since: int = 0,
     *,
+    start: int = OFFSET_BEGINNING,
+    until: int = 0,
     on_progress: Callable[[float], object] = lambda _: None,
 ) -> Iterator[list[Message]]:
     """Yield a partition's messages to its end, in batches, by offset.
 
-    It begins with the first message of the time `since`, in ms, or of a later one: 0 for all.
+    It begins with the first message of the time `since`, in ms, or of a later one; or, where that
+    is 0, with the offset `start`.
 
-    Read committed: the end is the last stable offset, a second ago at most. Where `stopping` turns
-    true the process ends with status 0: what its flow has not committed is read again. After each
-    batch `on_progress` gets how much is read, 0 to 1.
+    Read committed: the end is the last stable offset, a second ago at most. Where that is before
+    the offset `until`, it waits for the transactions that are open there. When `stopping` the
+    process ends: what its flow has not committed is read again. After each batch `on_progress` gets
+    how much is read, 0 to 1.
 
     Raises:
         FlowFailed: An error, or nothing for 60 s.
@@ -91,9 +95,11 @@ def read_to_end(  # noqa: PLR0913 - most calls need four
     quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
     consumer = Consumer({**clients.consumer(settings), **quick})
     try:
-        (start,) = offsets_since(consumer, [TopicPartition(topic, partition)], since)
-        assign(consumer, [start])
-        yield from _until_end(consumer, start, stopping, on_progress)
+        position = TopicPartition(topic, partition, start)
+        if since > 0:
+            (position,) = offsets_since(consumer, [position], since)
+        assign(consumer, [position])
+        yield from _until_end(consumer, position, until, stopping, on_progress)
     finally:
         consumer.close()
 
@@ -101,17 +107,18 @@ def read_to_end(  # noqa: PLR0913 - most calls need four
 def _until_end(
     consumer: Consumer,
     start: TopicPartition,
-    stopping: Callable[[], bool],
+    until: int,
+    stopping: Stopping | None,
     on_progress: Callable[[float], object],
 ) -> Iterator[list[Message]]:
     name = f"{start.topic}[{start.partition}]"
     deadline = time.monotonic() + SILENCE_SECONDS
     caught_up = CaughtUp(consumer, start)
     end = None
-    while end is None:
-        if stopping():
+    while end is None or end < until:
+        if stopping is not None and stopping():
             log.info("stopped while reading %s: what is not committed is read again", name)
-            exit_now(0)
+            exit_now(stopping.status)
         messages, ends = consume(consumer, POLL_SECONDS)
         end = caught_up.end(messages, ends.get((start.topic, start.partition)))
         if messages:
@@ -119,7 +126,10 @@ def _until_end(
             on_progress(caught_up.done)
             yield messages
         elif time.monotonic() > deadline:
-            fail(f"{name}: nothing for {SILENCE_SECONDS} s; is the broker up and the topic there?")
+            fail(
+                f"{name}: nothing for {SILENCE_SECONDS} s; is the broker up, the topic there, and "
+                "no transaction left open?"
+            )
 
 
 class TableRows(NamedTuple):

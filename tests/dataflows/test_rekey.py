@@ -28,9 +28,7 @@ def game(names, monkeypatch):
 def table(settings, partitions):
     found = {}
     for partition in range(partitions):
-        for messages in read_to_end(
-            settings, settings.topics.high_scores.name, partition, lambda: False
-        ):
+        for messages in read_to_end(settings, settings.topics.high_scores.name, partition):
             for message in messages:
                 found[partition, message.key()] = message.value(), message.timestamp()[1]
     return {place: best for place, best in found.items() if best[0] is not None}

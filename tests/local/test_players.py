@@ -69,9 +69,7 @@ def test_a_crowd_sends_what_it_is_asked_for(settings):
 def received(found):
     name = found.topics.scores.name
     return sum(
-        len(messages)
-        for partition in range(8)
-        for messages in read_to_end(found, name, partition, lambda: False)
+        len(messages) for partition in range(8) for messages in read_to_end(found, name, partition)
     )
 
 

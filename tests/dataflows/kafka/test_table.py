@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from conf import clients
 from dataflows.kafka import table
 from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
-from dataflows.process import FlowFailed
+from dataflows.process import RESTART, FlowFailed, Stopping
 from dataflows.wire import encode_board
 from tests.support import oracle
 from tests.support.processes import Flow, open_game
@@ -103,6 +104,47 @@ def test_a_reader_has_caught_up_where_the_broker_reports_the_end():
     caught_up = table.CaughtUp(nobody, TopicPartition("high-scores", 0))
 
     assert [caught_up.end([], end) for end in (None, 7)] == [None, 7]
+
+
+def test_a_stop_that_asks_for_a_restart_ends_a_reader_with_that_status(game, monkeypatch):
+    class Stopped(Stopping):
+        def __call__(self):
+            return True
+
+    stopping = Stopped()
+    stopping.status = RESTART
+    monkeypatch.setattr(table, "exit_now", sys.exit)
+
+    with pytest.raises(SystemExit) as raised:
+        list(table.read_to_end(game.settings, game.name("high_scores"), 0, stopping))
+    assert raised.value.code == RESTART
+
+
+def test_a_reader_with_a_goal_waits_for_a_transaction_that_is_open_before_it(game):
+    """It begins with an offset, and passes the mark of the transaction."""
+    name, read = game.name("scores"), []
+    game.send(("ann", b"1"), ("ann", b"2"), partition=0)
+    properties = clients.transactional(game.settings, game.settings.group)
+    producer = Producer(properties)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(name, b"3", b"ann", 0)
+    assert producer.flush(30) == 0
+    end = table.read_to_end(game.settings, name, 0, start=1)
+    goal = table.read_to_end(game.settings, name, 0, start=1, until=4)
+    before = offsets(end)
+    reading = threading.Thread(target=lambda: read.extend(offsets(goal)), daemon=True)
+    reading.start()
+    reading.join(1)
+    was_waiting = reading.is_alive()
+    producer.commit_transaction(30)
+    reading.join(30)
+
+    assert (before, was_waiting, read) == ([1], True, [1, 2])
+
+
+def offsets(batches):
+    return [message.offset() for messages in batches for message in messages]
 
 
 def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(names, game):
