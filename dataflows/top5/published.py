@@ -1,8 +1,12 @@
-"""What stands on `top-5`: the last board of each period."""
+"""What is on `top-5`: the last board of each period."""
 
 import logging
+from itertools import zip_longest
 from typing import NamedTuple
 
+from confluent_kafka import Message
+
+from conf.settings import table_kind
 from dataflows.context import FlowContext
 from dataflows.kafka.table import place, read_to_end
 from dataflows.leaderboard import Board
@@ -12,13 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class Published(NamedTuple):
-    """The last boards, by their keys, and the positions that the last of each board shows.
+    """The last boards, by their keys, and the positions that some board of a name has shown.
 
-    The positions are named with the id of the table that they are of.
+    Positions are those in the table as it is now, the greatest in each of its partitions.
     """
 
     boards: dict[str, Board]
-    positions: dict[str, tuple[str, tuple[int, ...]]]
+    positions: dict[str, tuple[int, ...]]
 
 
 def read_published(context: FlowContext) -> Published:
@@ -33,11 +37,22 @@ def read_published(context: FlowContext) -> Published:
         for messages in read_to_end(context.settings, topic.name, partition, context.stopping):
             for message in messages:
                 try:
-                    board = decode_board(message.value() or b"")
-                    positions = decode_positions(header(message, POSITIONS) or b"")
+                    _note(context, found, message)
                 except BadMessage as error:
                     log.warning("%s: %s", place(message), error)
-                    continue
-                found.boards[board.key] = board
-                found.positions[board.board] = positions
     return found
+
+
+def _note(context: FlowContext, found: Published, message: Message) -> None:
+    value = message.value()
+    if value is None:  # somebody has removed it
+        found.boards.pop((message.key() or b"").decode(errors="replace"), None)
+        return
+    board = decode_board(value)
+    table_id, positions = decode_positions(header(message, POSITIONS) or b"")
+    found.boards[board.key] = board
+    kind = table_kind(board.board)
+    if kind in context.settings.tables and table_id == context.topic(kind).id:
+        earlier = found.positions.get(board.board, ())
+        greatest = map(max, zip_longest(earlier, positions, fillvalue=0))
+        found.positions[board.board] = tuple(greatest)

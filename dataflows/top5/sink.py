@@ -34,8 +34,11 @@ class Top5Sink(FixedPartitionedSink[BoardUpdate, None]):
         self._context = context
 
     def list_parts(self) -> list[str]:
-        """Name the one partition of the sink."""
-        return ["boards"]
+        """Name the one partition of the sink to the worker that reads the tables.
+
+        So one thread of a process calls its writer.
+        """
+        return ["boards"] if self._context.partitions("top_5") else []
 
     def part_fn(self, _item_key: str) -> int:
         """Route all boards to it."""
@@ -58,6 +61,7 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
         with context.watchdog.held():
             self._writer = context.fenced_writer(self._topic.name)
             self._last, self._positions = read_published(context)
+        self._held: dict[str, BoardUpdate] = {}  # that were held back, by the keys of the boards
         for board in self._last.values():
             metrics.board_updated.labels(board.board).set(board.updated / 1000)
 
@@ -67,12 +71,18 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
             last = self._last.get(update.board.key)
             if last is not None and last.final:
                 continue
-            board = date(update.board, last, update.removals)
-            if board != last and not self._is_behind(update):
-                self._last[board.key] = board
-                self._writer.write([self._record(board, update.positions)])
-                metrics.boards_published.labels(board.board).inc()
-                metrics.board_updated.labels(board.board).set(board.updated / 1000)
+            held = self._held.pop(update.board.key, None)
+            removals = (held.removals if held else []) + update.removals
+            board = date(update.board, last, removals)
+            if board == last:
+                continue
+            if self._is_behind(update):
+                self._held[board.key] = update._replace(removals=removals)
+                continue
+            self._last[board.key] = board
+            self._writer.write([self._record(board, update.positions)])
+            metrics.boards_published.labels(board.board).inc()
+            metrics.board_updated.labels(board.board).set(board.updated / 1000)
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""
@@ -82,14 +92,13 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
         """Return whether the last board of an overlapping flow shows more than this one."""
         if self._context.settings.guarantee != "exactly_once":
             return False
-        table = self._context.topic(table_kind(update.board.board))
-        table_id, last = self._positions.get(update.board.board, ("", ()))
-        is_behind = table_id == table.id and any(map(lt, update.positions, last))
+        last = self._positions.get(update.board.board, ())
+        is_behind = any(map(lt, update.positions, last))
         if is_behind:
             log.warning(
                 "board held back: it shows %s of %s, the last one shows %s",
                 update.positions,
-                table.name,
+                self._context.topic(table_kind(update.board.board)).name,
                 last,
             )
         return is_behind

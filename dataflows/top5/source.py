@@ -13,7 +13,7 @@ from dataflows import metrics
 from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer, offsets_since
 from dataflows.kafka.table import CaughtUp
-from dataflows.periods import ALL_TIME, Calendar
+from dataflows.periods import ALL_TIME, NO_PERIOD, Calendar
 from dataflows.top5.published import read_published
 
 
@@ -35,7 +35,7 @@ class TableBatch(NamedTuple):
 class TableSource(FixedPartitionedSource[TableBatch, None]):
     """The tables of all boards: that of all time from its beginning, the others as far as needed.
 
-    Of a board by period it reads what is not older than the end of the newest final period.
+    Of a board by period it reads what is not older than the end of its newest final period.
 
     It asks for the ends of partitions on a connection of its own: on that of the fetches, each
     question would wait for one to return, half a second for each partition if nothing new arrives.

@@ -2,19 +2,21 @@
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from confluent_kafka import Message
 
 from conf.settings import Top5
+from dataflows.context import FlowContext
 from dataflows.kafka.partitioner import partition_of
-from dataflows.leaderboard import Board
+from dataflows.leaderboard import Board, Row
 from dataflows.pace import Deadlines
+from dataflows.process import Stopping
 from dataflows.top5 import sink as top5_sink
-from dataflows.top5.board import ShardTop
-from dataflows.top5.ranking import RankedUser
+from dataflows.top5.board import BoardUpdate, ShardTop
+from dataflows.top5.ranking import RankedUser, Removal
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables
 from tests.support.processes import Flow, open_game
@@ -38,17 +40,12 @@ def test_there_is_no_board_before_the_last_shard_has_caught_up():
     assert (update.board.players, update.positions) == (1, (7, 9))
 
 
-@pytest.mark.parametrize(
-    ("table_id", "expected"),
-    [("this", [[], ["54321"]]), ("deleted", [["54321"], ["54321"]])],
-    ids=["of this table", "of one that was deleted"],
-)
-def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table_id, expected):
+def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one():
     """Another top5 had read more of the table, which changes no row and adds no player."""
     written: list[str] = []
-    sink = _sink("this", lambda board: written.append("".join(row.user for row in board.rows)))
+    sink = _sink(lambda board: written.append("".join(row.user for row in board.rows)))
     sink._last = {"all-time": Board("all-time", 0, 1, ())}  # noqa: SLF001 - without Kafka
-    sink._positions = {"all-time": (table_id, (9,))}  # noqa: SLF001
+    sink._positions = {"all-time": (9,)}  # noqa: SLF001
     tables = RankTables(_context(), NOTHING, NOTHING)
     logic = _pace()
 
@@ -63,7 +60,31 @@ def test_a_board_held_back_comes_when_top5_has_read_as_far_as_the_last_one(table
         read(_batch(10, _best(9, 0, 0))),
     ]
 
-    assert steps == expected
+    assert steps == [[], ["54321"]]
+
+
+def test_a_removal_on_a_board_that_was_held_back_dates_the_next_one():
+    written: list[Board] = []
+    sink = _sink(written.append)
+    ann, bob = Row(1, "ann", 7, 1_000), Row(2, "bob", 5, 1_000)
+    last = Board("all-time", 2, 1_000, (ann, bob))
+    sink._last, sink._positions = {"all-time": last}, {"all-time": (9,)}  # noqa: SLF001
+    without_bob = Board("all-time", 1, 1_000, (ann,))
+    sink.write_batch([BoardUpdate(without_bob, [Removal(b"bob", 3_000)], (8,))])
+    sink.write_batch([BoardUpdate(without_bob, [], (9,))])
+
+    assert [board.updated for board in written] == [3_000]
+
+
+def test_the_worker_that_reads_the_tables_writes_the_boards(game):
+    """Another thread would write beside the one that commits."""
+    context = FlowContext(game.settings, ("high_scores", "top_5"), Stopping())
+    sink = top5_sink.Top5Sink(context)
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        first.submit(context.partitions, "high_scores").result()
+        given = [worker.submit(sink.list_parts).result() for worker in (first, second)]
+
+    assert given == [["boards"], []]
 
 
 def _pace():
@@ -85,14 +106,15 @@ def _batch(position, *messages):
     return TableBatch("all-time", 0, 1, list(messages), position, is_caught_up=True)
 
 
-def _sink(table_id, write):
-    """Return the sink without Kafka, for a table of that id; `write` is given its boards."""
+def _sink(write):
+    """Return the sink without Kafka; `write` is given its boards."""
     sink: Any = top5_sink.Top5Partition.__new__(top5_sink.Top5Partition)
     vars(sink).update(
         _context=SimpleNamespace(
             settings=SimpleNamespace(guarantee="exactly_once"),
-            topic=lambda _kind: SimpleNamespace(name="high-scores", id=table_id),
+            topic=lambda _kind: SimpleNamespace(name="high-scores"),
         ),
+        _held={},
         _writer=SimpleNamespace(write=lambda boards: [write(board) for board in boards]),
         _record=lambda board, _positions: board,
     )
