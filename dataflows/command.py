@@ -21,7 +21,7 @@ class Refused(RuntimeError):  # noqa: N818 - what the command is
     """The command does nothing; the text names the reason and the remedy."""
 
 
-ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage, KafkaException)
+ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage)
 
 
 def parser(name: str, text: str | None) -> ArgumentParser:
@@ -35,7 +35,7 @@ def parser(name: str, text: str | None) -> ArgumentParser:
 
 
 def run(
-    command: Callable[[Settings, Namespace], None],
+    command: Callable[[Settings, Namespace], object],
     parser: ArgumentParser,
     arguments: Sequence[str] | None = None,
 ) -> int:
@@ -54,13 +54,10 @@ def run(
         return INTERRUPTED
     except FlowFailed:  # the log has it
         return 1
+    except KafkaException as error:
+        print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
+        return 1
     except ERRORS as error:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-def explain(flow: str) -> int:
-    """Print the command that runs a flow; returns status 2."""
-    print(f"run it with: python -m bytewax.run dataflows.{flow} -s 1", file=sys.stderr)
-    return 2

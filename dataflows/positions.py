@@ -69,7 +69,7 @@ def _position(consumer: Consumer, committed: TopicPartition) -> Position:
     return Position(committed.partition, offset, low, end)
 
 
-def forget(settings: Settings, *, watch_seconds: float | None = None) -> None:
+def forget(settings: Settings, *, watch_seconds: float = WATCH_SECONDS) -> None:
     """Delete the group's positions; a group that has none is as good.
 
     A flow assigns its partitions by itself and is no member of the group, so only its commits show
@@ -79,8 +79,7 @@ def forget(settings: Settings, *, watch_seconds: float | None = None) -> None:
         Refused: A flow commits, or another consumer is a member of the group.
     """
     admin = AdminClient(clients.client(settings))
-    seconds = WATCH_SECONDS if watch_seconds is None else watch_seconds
-    _refuse_beside_a_flow(admin, settings.group, seconds)
+    _refuse_beside_a_flow(admin, settings.group, watch_seconds)
     (future,) = admin.delete_consumer_groups(
         [settings.group], request_timeout=REQUEST_SECONDS
     ).values()

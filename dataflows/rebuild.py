@@ -39,6 +39,9 @@ def rebuild(settings: Settings, options: Namespace) -> None:
     count = sum(each.end - each.low for each in positions(settings))
     print(f"deletes {', '.join(names)}, and lets the flows count {count} scores again")
     print(f"that takes about {count / SCORES_A_SECOND:.0f} s; until then the boards are empty")
+    if not settings.create_topics:
+        seconds = settings.startup_timeout_seconds
+        print(f"create_topics is false: it waits {seconds:g} s for you to create them again")
     if not options.yes:
         msg = "nothing is changed: end both flows, then run it with --yes"
         raise command.Refused(msg)

@@ -9,20 +9,17 @@ from others.
 """
 
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
-
-from confluent_kafka import Message
 
 from conf.settings import Settings
 from dataflows import command
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.producer import IdempotentWriter, Record
-from dataflows.kafka.table import read_to_end
+from dataflows.kafka.table import decode_bests, read_to_end
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
-from dataflows.wire import REKEYED, decode_score, split_keys
+from dataflows.wire import REKEYED, split_keys
 
 
 class Best(NamedTuple):
@@ -40,13 +37,6 @@ class Step(NamedTuple):
     partition: int
     key: bytes
     best: Best | None
-
-
-class Moves(NamedTuple):
-    """The number of written messages, and the number of partitions."""
-
-    messages: int
-    partitions: int
 
 
 Users = Callable[[Iterable[bytes]], list[bytes]]
@@ -75,10 +65,11 @@ def strays(tables: list[dict[bytes, Best]], users: Users = list) -> Iterator[Ste
                 yield Step(partition, key, None)
 
 
-def rekey(settings: Settings) -> Moves:
+def rekey(settings: Settings) -> int:
     """Re-key the tables of all boards for the partitions that the broker names.
 
     A moved message has no origin: a replay then counts by its score alone, which loses nothing.
+    Returns the number of written messages.
 
     Raises:
         FlowFailed: The table cannot be read or written; fix the cause, and run it again.
@@ -89,7 +80,9 @@ def rekey(settings: Settings) -> Moves:
         _rekey(settings, topic, list if kind == "high_scores" else _users_of_periods, writer)
         for kind, topic in topics.items()
     )
-    return Moves(written, topics["high_scores"].partitions)
+    partitions = topics["high_scores"].partitions
+    print(f"{written} messages written: every user is in the right one of {partitions} partitions")
+    return written
 
 
 def _rekey(settings: Settings, topic: Topic, users: Users, writer: IdempotentWriter) -> int:
@@ -115,37 +108,23 @@ def _record(topic: Topic, step: Step) -> Record:
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
     table: dict[bytes, Best] = {}
     for messages in read_to_end(settings, topic.name, partition):
-        for message in messages:
-            key = message.key() or b""
-            best = _best(settings, key, message)
-            if best is None:
+        bests = decode_bests(messages, settings.topics.high_scores.format)
+        scores = [score and settings.sign * score for score in bests]
+        times = [message.timestamp()[1] for message in messages]
+        for message, time, rank_key in zip(messages, times, rank_keys(scores, times), strict=True):
+            key, value = message.key() or b"", message.value()
+            if value is None or rank_key is None:
                 table.pop(key, None)
             else:
-                table[key] = best
+                table[key] = Best(key, value, time, rank_key)
     return table
-
-
-def _best(settings: Settings, key: bytes, message: Message) -> Best | None:
-    value, time = message.value(), message.timestamp()[1]
-    if value is None:
-        return None
-    score = decode_score(value, settings.topics.high_scores.format)
-    (rank_key,) = rank_keys([settings.sign * score], [time])
-    return Best(key, value, time, rank_key or 0)
-
-
-def run(settings: Settings, _options: Namespace) -> None:
-    """Re-key the tables of the settings."""
-    moves = rekey(settings)
-    print(
-        f"{moves.messages} messages written: every user is in the right one "
-        f"of {moves.partitions} partitions"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its status."""
-    return command.run(run, command.parser("rekey", __doc__), arguments)
+    return command.run(
+        lambda settings, _: rekey(settings), command.parser("rekey", __doc__), arguments
+    )
 
 
 if __name__ == "__main__":

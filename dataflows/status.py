@@ -6,6 +6,7 @@ A thread answers, so it also answers while Bytewax waits for the broker or for a
 import argparse
 import json
 import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -26,7 +27,7 @@ def serve(context: FlowContext, arguments: Sequence[str]) -> None:
     `arguments` are those of `bytewax.run`. Port 0 serves nothing.
 
     Raises:
-        FlowFailed: The port is taken.
+        FlowFailed: The address is bad, or the port is taken.
     """
     flows = context.settings.flows
     if not flows.metrics_port:
@@ -35,7 +36,8 @@ def serve(context: FlowContext, arguments: Sequence[str]) -> None:
     try:
         server = _Server(address, context)
     except (OSError, OverflowError) as error:
-        fail(f"setting flows.metrics_port: {address[0]}:{address[1]}: {error}", error)
+        where = "{}:{}".format(*address)
+        fail(f"settings flows.metrics_host and flows.metrics_port: {where}: {error}", error)
     threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
 
 
@@ -61,6 +63,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], context: FlowContext) -> None:
         self.context = context
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Request)
 
 

@@ -260,8 +260,7 @@ class TableDecoder:
         found = decode_scores(values, self._form) if values else []
         if found is not None:
             return list(found) if self._sign > 0 else [-score for score in found]
-        scores = map(_checked, messages, decode_each(values, self._form))
-        return [score and self._sign * score for score in scores]
+        return [score and self._sign * score for score in decode_bests(messages, self._form)]
 
 
 def board_decoder(
@@ -271,6 +270,15 @@ def board_decoder(
     find = None if board == ALL_TIME else partial(calendar.find, board)
     form = settings.topics.high_scores.format
     return TableDecoder(topic, partition, form, sign=settings.sign, periods=find)
+
+
+def decode_bests(messages: list[Message], form: Format) -> list[int | None]:
+    """Read bests one by one; None is a tombstone.
+
+    Raises:
+        FlowFailed: One cannot be read.
+    """
+    return list(map(_checked, messages, decode_each(map(Message.value, messages), form)))
 
 
 def place(message: Message) -> str:

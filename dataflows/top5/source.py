@@ -13,7 +13,7 @@ from dataflows import metrics
 from dataflows.context import AT_ONCE, FlowContext
 from dataflows.kafka.consumer import SharedConsumer, offsets_since
 from dataflows.kafka.table import CaughtUp
-from dataflows.periods import ALL_TIME, NO_PERIOD, Calendar
+from dataflows.periods import ALL_TIME, Calendar
 from dataflows.top5.published import read_published
 
 

@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from conf import clients
+from dataflows import command
 from dataflows.positions import forget, positions
 from local import children
 from tests.support.load import load, some
@@ -59,11 +60,12 @@ def test_help_and_unknown_arguments_do_nothing_else(
     assert f"usage: python -m dataflows.{command}" in "".join(capsys.readouterr())
 
 
-@pytest.mark.parametrize("flow", ["highscores", "top5"])
-def test_a_flow_that_is_run_as_a_program_says_how_to_run_it(flow):
-    said = f"run it with: python -m bytewax.run dataflows.{flow} -s 1\n"
+def test_an_error_of_kafka_is_one_line_in_words(capsys):
+    def fail(_settings, _options):
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
 
-    assert ended(flow) == (2, "", said)
+    assert command.run(fail, command.parser("topics", ""), []) == 1
+    assert capsys.readouterr().err == "Kafka: Local: Timed out\n"
 
 
 @pytest.mark.usefixtures("game")

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+from functools import partial
 
 import pytest
 
 from dataflows.kafka.topics import await_topics
+from dataflows.positions import forget
 from dataflows.rebuild import main
 from tests.support import oracle
 from tests.support.load import some
@@ -18,20 +20,22 @@ def game(names, monkeypatch):
         yield opened
 
 
-def test_nothing_is_deleted_without_a_word(game, capsys):
+def test_nothing_is_deleted_without_a_word(game, monkeypatch, capsys):
+    monkeypatch.setenv("LEADERBOARD_CREATE_TOPICS", "false")
     game.send(("ann", b"5"), to="high_scores")
     status = main([])
     printed = capsys.readouterr()
 
     assert (status, len(game.read("high_scores"))) == (1, 1)
     assert f"deletes {game.name('high_scores')}, {game.name('top_5')}" in printed.out
+    assert "create_topics is false: it waits 300 s for you to create them again" in printed.out
     assert "run it with --yes" in printed.err
 
 
 def test_a_table_that_is_wrong_is_right_after_it_with_the_partitions_of_the_settings(
     names, game, monkeypatch
 ):
-    monkeypatch.setattr("dataflows.positions.WATCH_SECONDS", 0)
+    monkeypatch.setattr("dataflows.rebuild.forget", partial(forget, watch_seconds=0))
     game.send(*some(1, 300))
     with running(names):
         game.drain()

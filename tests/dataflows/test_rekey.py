@@ -9,7 +9,8 @@ from conf import clients
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.table import read_to_end
 from dataflows.positions import forget, positions
-from dataflows.rekey import Best, Moves, Step, missing, rekey, strays
+from dataflows.process import FlowFailed
+from dataflows.rekey import Best, Step, missing, rekey, strays
 from tests.support.processes import open_game
 
 USERS = [f"user{number}".encode() for number in range(40)]
@@ -34,7 +35,7 @@ def table(settings, partitions):
     return {place: best for place, best in found.items() if best[0] is not None}
 
 
-def test_every_user_moves_to_its_partition_with_score_and_time(game):
+def test_every_user_moves_to_its_partition_with_score_and_time(game, capsys):
     settings = game.settings
     producer = Producer(clients.producer(settings))
     for number, user in enumerate(USERS):
@@ -42,7 +43,7 @@ def test_every_user_moves_to_its_partition_with_score_and_time(game):
     producer.flush(10)
     game.grow("high_scores", 7)
 
-    moves = rekey(settings)
+    written = rekey(settings)
 
     expected = {
         (partition_of(user, 7), user): (str(number).encode(), 1_000 + number)
@@ -50,8 +51,20 @@ def test_every_user_moves_to_its_partition_with_score_and_time(game):
     }
     assert table(settings, 7) == expected
     moved = sum(partition_of(user, 3) != partition_of(user, 7) for user in USERS)
-    assert moves == Moves(messages=2 * moved, partitions=7)
-    assert rekey(settings) == Moves(messages=0, partitions=7)
+    assert written == 2 * moved
+    assert capsys.readouterr().out == (
+        f"{written} messages written: every user is in the right one of 7 partitions\n"
+    )
+    assert rekey(settings) == 0
+
+
+def test_a_best_that_cannot_be_read_is_named_with_its_place_and_remedy(game):
+    game.send((b"ann", b"12O"), to="high_scores", partition=1)
+
+    with pytest.raises(
+        FlowFailed, match=r"\[1\]@0: the best of b'ann' is not an integer .* see docs"
+    ):
+        rekey(game.settings)
 
 
 def test_of_several_bests_of_a_user_the_one_that_ranks_first_stays():
@@ -73,9 +86,7 @@ def test_nobody_is_removed_before_all_stand_where_they_belong(game, monkeypatch)
     monkeypatch.setattr("dataflows.rekey.IdempotentWriter", lambda _: Recorder(steps))
     moved = sum(partition_of(user, 3) != 0 for user in USERS)
 
-    moves = rekey(game.settings)
-
-    assert moves.messages == 2 * moved
+    assert rekey(game.settings) == 2 * moved
     assert steps == [*["best"] * moved, "flush", *["tombstone"] * moved, "flush"]
 
 

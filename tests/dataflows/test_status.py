@@ -6,6 +6,8 @@ import socket
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
@@ -13,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conf.version import version
 from dataflows import metrics
-from dataflows.status import process_count, process_index
+from dataflows.status import process_count, process_index, serve
 from local.claims import ports
 from tests import ROOT
 from tests.support.processes import Flow
@@ -99,12 +101,21 @@ def test_each_process_of_a_cluster_adds_its_index_to_the_port(game, start):
     assert all(each)
 
 
-def test_a_port_that_is_taken_ends_the_flow_with_a_line_that_names_the_setting(start):
+def test_a_port_that_is_taken_ends_the_flow_with_a_line_that_names_the_settings(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         flow = start("highscores", taken.getsockname()[1])
 
         assert flow.wait(30) == [1]
-        assert "setting flows.metrics_port: 127.0.0.1:" in flow.said()
+        assert "settings flows.metrics_host and flows.metrics_port: 127.0.0.1:" in flow.said()
+
+
+def test_the_status_is_served_at_an_address_of_ipv6_too():
+    (port,) = ports(0)
+    flows = SimpleNamespace(metrics_host="::1", metrics_port=port)
+    context: Any = SimpleNamespace(settings=SimpleNamespace(flows=flows))
+    serve(context, [])
+    with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=10) as response:
+        assert b"leaderboard_flow" in response.read()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,0 @@
-"""`python -m dataflows.top5`: print the command that runs the flow."""
-
-import sys
-
-from dataflows.command import explain
-
-if __name__ == "__main__":
-    sys.exit(explain("top5"))
