@@ -10,25 +10,25 @@ it writes goes into `scores` in one transaction: all of it or nothing, whenever 
 killed, and scores that arrive meanwhile are not lost. Boards of closed periods stay as they are.
 """
 
-import logging
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
 from dataflows import command
 from dataflows.corrections import Event, History, Place, parse_place
-from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
+from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST
-from dataflows.periods import Calendar, StreamTime
-from dataflows.process import fail
+from dataflows.periods import LAST_TIME, Calendar, StreamTime
+from dataflows.progress import Progress
 from dataflows.wire import (
     AGAIN,
     REASON,
@@ -40,11 +40,6 @@ from dataflows.wire import (
     header,
 )
 
-log = logging.getLogger(__name__)
-
-POLL_SECONDS = 0.1
-SILENCE_SECONDS = 60
-LOG_SECONDS = 5
 REQUEST_SECONDS = 30
 TRANSACTION_MS = 60_000
 
@@ -59,53 +54,32 @@ class UserLog:
         self.topic = await_topics(settings, ["scores"])["scores"]
         self.history = History()
         self._streams = [StreamTime() for _ in range(self.topic.partitions)]
-        self._positions = [0] * self.topic.partitions
+        self._positions = [OFFSET_BEGINNING] * self.topic.partitions
+        self._progress = Progress(f"reading {self.topic.name}")
+        for partition in range(self.topic.partitions):
+            self._progress.begin(str(partition))
 
     def stream(self, partition: int) -> int:
         """Return the stream time of a partition, as far as it is read."""
         return self._streams[partition].now
 
     def read(self, partition: int, until: int = 0) -> None:
-        """Read a partition on to its end of this moment, or to before `until`.
-
-        It waits for transactions that are open there.
+        """Read a partition on to its end of this moment, and at least to before `until`.
 
         Raises:
-            FlowFailed: It cannot be read, or a transaction stays open for 60 s.
+            FlowFailed: It cannot be read, or a transaction before `until` stays open for 60 s.
         """
-        properties = {**clients.consumer(self._settings), "enable.partition.eof": "true"}
-        consumer = Consumer(properties)
-        try:
-            at = TopicPartition(self.topic.name, partition)
-            (start,) = offsets_since(consumer, [at], 0)
-            if self._positions[partition]:
-                start = TopicPartition(at.topic, partition, self._positions[partition])
-            assign(consumer, [start])
-            end = until or bounds(consumer, at.topic, partition)[1]
-            for messages in self._until(consumer, start, end):
-                self._take(messages, self._streams[partition])
-        finally:
-            consumer.close()
-
-    def _until(
-        self, consumer: Consumer, start: TopicPartition, until: int
-    ) -> Iterator[list[Message]]:
-        place = start.topic, start.partition
-        deadline = time.monotonic() + SILENCE_SECONDS
-        log_at = time.monotonic() + LOG_SECONDS
-        while self._positions[start.partition] < until:
-            messages, ends = consume(consumer, POLL_SECONDS)
-            if messages:
-                deadline = time.monotonic() + SILENCE_SECONDS
-                self._positions[start.partition] = (messages[-1].offset() or 0) + 1
-                yield messages
-            if place in ends:
-                self._positions[start.partition] = ends[place]
-            if time.monotonic() > deadline:
-                fail(f"{place[0]}[{place[1]}]: nothing for {SILENCE_SECONDS} s before {until}")
-            if time.monotonic() > log_at:
-                log_at += LOG_SECONDS
-                log.info("read %s[%d] up to %d", *place, self._positions[start.partition])
+        for messages in read_to_end(
+            self._settings,
+            self.topic.name,
+            partition,
+            start=self._positions[partition],
+            until=until,
+            on_progress=partial(self._progress.note, str(partition)),
+        ):
+            self._positions[partition] = (messages[-1].offset() or 0) + 1
+            self._take(messages, self._streams[partition])
+        self._progress.note(str(partition), 1)
 
     def _take(self, messages: list[Message], stream: StreamTime) -> None:
         keys = [message.key() or b"" for message in messages]
@@ -154,7 +128,7 @@ def lines(history: History, calendar: Calendar, sign: int = 1) -> Iterator[str]:
     for key, event in history.bests(calendar).items():
         best.setdefault(event.place, []).append(key)
     for event in history.events:
-        when = datetime.fromtimestamp(event.time / 1000, calendar.zone).isoformat(" ", "seconds")
+        when = _moment(event.time, calendar)
         score = "removed" if event.score is None else str(sign * event.score)
         notes = [f"{name}: {text}" for name, text in event.headers.items()]
         if event.place in history.voided:
@@ -164,8 +138,18 @@ def lines(history: History, calendar: Calendar, sign: int = 1) -> Iterator[str]:
         yield "  ".join([str(event.place), when, score, *notes])
 
 
+def _moment(time_ms: int, calendar: Calendar) -> str:
+    if time_ms >= LAST_TIME:  # most often of a client that sends another unit
+        return f"{time_ms} ms"
+    return datetime.fromtimestamp(time_ms / 1000, calendar.zone).isoformat(" ", "seconds")
+
+
 def remove(settings: Settings, options: Namespace) -> None:
-    """Write a tombstone for the user, with the reason."""
+    """Write a tombstone for the user, with the reason.
+
+    Raises:
+        Refused: Kafka has not confirmed it.
+    """
     user = _user(settings, options)
     topic = await_topics(settings, ["scores"])["scores"]
     refused: list[str] = []
@@ -176,11 +160,14 @@ def remove(settings: Settings, options: Namespace) -> None:
     producer = Producer(clients.producer(settings))
     headers: Any = {REASON: options.reason.encode()}
     producer.produce(topic.name, None, user, headers=headers, on_delivery=note)
-    left = producer.flush(REQUEST_SECONDS)
-    if left or refused:
-        msg = f"not removed: {refused[0] if refused else 'the broker does not answer'}"
+    if producer.flush(REQUEST_SECONDS) or refused:
+        msg = f"not confirmed: {_first(refused)}; run it again"
         raise command.Refused(msg)
     print(f"{options.user!r} is removed from every open board")
+
+
+def _first(errors: Sequence[str]) -> str:
+    return errors[0] if errors else "the broker does not answer"
 
 
 def void(settings: Settings, options: Namespace) -> None:
@@ -224,23 +211,23 @@ class Correction:
         self._partition = max(found.history.events, key=lambda event: event.time).place.partition
         self._tombstone = -1
         self._errors: list[str] = []
-        transactional = {
-            "transactional.id": f"leaderboard-correct-{settings.group}",
-            "transaction.timeout.ms": TRANSACTION_MS,
-        }
-        self._producer = Producer({**clients.producer(settings), **transactional})
+        name = f"correct-{settings.group}"
+        self._producer = Producer(clients.transactional(settings, name, TRANSACTION_MS))
 
     def begin(self, places: Sequence[Place], reason: str) -> None:
         """Begin the transaction with the tombstone, and read what has arrived before it.
 
         Raises:
             KafkaException: Kafka refuses it.
+            Refused: The tombstone is not there: what has arrived before it is unknown.
         """
         self._producer.init_transactions(REQUEST_SECONDS)
         self._producer.begin_transaction()
         headers = {VOIDED: ",".join(map(str, places)), REASON: reason}
         self._produce(None, 0, headers)
-        self._producer.flush(REQUEST_SECONDS)
+        if self._producer.flush(REQUEST_SECONDS) or self._errors:
+            msg = f"nothing is changed: {_first(self._errors)}; run it again"
+            raise command.Refused(msg)
         self._found.read(self._partition, until=self._tombstone)
 
     def end(self, calendar: Calendar, places: Sequence[Place]) -> int:
@@ -248,6 +235,7 @@ class Correction:
 
         Raises:
             KafkaException: Kafka refuses it: then nothing has happened.
+            Refused: Kafka has not confirmed it.
         """
         stream = self._found.stream(self._partition)
         again = self._found.history.again(calendar, places, stream)
@@ -255,8 +243,22 @@ class Correction:
         for event in again:
             value = encode_score(self._settings.sign * (event.score or 0), form)
             self._produce(value, event.time, {AGAIN: str(event.place)})
-        self._producer.commit_transaction(REQUEST_SECONDS)
+        self._commit()
         return len(again)
+
+    def _commit(self) -> None:
+        """Commit; asks for as long as the transaction may stay open."""
+        deadline = time.monotonic() + TRANSACTION_MS / 1000
+        while True:
+            try:
+                return self._producer.commit_transaction(REQUEST_SECONDS)
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.txn_requires_abort():
+                    raise
+                if not error.retriable() or time.monotonic() > deadline:
+                    msg = f"not confirmed: {error.str()}; run it again"
+                    raise command.Refused(msg) from failure
 
     def _produce(self, value: bytes | None, time_ms: int, headers: dict[str, str]) -> None:
         encoded: Any = {name: text.encode() for name, text in headers.items()}
@@ -271,7 +273,9 @@ class Correction:
         )
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
-        if error is None and message.value() is None:
+        if error is not None:
+            self._errors.append(error.str())
+        elif message.value() is None:
             self._tombstone = message.offset() or 0
 
 
@@ -290,12 +294,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, run in (("show", show), ("remove", remove), ("void", void)):
         each = commands.add_parser(name, help=run.__doc__ and run.__doc__.splitlines()[0])
         each.set_defaults(run=run)
-        each.add_argument("user")
+        each.add_argument("user", type=_text)
         if run is void:
             each.add_argument("places", nargs="+", type=_place, metavar="PARTITION@OFFSET")
         if run is not show:
-            each.add_argument("--reason", required=True, help="is kept in the log")
+            each.add_argument("--reason", required=True, type=_text, help="is kept in the log")
     return command.run(lambda settings, options: options.run(settings, options), parser, arguments)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{text!r} is not UTF-8"
+        raise ArgumentTypeError(msg) from error
+    return text
 
 
 def _place(text: str) -> Place:

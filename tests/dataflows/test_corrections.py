@@ -1,9 +1,10 @@
 """What a correction writes, without Kafka: after it the boards are those of the honest scores."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.correct import lines
+from dataflows.correct import lines, main
 from dataflows.corrections import Event, History, Place
 from dataflows.periods import BOARDS, Calendar
 from dataflows.wire import AGAIN, REASON, VOIDED
@@ -120,3 +121,20 @@ def test_the_lines_of_show_name_place_time_score_and_what_became_of_it():
         "3@9  2025-12-01 12:00:00+00:00  removed  voided: 3@8  reason: a bot",
         "3@10  2025-12-01 12:00:00+00:00  120  again: 3@7",
     ]
+
+
+def test_the_time_of_a_client_that_sends_microseconds_is_shown_as_a_number():
+    found = History([Event(Place(3, 7), 120, NOW * 1000, NOW, {})])
+
+    assert list(lines(found, CALENDAR)) == [f"3@7  {NOW * 1000} ms  120  the best of all-time"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", "\udcff"], ["remove", "ann", "--reason", "\udcff"]], ids=str
+)
+def test_an_argument_that_is_not_utf_8_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+
+    assert raised.value.code == 2
+    assert "is not UTF-8" in capsys.readouterr().err

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
 
+from dataflows import correct as module
 from tests.support import oracle
 from tests.support.processes import open_game, running
 from tests.support.until import until_true
@@ -126,6 +129,52 @@ def test_what_is_no_score_of_the_user_is_refused(game):
     assert refused.returncode == 1
     assert f"{place} is no score of 'ann' that counts" in refused.stderr
     assert (misspelt.returncode, "is not PARTITION@OFFSET" in misspelt.stderr) == (2, True)
+
+
+def fail(*_arguments, **kind):
+    raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "late", **kind))  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        ({"flush": lambda *_: 1}, "nothing is changed: the broker does not answer"),
+        ({"commit_transaction": partial(fail, retriable=True)}, "not confirmed: late"),
+        (
+            {"commit_transaction": partial(fail, txn_requires_abort=True)},
+            "nothing is changed: late",
+        ),
+    ],
+    ids=["to the tombstone", "to the commit", "but an abort"],
+)
+def test_without_an_answer_of_the_broker_no_score_is_lost(game, monkeypatch, capsys, methods, said):
+    game.send(("ann", b"5"), ("ann", b"9"))
+    place = place_of(game, b"ann", b"9")
+    monkeypatch.setattr(module, "TRANSACTION_MS", 1000)
+    monkeypatch.setattr(module, "Producer", type("Stalled", (Producer,), methods))
+
+    assert module.main(["void", "ann", place, "--reason", "x"]) == 1
+    assert capsys.readouterr().err.endswith(f"{said}; run it again\n")
+    assert [seen.value for seen in game.read("scores")] == [b"5", b"9"]
+
+
+def test_a_commit_that_is_answered_late_is_asked_for_again(game, monkeypatch, capsys):
+    class Slow(Producer):
+        late = 2
+
+        def commit_transaction(self, *arguments):
+            self.late -= 1
+            if self.late >= 0:
+                fail(retriable=True)
+            super().commit_transaction(*arguments)
+
+    game.send(("ann", b"5"), ("ann", b"9"))
+    place = place_of(game, b"ann", b"9")
+    monkeypatch.setattr(module, "Producer", Slow)
+
+    assert module.main(["void", "ann", place, "--reason", "x"]) == 0
+    assert "voided 1 scores of 'ann'; 1 honest ones count again" in capsys.readouterr().out
+    assert [seen.value for seen in game.read("scores")] == [b"5", b"9", None, b"5"]
 
 
 def test_a_removed_user_is_gone_with_the_reason_in_the_log(names, game):
