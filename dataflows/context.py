@@ -134,12 +134,6 @@ class FlowContext:
             metrics.restore_seconds.set(took)
             metrics.restored_users.set(sum(counts))
 
-    def note_read(self, place: tuple[str, int], position: int, end: int | None) -> None:
-        """Export the position of a partition that this process reads, and its lag."""
-        metrics.position.labels(*place).set(position)
-        if end is not None:
-            metrics.lag.labels(*place).set(max(0, end - position))
-
     def problems(self) -> list[str]:
         """Return why this process does not count or show everything yet; empty when ready.
 

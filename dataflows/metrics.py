@@ -49,3 +49,10 @@ board_updated = Gauge(
     "The time of the score or the removal that changed the board last.",
     ["board"],
 )
+
+
+def note_read(topic: str, partition: int, read: int, end: int | None) -> None:
+    """Export up to which offset this process has read a partition, and its lag."""
+    position.labels(topic, partition).set(read)
+    if end is not None:
+        lag.labels(topic, partition).set(max(0, end - read))

@@ -330,17 +330,10 @@ class _Row(msgspec.Struct):
     time: int
 
 
-class _Board(msgspec.Struct):
+class _Board(msgspec.Struct, kw_only=True):
     board: str
-    players: int
-    updated: int
-    rows: list[_Row]
-
-
-class _PeriodBoard(msgspec.Struct):
-    board: str
-    period: str
-    final: bool
+    period: str | msgspec.UnsetType = msgspec.UNSET  # the board of all time has none
+    final: bool | msgspec.UnsetType = msgspec.UNSET
     players: int
     updated: int
     rows: list[_Row]
@@ -348,20 +341,18 @@ class _PeriodBoard(msgspec.Struct):
 
 def encode_board(board: Board) -> bytes:
     """Write a board as the JSON document of `top-5`, which goes to the browsers as it is."""
-    rows = [_Row(rank, user, str(score), time) for rank, user, score, time in board.rows]
-    if not board.period:
-        return msgspec.json.encode(_Board(board.board, board.players, board.updated, rows))
-    return msgspec.json.encode(
-        _PeriodBoard(board.board, board.period, board.final, board.players, board.updated, rows)
+    document = _Board(
+        board=board.board,
+        period=board.period or msgspec.UNSET,
+        final=board.final if board.period else msgspec.UNSET,
+        players=board.players,
+        updated=board.updated,
+        rows=[_Row(rank, user, str(score), time) for rank, user, score, time in board.rows],
     )
+    return msgspec.json.encode(document)
 
 
-class _AnyBoard(_Board):
-    period: str = ""
-    final: bool = False
-
-
-_decode_board = msgspec.json.Decoder(_AnyBoard).decode
+_decode_board = msgspec.json.Decoder(_Board).decode
 
 
 def decode_board(value: bytes) -> Board:
@@ -376,5 +367,6 @@ def decode_board(value: bytes) -> Board:
     except (ValueError, RecursionError) as error:
         msg = f"not a board: {error}"
         raise BadMessage(msg) from error
-    is_final = found.final and found.period != ""
-    return Board(found.board, found.players, found.updated, rows, found.period, is_final)
+    period = "" if found.period is msgspec.UNSET else found.period
+    is_final = period != "" and found.final is True
+    return Board(found.board, found.players, found.updated, rows, period, is_final)

@@ -187,7 +187,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
 
     def _report(self, offset: int) -> None:
         end = self._consumer.last_end(self._place)
-        self._context.note_read(self._place, offset, end)
+        metrics.note_read(*self._place, offset, end)
         self._catching_up.note(offset, end)
         self._context.watchdog.note_epoch(str(self._partition))
 

@@ -75,7 +75,7 @@ def corrections(
 
     Args:
         settings: What the topics have to hold.
-        kind: One of `KINDS`.
+        kind: One of `Settings.kinds`.
         config: Of the topic as it is.
         replicas: Of each partition.
         batch_bytes: The largest batch that a producer sends.

@@ -26,8 +26,8 @@ class TopicWatch:
     """Checks the topics once a minute, and never waits for the answer.
 
     No client reports that a topic was recreated or has more partitions, and a consumer does not
-    even report that it was deleted. A minute is our default of `topic.metadata.refresh.interval.ms`
-    in `[kafka]`.
+    even report that it was deleted. The interval is `topic.metadata.refresh.interval.ms` of
+    `[kafka]`, by default a minute.
     """
 
     def __init__(self, settings: Settings, topics: Iterable[Topic], stopping: Stopping) -> None:

@@ -160,7 +160,7 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
     def snapshot(self) -> None:
         """Keep nothing: the next run reads the table again."""
         end = self._consumer.last_end(self._place)
-        self._context.note_read(self._place, self._position, end)
+        metrics.note_read(*self._place, self._position, end)
         self._context.watchdog.note_epoch(self._name)
 
     def close(self) -> None:

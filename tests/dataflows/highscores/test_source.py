@@ -66,7 +66,6 @@ def partition(consumer):
         ),
         watchdog=SimpleNamespace(note_progress=lambda: None, note_epoch=lambda _: None),
         catching_up=Progress("catching up"),
-        note_read=lambda *_: None,
         transactions=SimpleNamespace(commit_if_due=lambda: None),
     )
     starts = Starts(context, Calendar((), "UTC", 24))
