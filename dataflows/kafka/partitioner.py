@@ -34,13 +34,13 @@ def murmur2(keys: Sequence[bytes]) -> Iterable[int]:
     if len(lengths) == 1:
         return _murmur2(keys, lengths.pop())
     groups: dict[int, list[int]] = defaultdict(list)
-    for place, key in enumerate(keys):
-        groups[len(key)].append(place)
+    for index, key in enumerate(keys):
+        groups[len(key)].append(index)
     states = [0] * len(keys)
-    for length, places in groups.items():
-        hashed = _murmur2([keys[place] for place in places], length)
-        for place, state in zip(places, hashed, strict=True):
-            states[place] = state
+    for length, indexes in groups.items():
+        hashed = _murmur2([keys[index] for index in indexes], length)
+        for index, state in zip(indexes, hashed, strict=True):
+            states[index] = state
     return states
 
 
