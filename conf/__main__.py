@@ -10,10 +10,9 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 
 from conf.arguments import add_version
-from conf.loading import layers, load
+from conf.loading import SECRETS, layers, load
 from conf.settings import InvalidSettings
 
-SECRETS = re.compile(r"kafka\.|web\.token")
 HARMLESS = re.compile(  # of the properties under `[kafka]`
     r'kafka\."?(client\.|compression\.|debug|enable\.|log_level|security\.protocol)'
     r'|\.(bytes|kbytes|location|mechanisms?|messages|ms|username)"?$'

@@ -20,7 +20,7 @@ from conf.settings import InvalidSettings, Settings, Web
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
-_SECRET = re.compile(r"kafka|web\.token")
+SECRETS = re.compile(r"kafka\b|web\.token\b")  # settings whose values no error shows
 
 
 def load() -> Settings:
@@ -131,6 +131,6 @@ def _line(error: ValidationError) -> str:
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"unknown setting {name}: see conf/settings.toml"
-    is_shown = not isinstance(first["input"], dict) and not _SECRET.match(name)
+    is_shown = not isinstance(first["input"], dict) and not SECRETS.match(name)
     value = f" (it is {first['input']!r})" if is_shown else ""
     return f"setting {name}: {first['msg'].removeprefix('Value error, ')}{value}"
