@@ -10,6 +10,7 @@ it writes goes into `scores` in one transaction: all of it or nothing, whenever 
 killed, and scores that arrive meanwhile are not lost. Boards of closed periods stay as they are.
 """
 
+import contextlib
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -101,13 +102,16 @@ class UserLog:
 
 def _event(message: Message, score: int | None, stream: int) -> Event:
     place = Place(message.partition() or 0, message.offset() or 0)
-    headers = {}
-    for name in (REASON, VOIDED, AGAIN):
-        value = header(message, name)
-        if value is not None:
-            headers[name] = value.decode(errors="replace")
     time_ms = max(message.timestamp()[1], EARLIEST)
-    return Event(place, score, time_ms, stream, headers)
+    return Event(place, score, time_ms, stream, dict(_headers(message)))
+
+
+def _headers(message: Message) -> Iterator[tuple[str, str]]:
+    for name in (REASON, VOIDED, AGAIN):
+        with contextlib.suppress(BadMessage):  # another program's: it is no correction
+            value = header(message, name)
+            if value is not None:
+                yield name, value.decode(errors="replace")
 
 
 def show(settings: Settings, options: Namespace) -> None:

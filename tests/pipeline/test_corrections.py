@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dataflows import correct as module
-from tests.support import oracle
+from tests.support import oracle, raw_header
 from tests.support.processes import open_game, running
 from tests.support.until import until_true
 
@@ -129,6 +129,14 @@ def test_what_is_no_score_of_the_user_is_refused(game):
     assert refused.returncode == 1
     assert f"{place} is no score of 'ann' that counts" in refused.stderr
     assert (misspelt.returncode, "is not PARTITION@OFFSET" in misspelt.stderr) == (2, True)
+
+
+def test_a_header_that_cannot_be_read_hides_no_score(game):
+    raw_header.write(game.settings.bootstrap_servers, game.name("scores"), b"ann", b"5")
+    shown = correct("show", "ann")
+
+    assert shown.returncode == 0, shown.stderr
+    assert "  5  the best of all-time" in shown.stdout
 
 
 def fail(*_arguments, **kind):
