@@ -10,7 +10,6 @@ it writes goes into `scores` in one transaction: all of it or nothing, whenever 
 killed, and scores that arrive meanwhile are not lost. Boards of closed periods stay as they are.
 """
 
-import contextlib
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
@@ -38,7 +37,7 @@ from dataflows.wire import (
     check_user,
     decode_each,
     encode_score,
-    header,
+    headers,
 )
 
 REQUEST_SECONDS = 30
@@ -103,15 +102,19 @@ class UserLog:
 def _event(message: Message, score: int | None, stream: int) -> Event:
     place = Place(message.partition() or 0, message.offset() or 0)
     time_ms = max(message.timestamp()[1], EARLIEST)
-    return Event(place, score, time_ms, stream, dict(_headers(message)))
+    return Event(place, score, time_ms, stream, _headers(message))
 
 
-def _headers(message: Message) -> Iterator[tuple[str, str]]:
-    for name in (REASON, VOIDED, AGAIN):
-        with contextlib.suppress(BadMessage):  # another program's: it is no correction
-            value = header(message, name)
-            if value is not None:
-                yield name, value.decode(errors="replace")
+def _headers(message: Message) -> dict[str, str]:
+    try:
+        found = headers(message)
+    except BadMessage:  # another program's: it is no correction
+        return {}
+    return {
+        name: found[name].decode(errors="replace")
+        for name in (REASON, VOIDED, AGAIN)
+        if name in found
+    }
 
 
 def show(settings: Settings, options: Namespace) -> None:

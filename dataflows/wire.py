@@ -41,22 +41,33 @@ class WithHeaders(Protocol):
     def headers(self) -> Any:  # noqa: ANN401 - as confluent-kafka has it
         """Return pairs of names and values, or None."""
 
+    def set_headers(self, value: Any) -> None:  # noqa: ANN401
+        """Replace them."""
+
 
 _headers = methodcaller("headers")  # unlike a direct call it checks what the binding returns
 
 
 def header(message: WithHeaders, name: str) -> bytes | None:
-    """Return the value of a header, None where it is not there.
+    """Return the value of a header, None where it is not there; as `headers` for one name."""
+    return headers(message).get(name)
+
+
+def headers(message: WithHeaders) -> dict[str, bytes]:
+    """Return the headers that have a value, the last of each name.
 
     Raises:
         BadMessage: The name of some header is not UTF-8: then the binding returns none of them.
+            From now on the message has none: what the binding keeps of them ends the process by
+            SIGSEGV where it is read a second time (confluent-kafka 2.16).
     """
     try:
-        value = dict(_headers(message) or ()).get(name)
+        found = dict(_headers(message) or ())
     except (SystemError, UnicodeDecodeError) as error:
+        message.set_headers([])
         msg = "a header's name is not UTF-8"
         raise BadMessage(msg) from error
-    return value if isinstance(value, bytes) else None
+    return {name: value for name, value in found.items() if isinstance(value, bytes)}
 
 
 def check_user(key: bytes | None, max_bytes: int) -> bytes:

@@ -3,7 +3,7 @@
 import random
 
 from bench.runs import memory_mib
-from tests.support import oracle
+from tests.support import oracle, raw_header
 from tests.support.load import some
 from tests.support.processes import running
 from tests.support.until import until_true
@@ -39,6 +39,19 @@ def test_a_fuzzed_stream_is_sorted_correctly_to_the_last_message(names, game):
     assert stops == [[0], [0]]
     assert len(game.read("rejected")) > 500
     oracle.check(game.read)
+
+
+def test_a_removal_with_a_header_that_cannot_be_read_stops_no_restore(names, game):
+    """Its header is read twice: for the removal, and for the last origin."""
+    game.send(("ann", b"5"))
+    with running(names):
+        game.drain()
+    raw_header.write(game.settings.bootstrap_servers, game.name("high_scores"), b"ann", None)
+    with running(names) as (highscores, _):
+        until_true(lambda: highscores.restored() == 8, 30)
+        said = highscores.said()
+
+    assert "the header `origin` of b'ann' cannot be read, and 0 more like it" in said
 
 
 def test_messages_near_the_size_limit_stop_nothing(names, game):
