@@ -164,8 +164,11 @@ def make_services(
         table.read,
         settings=settings,
         rankings=rankings,
-        posted=watcher.posted,
-        put=of_table.wrap(watcher.put, merge_news),
+        posts=table.Posts(
+            begin=of_table.wrap_begin(watcher.begin),
+            posted=watcher.posted,
+            put=of_table.wrap(watcher.put, merge_news),
+        ),
     )
     report_unavailable = partial(on_loop.run, on_unavailable)
     web, topics, refusals = settings.web, settings.topics, Refusals()

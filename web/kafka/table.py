@@ -60,22 +60,25 @@ class _Table(NamedTuple):
         return encode_positions(self.topic.id, offsets).decode()
 
 
-def read(
-    reader: TopicReader,
-    settings: Settings,
-    rankings: Rankings,
-    posted: Callable[[], Sequence[Posted]],
-    put: Callable[[News], object],
-) -> None:
+class Posts(NamedTuple):
+    """The posted scores whose outcomes are awaited, and what their reader passes on."""
+
+    begin: Callable[[str], object]  # the id of `high-scores`: what it had until now is not news
+    posted: Callable[[], Sequence[Posted]]
+    put: Callable[[News], object]
+
+
+def read(reader: TopicReader, settings: Settings, rankings: Rankings, posts: Posts) -> None:
     """Keep the rankings until the reader stops, and pass on what concerns posted scores."""
     with client.make_consumer(settings) as consumer:
         tables = TableReader(reader, settings, rankings, consumer)
         tables.load()
+        posts.begin(tables.all_time.topic.id)
         outcomes = Outcomes(settings, tables.all_time, reader.unreadable)
         while not reader.stopping():
             messages = tables.poll()
-            if waiting := posted():
-                put(outcomes.news(waiting, messages))
+            if waiting := posts.posted():
+                posts.put(outcomes.news(waiting, messages))
 
 
 class TableReader:

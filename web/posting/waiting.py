@@ -32,6 +32,10 @@ class ScoreWatcher:
         finally:
             del self._pending[pending]
 
+    def begin(self, _topic_id: str) -> None:
+        """End every wait: what was on `high-scores` until now may prove an outcome, unseen."""
+        self._cancel()
+
     def posted(self) -> list[Posted]:
         """Return what the reader looks for; any thread may ask."""
         return [
@@ -52,5 +56,8 @@ class ScoreWatcher:
     def end(self) -> None:
         """End every wait, and accept no new one."""
         self._ended = True
+        self._cancel()
+
+    def _cancel(self) -> None:
         for each in self._pending:
             each.cancel()

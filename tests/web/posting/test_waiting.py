@@ -220,6 +220,27 @@ async def test_after_any_failure_of_the_reader_the_next_score_has_an_outcome_aga
     assert answer["rank"] == 1
 
 
+async def test_a_best_that_a_reader_finds_at_its_start_is_never_called_counted(
+    settings, monkeypatch
+):
+    monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr("web.routes.scores.WAIT_SECONDS", 20)
+    async with serving(settings) as app:
+        receipt = await next_receipt(app, "ann")
+        flow = Flow(settings)
+        services = app.extensions["leaderboard"]
+        posted = asyncio.create_task(post(app, "ann", 8, {"Prefer": "wait=20"}))
+        await until(lambda: is_written(settings, receipt))
+        with monkeypatch.context() as patch:
+            patch.setattr("web.kafka.table.TableReader.poll", lambda _: 1 / 0)
+            await until(lambda: services.readers[2].errors)
+            flow.improve(b"ann", 8, receipt)
+            flow.commit(receipt)
+        answer, _ = await posted
+
+    assert answer["outcome"] == "received"
+
+
 async def test_an_end_while_a_client_waits_answers_it_at_once(settings):
     async with serving(settings) as app:
         posted = asyncio.create_task(post(app, "ann", 120, {"Prefer": "wait=2"}))
