@@ -13,7 +13,7 @@ class Stalled(ConnectionError):  # noqa: N818 - what the consumer is
 
 
 class Progress:
-    """For each partition the offset of the message that would be read next."""
+    """For each partition the offset of the message that would be read next; 0: unknown."""
 
     def __init__(self, starts: Mapping[int, int]) -> None:
         self.next_offsets = dict(starts)
@@ -42,7 +42,9 @@ class Progress:
         if self.has_reached(self._goal):
             self._goal, self._goal_set = ends, now
         elif now - self._goal_set > STALL_SECONDS:
-            late = sorted(each for each, end in self._goal.items() if self.next_offsets[each] < end)
+            late = sorted(
+                each for each, end in self._goal.items() if not self.has_reached({each: end})
+            )
             msg = f"reading of the partitions {late} has stalled, though they have more messages"
             raise Stalled(msg)
 

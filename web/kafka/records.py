@@ -31,7 +31,7 @@ class News(NamedTuple):
     """What is newly known of such scores.
 
     `counted` maps those that the flow has counted to a partition of `high-scores` and its end then.
-    `next_offsets` says how far each partition is read.
+    `next_offsets` says how far each partition is read; one of which nothing is read may be missing.
     """
 
     bests: tuple[Best, ...]

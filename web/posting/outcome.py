@@ -52,7 +52,7 @@ class PendingScore:
         """Note how far `high-scores` is read."""
         if self._end is not None:
             partition, end = self._end
-            if next_offsets[partition] >= end:
+            if next_offsets.get(partition, 0) >= end:
                 self._settle(None)
 
     def cancel(self) -> None:

@@ -32,6 +32,14 @@ def test_reading_that_gets_nothing_though_there_is_more_has_stalled():
         progress.check({0: 9, 1: 0}, 1.1 + STALL_SECONDS)
 
 
+def test_a_partition_of_which_nothing_was_ever_read_has_stalled_too():
+    progress = Progress({})
+    progress.check({0: 0, 1: 5}, 1)
+
+    with pytest.raises(Stalled, match=r"\[1\]"):
+        progress.check({0: 0, 1: 5}, 1.1 + STALL_SECONDS)
+
+
 def test_reading_that_lags_behind_but_goes_on_has_not_stalled():
     progress = Progress({0: 0})
     for second in range(200):

@@ -7,9 +7,10 @@ import pytest
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
-from web.kafka.records import Best, Receipt
+from web.kafka.records import Best, News, Receipt
 from web.live.feeds import Feeds
 from web.posting.outcome import PendingScore, outcome
+from web.posting.waiting import ScoreWatcher
 
 HERE = Receipt(3, 1_042)
 
@@ -96,6 +97,18 @@ async def test_a_position_past_it_proves_that_it_is_counted_once_everything_befo
 
     assert early == "received"
     assert await outcome_of(feeds, pending) == "counted"
+
+
+async def test_a_partition_of_which_nothing_is_read_settles_nothing_and_hides_no_news_of_others():
+    watcher, own = ScoreWatcher(), best(150, user=b"bob")
+    with watcher.watch(b"ann") as ann, watcher.watch(b"bob") as bob:
+        ann.acknowledge(Receipt(3, 7))
+        bob.acknowledge(HERE)
+        watcher.put(News((own,), {Receipt(3, 7): (5, 2)}, {0: 4}))
+        found = await bob.wait(1)
+        still_waits = ann.is_written()
+
+    assert (found, still_waits) == (own, True)
 
 
 async def test_a_best_that_is_read_before_that_end_is_a_best(feeds):
