@@ -20,11 +20,7 @@ FLUSH_SECONDS = 2
 POLL_SECONDS = 0.2
 RETRY_SECONDS = 2  # after a failure
 QUIET_SECONDS = 10  # without a failure after which the producer counts as well: it retries sooner
-
-UNAUTHORIZED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
+LOG_SECONDS = 60  # between two log lines
 
 
 class Unacknowledged(ConnectionError):  # noqa: N818 - what the score is
@@ -47,6 +43,7 @@ class ScoreProducer:
         self._properties = {**clients.producer(settings), **QUIET, **limit}
         self._failure = ""
         self._failed = -float(QUIET_SECONDS)
+        self._next_log = 0.0
         self._producer = self._make()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="score producer", daemon=True)
@@ -65,8 +62,6 @@ class ScoreProducer:
         receipt: asyncio.Future[Receipt] = loop.create_future()
 
         def on_delivery(error: KafkaError | None, message: Message) -> None:
-            if error is not None and error.code() in UNAUTHORIZED:
-                self._note(error)
             loop.call_soon_threadsafe(_settle, receipt, error, message)
 
         try:
@@ -75,7 +70,8 @@ class ScoreProducer:
             )
             return await asyncio.wait_for(receipt, ANSWER_SECONDS)
         except (KafkaException, BufferError, TimeoutError) as error:
-            msg = f"the broker has not acknowledged the score: {error or 'no answer'}"
+            self._note(error)
+            msg = f"the broker has not acknowledged the score: {_reason(error)}"
             raise Unacknowledged(msg) from error
 
     def problem(self) -> str:
@@ -98,7 +94,7 @@ class ScoreProducer:
             try:
                 self._producer.poll(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, scores must be acknowledged
-                self._note(error.args[0] if isinstance(error, KafkaException) else error)
+                self._note(error)
                 self._replace()
 
     def _replace(self) -> None:
@@ -109,11 +105,19 @@ class ScoreProducer:
             old.purge()
             old.flush(FLUSH_SECONDS)
 
-    def _note(self, error: Exception | KafkaError) -> None:
+    def _note(self, error: Exception) -> None:
         self.errors += 1
-        self._failure = error.str() if isinstance(error, KafkaError) else repr(error)
-        self._failed = time.monotonic()
-        log.error("the %s failed: %s", self.title, self._failure)
+        self._failure = _reason(error)
+        self._failed = now = time.monotonic()
+        if now >= self._next_log:
+            self._next_log = now + LOG_SECONDS
+            log.error("the %s failed: %s (%d times so far)", self.title, self._failure, self.errors)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {ANSWER_SECONDS} s"
+    return error.args[0].str() if isinstance(error, KafkaException) else repr(error)
 
 
 def _settle(receipt: asyncio.Future[Receipt], error: KafkaError | None, message: Message) -> None:

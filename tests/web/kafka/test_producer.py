@@ -16,7 +16,7 @@ from local.claims import ports
 from local.cluster import started
 from tests.support.until import until, until_true
 from web.app import create_app
-from web.kafka.producer import ScoreProducer
+from web.kafka.producer import ScoreProducer, Unacknowledged
 
 JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_web="secret";'
 NONSENSE = {
@@ -122,6 +122,20 @@ def test_whatever_a_producer_raises_it_is_replaced_and_that_is_logged_and_counte
     assert "a fault of this test" in problem
     assert producer.errors == 1
     assert "a fault of this test" in caplog.text
+
+
+async def test_why_scores_are_not_acknowledged_is_a_problem_and_logged_once_a_minute(
+    monkeypatch, caplog
+):
+    monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.1)
+    producer = ScoreProducer(load().model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
+    for _ in range(3):
+        with pytest.raises(Unacknowledged, match="no answer within"):
+            await producer.produce(b"ann", b"1")
+
+    assert "no answer within" in producer.problem()
+    assert producer.errors == 3
+    assert len(caplog.messages) == 1
 
 
 @pytest.mark.parametrize("seconds", [0, 20])
