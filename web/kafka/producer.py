@@ -90,16 +90,21 @@ class ScoreProducer:
         return Producer(self._properties)
 
     def _run(self) -> None:
+        has_failed = False
         while not self._stop.is_set():
             try:
+                if has_failed:
+                    self._replace()
+                    has_failed = False
                 self._producer.poll(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, scores must be acknowledged
+                has_failed = True
                 self._note(error)
-                self._replace()
 
     def _replace(self) -> None:
         """Make a new producer; what the old one has not delivered is reported as failed."""
-        self._stop.wait(RETRY_SECONDS)
+        if self._stop.wait(RETRY_SECONDS):
+            return
         old, self._producer = self._producer, self._make()
         with suppress(Exception):  # it has failed already
             old.purge()

@@ -106,21 +106,29 @@ class Faulty:
         raise RuntimeError(msg)
 
 
-def test_whatever_a_producer_raises_it_is_replaced_and_that_is_logged_and_counted(
+def test_whatever_a_producer_or_the_next_one_raises_it_is_replaced_and_that_is_logged_and_counted(
     monkeypatch, caplog
 ):
     monkeypatch.setattr("web.kafka.producer.RETRY_SECONDS", 0)
     producer = ScoreProducer(load())
     made = producer._producer  # noqa: SLF001 - its faults have no other way in
     vars(producer)["_producer"] = Faulty()
-    monkeypatch.setattr(producer, "_make", lambda: made)
+    waiting = [made, None]
+
+    def make():
+        if (found := waiting.pop()) is None:
+            msg = "no thread is left"
+            raise RuntimeError(msg)
+        return found
+
+    monkeypatch.setattr(producer, "_make", make)
     producer.start()
     until_true(lambda: producer._producer is made)  # noqa: SLF001
     problem = producer.problem()
     producer.stop()
 
-    assert "a fault of this test" in problem
-    assert producer.errors == 1
+    assert "no thread is left" in problem
+    assert producer.errors == 2
     assert "a fault of this test" in caplog.text
 
 
