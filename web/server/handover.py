@@ -26,6 +26,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from ssl import SSLContext
 from typing import cast
 
@@ -92,9 +93,17 @@ class Connection(asyncio.StreamWriter):
             super().write_eof()
 
     async def drain(self) -> None:
-        """Wait until more can be written, unless the connection is handed over."""
+        """Wait until more can be written, unless the connection is handed over.
+
+        Raises:
+            ConnectionResetError: The client has left, for whatever reason: Hypercorn lets no other
+                error pass.
+        """
         if not self.is_handed_over:
-            await super().drain()
+            try:
+                await super().drain()
+            except OSError as error:
+                raise ConnectionResetError from error
 
     def close(self) -> None:
         """Close, unless the connection is handed over."""
@@ -104,7 +113,8 @@ class Connection(asyncio.StreamWriter):
     async def wait_closed(self) -> None:
         """Wait until it is closed, unless the connection is handed over."""
         if not self.is_handed_over:
-            await super().wait_closed()
+            with suppress(OSError):  # why the client has left
+                await super().wait_closed()
 
     def __del__(self) -> None:
         """Do not warn of an open transport, as StreamWriter does: its owner closes it."""

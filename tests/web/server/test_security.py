@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
+import gc
 import json
+import logging
 import random
+import ssl
 import time
 
 import pytest
@@ -175,6 +179,29 @@ async def test_a_client_that_does_not_read_its_responses_is_cut_off(monkeypatch)
         writer.transport.abort()
 
     assert reader
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ETIMEDOUT, ""), OSError(errno.EHOSTUNREACH, ""), ssl.SSLError(1, "")],
+    ids=["vanished", "unreachable", "broken TLS"],
+)
+async def test_whatever_ends_a_connection_during_a_response_is_no_error_of_the_server(
+    monkeypatch, caplog, error
+):
+    async with serving(monkeypatch) as served:
+        served.app.route("/large")(large)
+        _, writer = await served.connect()
+        writer.transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await until(lambda: any(it.get_write_buffer_size() for it in served.server.transports()))
+        (transport,) = served.server.transports()
+        transport._fatal_error(error)  # type: ignore[attr-defined]  # noqa: SLF001 - as the kernel's
+        await until(lambda: not len(served.server))
+        writer.transport.abort()
+    gc.collect()  # asyncio logs what a task has raised when the task is forgotten
+
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 async def large():
