@@ -215,7 +215,7 @@ def merge(texts: Iterable[bytes]) -> bytes:
 
 
 def _shared_by_others(worker: Worker) -> Iterable[bytes]:
-    for path in sorted(worker.folder.glob("[0-9]*")):
+    for path in sorted(worker.folder.glob("*[0-9]")):  # a file that ends with .new may vanish
         is_fresh = time.time() - path.stat().st_mtime < STALE_SECONDS
-        if path.suffix == "" and path.name != str(worker.number) and is_fresh:
+        if path.name != str(worker.number) and is_fresh:
             yield path.read_bytes()

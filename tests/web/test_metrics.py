@@ -53,6 +53,12 @@ def test_a_scrape_of_one_worker_shows_all_and_no_dead_one(settings, tmp_path):
     assert text.count("# HELP leaderboard_web_posts_total ") == 1
 
 
+def test_a_file_that_another_worker_is_about_to_rename_is_not_looked_at(settings, tmp_path):
+    (tmp_path / "1.new").symlink_to(tmp_path / "gone")  # what a look at it would find by then
+
+    assert metrics_of(settings, Worker(0, tmp_path)).text()
+
+
 def test_texts_are_merged_by_metric():
     one = b'# HELP a A.\n# TYPE a gauge\na{w="0"} 1\n# HELP b B.\n# TYPE b gauge\nb 2\n'
     other = b'# HELP b B.\n# TYPE b gauge\nb 3\n# HELP a A.\n# TYPE a gauge\na{w="1"} 4\n'
