@@ -48,7 +48,7 @@ class TopicReader:
         self._on_unavailable = on_unavailable
         self._stop = threading.Event()
         self._caught_up = False
-        self._ever_caught_up = False
+        self.ever_caught_up = False
         self._answered = 0.0
         self._thread = threading.Thread(target=self._run, name=self.title, daemon=True)
 
@@ -80,7 +80,7 @@ class TopicReader:
         """Note that everything that was there at the start is read."""
         if not self._caught_up:
             self.note_answer()
-        self._caught_up = self._ever_caught_up = True
+        self._caught_up = self.ever_caught_up = True
 
     def problem(self) -> str:
         """Return why the app may show something outdated; "" if it shows the newest."""
@@ -103,12 +103,12 @@ class TopicReader:
 
     def _fail(self, error: Exception, retry_seconds: float) -> None:
         self._caught_up = False
-        if not self._ever_caught_up and _has_no_leader(error):
+        if not self.ever_caught_up and _has_no_leader(error):
             log.info("%s has no leader yet, again in %g s", self.name, retry_seconds)
             self.wait(retry_seconds)
             return
         self.errors += 1
-        if isinstance(error, (Unavailable, WrongTopic)) and not self._ever_caught_up:
+        if isinstance(error, (Unavailable, WrongTopic)) and not self.ever_caught_up:
             log.error("cannot read %s: %s", self.name, error)
             self._on_unavailable(error)
         else:

@@ -130,7 +130,8 @@ class TableReader:
             self._pause_if_due()
         self._report("the users are brought into order")
         self._run(self._rankings.build())
-        gc.freeze()  # a collection would look at every user
+        if not self._reader.ever_caught_up:  # what is garbage when it freezes is never freed
+            gc.freeze()  # a collection would look at every user
         self._rankings.apply((), self._positions())
         self._report("")
         self._reader.note_caught_up()

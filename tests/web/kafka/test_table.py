@@ -114,6 +114,8 @@ def recreate(settings):
 
 async def test_a_table_that_is_recreated_is_read_anew(settings, monkeypatch):
     monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.1,))
+    frozen: list[None] = []
+    monkeypatch.setattr("web.kafka.table.gc.freeze", lambda: frozen.append(None))
     tables = Tables(settings)
     tables.put(b"ann", b"1")
     tables.flush()
@@ -125,3 +127,4 @@ async def test_a_table_that_is_recreated_is_read_anew(settings, monkeypatch):
         after = users(services)
 
     assert (before, after) == ([("ann", 1)], [])
+    assert len(frozen) == 1
