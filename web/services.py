@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -114,6 +115,14 @@ class Services:
         )
         site, sender = map(request.headers.get, ("Sec-Fetch-Site", "Origin"))
         return origin.is_from_another_origin(site, sender, target)
+
+    def limit_post(self, request: Request) -> int:
+        """Count a post, or a removal, of a client; return the seconds that it has to wait, or 0."""
+        client = self.client_address(request)
+        seconds = self.post_limiter.acquire(client, time.monotonic())
+        if seconds:
+            self.refusals.add("post", "client", client)
+        return math.ceil(seconds)
 
     def problems(self) -> list[str]:
         """Return why the app may show something outdated, or take no score; empty when ready."""

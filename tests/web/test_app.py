@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -568,7 +569,8 @@ async def test_without_the_token_nobody_may_post(settings):
 
 
 @pytest.mark.parametrize("user", ["ann", "a/b", "/a", "zoë 👩‍🚀", "..", "a?b"])
-async def test_an_operator_removes_a_user_with_the_token(settings, user):
+async def test_an_operator_removes_a_user_with_the_token(settings, user, caplog):
+    caplog.set_level(logging.INFO)
     made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
     path = f"/users/{quote(user, safe='/')}?reason=a%20bot"
     async with made.test_app():
@@ -578,6 +580,7 @@ async def test_an_operator_removes_a_user_with_the_token(settings, user):
         done = await client.delete(path, headers={"Authorization": "Bearer sesame"})
 
     assert [refused.status_code, done.status_code] == [401, 202]
+    assert f"the user {user!r} is removed, for the reason 'a bot'" in caplog.text
     assert written(settings) == [(user, None)]
 
 

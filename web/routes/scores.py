@@ -1,7 +1,5 @@
 """The route that accepts scores, from the form of the page or from a program."""
 
-import math
-import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -73,7 +71,8 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
         raise Refused(403, "body", NO_FORM)
     if services.is_from_another_origin(posted):
         raise Refused(403, "body", CROSS_ORIGIN)
-    _check_rate(services, posted)
+    if seconds := services.limit_post(posted):
+        raise Refused(429, "body", TOO_MANY, retry_after=seconds)
     score = submission.parse(posted.content_type or "", await _body(posted), services.rules)
     if not origin.has_token(web.token, headers.get("Authorization"), score.token):
         raise Refused(401, "token", NO_TOKEN)
@@ -82,13 +81,6 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
         return await _write(services, score, min(wait, WAIT_SECONDS))
     except Unacknowledged as error:
         raise Refused(503, "body", UNACKNOWLEDGED) from error
-
-
-def _check_rate(services: Services, posted: Request) -> None:
-    client = services.client_address(posted)
-    if seconds := services.post_limiter.acquire(client, time.monotonic()):
-        services.refusals.add("post", "client", client)
-        raise Refused(429, "body", TOO_MANY, retry_after=math.ceil(seconds))
 
 
 async def _body(posted: Request) -> bytes:

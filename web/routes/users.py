@@ -1,5 +1,6 @@
 """The route that removes a user, for operators with the token."""
 
+import logging
 from http import HTTPStatus
 
 from quart import Blueprint, Response, jsonify, request
@@ -9,7 +10,11 @@ from web.access import origin
 from web.kafka.producer import Unacknowledged
 from web.services import Services
 
+log = logging.getLogger(__name__)
+
 CLOSED = "users can be removed here only where web.token is set"
+CROSS_ORIGIN = "users are not removed by pages of another site"
+TOO_MANY = "too many scores and removals at once: try again later"
 NO_TOKEN = "the token is missing or wrong"  # noqa: S105 - a text
 UNACKNOWLEDGED = "the user may not have been removed: send it again"
 
@@ -17,27 +22,41 @@ UNACKNOWLEDGED = "the user may not have been removed: send it again"
 def blueprint(services: Services) -> Blueprint:
     """Return the route `/users/{user}`."""
     users = Blueprint("users", __name__)
-    settings = services.settings
 
     @users.delete("/users/<user:user>")
     async def remove(user: str) -> Response:
-        if not settings.web.token or services.is_from_another_origin(request):
-            return _answer(HTTPStatus.FORBIDDEN, error=CLOSED)
-        if not origin.has_token(settings.web.token, request.headers.get("Authorization"), None):
-            answer = _answer(HTTPStatus.UNAUTHORIZED, error=NO_TOKEN)
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        try:
-            key = check_user(user.encode(), settings.user_max_bytes)
-            reason = request.args.get("reason", "").encode()
-            receipt = await services.producer.produce(key, None, **{REASON: reason})
-        except BadMessage as error:
-            return _answer(HTTPStatus.BAD_REQUEST, error=str(error))
-        except Unacknowledged:
-            return _answer(HTTPStatus.SERVICE_UNAVAILABLE, error=UNACKNOWLEDGED)
-        return _answer(HTTPStatus.ACCEPTED, **receipt._asdict())
+        return _refusal(services) or await _remove(services, user)
 
     return users
+
+
+def _refusal(services: Services) -> Response | None:
+    """Return why the request is refused: by its origin, the client's rate, or its token."""
+    token = services.settings.web.token
+    if not token or services.is_from_another_origin(request):
+        return _answer(HTTPStatus.FORBIDDEN, error=CROSS_ORIGIN if token else CLOSED)
+    if seconds := services.limit_post(request):
+        answer = _answer(HTTPStatus.TOO_MANY_REQUESTS, error=TOO_MANY)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
+    if not origin.has_token(token, request.headers.get("Authorization"), None):
+        answer = _answer(HTTPStatus.UNAUTHORIZED, error=NO_TOKEN)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    return None
+
+
+async def _remove(services: Services, user: str) -> Response:
+    reason = request.args.get("reason", "")
+    try:
+        key = check_user(user.encode(), services.settings.user_max_bytes)
+        receipt = await services.producer.produce(key, None, **{REASON: reason.encode()})
+    except BadMessage as error:
+        return _answer(HTTPStatus.BAD_REQUEST, error=str(error))
+    except Unacknowledged:
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, error=UNACKNOWLEDGED)
+    log.info("the user %r is removed, for the reason %r", user, reason)
+    return _answer(HTTPStatus.ACCEPTED, **receipt._asdict())
 
 
 def _answer(status: HTTPStatus, **document: object) -> Response:

@@ -393,6 +393,30 @@ async def test_the_posts_of_a_client_are_limited_and_no_header_makes_it_another_
     assert int(answers[1][1]["retry-after"]) >= 1
 
 
+async def test_nobody_guesses_the_token_by_removals_faster_than_by_posts(monkeypatch):
+    async with serving(monkeypatch, posts_burst=2, posts_per_second=0.01, token=TOKEN) as served:
+        wrong = [
+            await served.ask("/users/ann", "Authorization: Bearer no", method="DELETE"),
+            await served.ask("/newScore", FORM, method="POST", body=SCORE),
+        ]
+        late = await served.ask("/users/ann", f"Authorization: Bearer {TOKEN}", method="DELETE")
+
+    assert [answer[0] for answer in wrong] == [401, 401]
+    assert late[0] == 429
+    assert int(late[1]["retry-after"]) >= 1
+
+
+async def test_a_removal_that_a_page_of_another_site_sends_is_refused_with_that_reason(monkeypatch):
+    async with serving(monkeypatch, token=TOKEN) as served:
+        header = f"Authorization: Bearer {TOKEN}"
+        status, _, body = await served.ask(
+            "/users/ann", header, "Sec-Fetch-Site: cross-site", method="DELETE"
+        )
+
+    assert status == 403
+    assert "another site" in json.loads(body)["error"]
+
+
 async def test_behind_a_proxy_each_client_has_its_own_limit(monkeypatch):
     web = {"posts_burst": 1, "posts_per_second": 0.01, "token": TOKEN, "trusted_proxies": 1}
     async with serving(monkeypatch, **web) as served:
