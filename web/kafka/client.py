@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from conf import clients
 from conf.settings import Settings
-from dataflows.kafka.topics import Topic
+from dataflows.kafka.topics import Topic, short_id
 from web.kafka.progress import FlowProgress, Progress
 from web.kafka.reader import TopicReader
 
@@ -134,6 +134,17 @@ def is_partition_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
+def identify(admin: AdminClient, name: str) -> tuple[str, int]:
+    """Return the shortened id of a topic, and the number of its partitions.
+
+    Raises:
+        KafkaException: No answer within 2 s.
+    """
+    futures = admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_SECONDS)
+    found = futures[name].result()
+    return short_id(found.topic_id), len(found.partitions)
+
+
 class TopicMonitor:
     """Asks the broker now and then for the ends of a topic, and whether it is still the same."""
 
@@ -143,7 +154,7 @@ class TopicMonitor:
         self._admin = make_admin(settings)
         self._next_round = 0.0
         self._rounds = 0
-        self._identity = self._identify()
+        self._identity = identify(self._admin, topic.name)
 
     def end_offsets(self) -> dict[int, int]:
         """Return the end of each partition.
@@ -174,17 +185,9 @@ class TopicMonitor:
             return None
 
     def _check_identity(self) -> None:
-        if self._identify() != self._identity:
+        if identify(self._admin, self._topic.name) != self._identity:
             msg = f"topic {self._topic.name} was recreated or has more partitions"
             raise TopicChanged(msg)
-
-    def _identify(self) -> tuple[str, int]:
-        name = self._topic.name
-        futures = self._admin.describe_topics(
-            TopicCollection([name]), request_timeout=ANSWER_SECONDS
-        )
-        found = futures[name].result()
-        return str(found.topic_id), len(found.partitions)
 
 
 class FlowMonitor:

@@ -305,8 +305,14 @@ class Outcomes:
         return Best(message.key() or b"", receipt, score, message.timestamp()[1])
 
     def _id_of_scores(self, expected: str) -> str:
-        """Return the id of `scores`; where it is not as expected, it may have been recreated."""
+        """Return the id of `scores`; where it is not as expected, it may have been recreated.
+
+        Without an answer of the broker it is taken for what is expected.
+        """
         if expected != self._scores_id and time.monotonic() >= self._scores_id_expires:
-            self._scores_id = await_topics(self._settings, ["scores"])["scores"].id
+            try:
+                self._scores_id, _ = client.identify(self._admin, self._settings.topics.scores.name)
+            except KafkaException:
+                return expected
             self._scores_id_expires = time.monotonic() + TOPICS_SECONDS
         return self._scores_id
