@@ -67,6 +67,7 @@ class Hub:
         }
         if news := self._changes_since(before):
             self._version = version
+            self.skipped += len(self._lagging)
             self._send(frame(news))
 
     def snapshot(self, resume: Hashable = None) -> tuple[bytes, int]:
@@ -120,7 +121,6 @@ class Hub:
     def _send(self, chunk: Chunk) -> None:
         """Write a chunk to all that have caught up; those not writable after it lag."""
         self.sent += len(self._caught_up)
-        self.skipped += len(self._lagging)
         for subscriber in [each for each in self._caught_up if not each.write(chunk)]:
             del self._caught_up[subscriber]
             self._start_lag(subscriber, self._version)

@@ -211,6 +211,18 @@ async def test_a_heartbeat_is_made_each_time_also_while_changes_are_published():
     ]
 
 
+async def test_a_client_that_lags_skips_changes_and_no_heartbeats():
+    hub = Hub(heartbeat, Times(heartbeat=0.02, stall=60))
+    _, lagging = subscribe(hub)
+    _, other = subscribe(hub)
+    lagging.reads = False
+    for number in range(3):
+        hub.publish({1: b"%d" % number})
+    await until(lambda: other.received.count(HEARTBEAT) == 3)
+
+    assert hub.skipped == 2
+
+
 async def test_the_end_ends_every_subscriber_also_one_that_is_added_later():
     hub = Hub(heartbeat, LONG)
     _, before = subscribe(hub)
