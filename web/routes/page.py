@@ -35,6 +35,7 @@ def blueprint(services: Services) -> Blueprint:
     """Return the routes of the dashboard and its files."""
     pages = Blueprint("pages", __name__)
     pages.add_app_template_filter(iso)
+    pages.add_app_template_filter(grouped)
 
     @pages.get("/")
     async def dashboard() -> Response:
@@ -108,7 +109,7 @@ async def render(
     display = _choice("display", DISPLAYS)
     user = "" if display else request.args.get("user", "")
     board, size = find(services.feeds, feed, period).board, services.settings.top5.size
-    shown = number("rows", size, 1, size) if display == "embed" else size
+    shown = min(number("rows", size, 1, 1_000), size) if display == "embed" else size
     card = partial(documents.player, name=user, distance=AROUND)
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
@@ -175,6 +176,11 @@ def _link(feeds: Feeds, user: str, board: str, period: str = "", first: int = 0)
     }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"./?{query}" if query else "./"
+
+
+def grouped(number: int) -> str:
+    """Write a whole number with separators, as the page's JavaScript does for English readers."""
+    return f"{number:,}"
 
 
 def iso(time_ms: int) -> str:

@@ -46,8 +46,16 @@ def test_the_theme_of_the_address_comes_before_what_the_viewer_prefers(open_page
     assert ink("/?display=embed") == {"light": light, "dark": dark}[prefers]
 
 
-@pytest.mark.parametrize("rows", ["0", "6", "x"])
-def test_more_rows_than_the_board_has_are_refused(new_context, stage, rows):
+@pytest.mark.usefixtures("rows")
+def test_more_rows_than_the_board_has_are_all_of_them(open_page):
+    page = open_page("/?display=embed&rows=1000")
+    expect(names(page)).to_have_text([*"abcde"])
+
+    assert page.locator("#board-title").text_content() == "Top 5"
+
+
+@pytest.mark.parametrize("rows", ["0", "1001", "x"])
+def test_a_number_of_rows_that_no_board_has_is_refused(new_context, stage, rows):
     page = new_context().new_page()
 
     assert page.goto(f"{stage.address}/?display=embed&rows={rows}").status == 400

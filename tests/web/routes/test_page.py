@@ -6,6 +6,9 @@ from urllib.parse import urljoin
 import pytest
 
 from conf.loading import load
+from dataflows.leaderboard import Board
+from dataflows.wire import encode_board
+from tests.web.routes.test_ranks import fill, make_app
 from web.app import create_app
 from web.files import STATIC, Files
 
@@ -88,6 +91,59 @@ async def test_a_file_without_a_version_is_asked_for_again_each_time(app):
 
     assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
     assert [each.status_code for each in (first, again, other)] == [200, 304, 200]
+
+
+@pytest.mark.parametrize(
+    ("user", "place"),
+    [
+        ("ann", "Rank 1 of 4, in the lead."),
+        ("bob", "Rank 2 of 4, 1,000 points behind ann."),
+        ("cid", "Rank 3 of 4, 1 point behind bob."),
+        ("dan", "Rank 4 of 4, equal to cid, who was earlier."),
+    ],
+)
+async def test_the_card_is_the_same_as_that_of_the_script(user, place):
+    made = make_app()
+    scores = [("ann", 5_001, 1), ("bob", 4_001, 1), ("cid", 4_000, 1), ("dan", 4_000, 2)]
+    fill(made, *[("all-time", "", *each) for each in scores])
+    page = await (await made.test_client().get(f"/?user={user}")).get_data(as_text=True)
+    (shown,) = re.findall(r'<p class="place">(.+?)</p>', page, re.DOTALL)
+
+    assert re.sub("<.+?>", "", shown).strip() == place
+
+
+async def test_the_server_writes_numbers_as_the_script_does():
+    made = make_app()
+    users = [("all-time", "", f"user{place:04}", 2_000 - place, 5) for place in range(1_200)]
+    fill(made, *users)
+    feeds = made.extensions["leaderboard"].feeds
+    feeds.put_boards([("t:1", encode_board(Board("all-time", 81_204, 7, ())))])
+    client = made.test_client()
+    page = await (await client.get("/?user=user1100")).get_data(as_text=True)
+    last = await (await client.get("/?from=1101")).get_data(as_text=True)
+
+    assert '<dd id="players">81,204</dd>' in page
+    assert '<td class="rank" role="cell">1,101</td>' in page
+    assert "1,200 players" in last
+
+
+@pytest.mark.parametrize(
+    ("board", "note"),
+    [
+        (None, None),
+        (Board("day", 0, 7, (), "2026-11-20"), "Late scores may still count."),
+        (Board("day", 0, 7, (), "2026-11-20", final=True), "Final."),
+    ],
+    ids=["no score ever", "open", "final"],
+)
+async def test_an_earlier_period_says_whether_it_is_final_where_that_is_known(board, note):
+    made = make_app(boards=("all-time", "day"))
+    feeds = made.extensions["leaderboard"].feeds
+    feeds.put_boards([("t/day/2026-11-20:1", encode_board(board))] if board else [])
+    path = "/?board=day&period=2026-11-20"
+    page = await (await made.test_client().get(path)).get_data(as_text=True)
+
+    assert re.findall(r'<p class="note">\s*(.+?)\s*</p>', page) == ([note] if note else [])
 
 
 @pytest.mark.parametrize(
