@@ -17,7 +17,7 @@ from dataflows.leaderboard import Board
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.wire import BadMessage, decode_board
 from web.kafka import client
-from web.kafka.progress import Progress
+from web.kafka.progress import Arrivals, Progress
 from web.kafka.reader import TopicReader
 from web.live.history import APART_MS, SPAN_MS
 from web.live.sse import board_id
@@ -51,7 +51,7 @@ def read(
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     with client.make_consumer(settings) as consumer:
         boards = _Boards(reader, topic, calendar, consumer)
-        put_past(boards.read_past())
+        put_past(boards.read_past(monitor))
         reader.note_caught_up()
         while not reader.stopping():
             if found := [entry for _, _, entry in boards.poll()]:
@@ -83,8 +83,13 @@ class _Boards:
         self._partitions = range(topic.partitions) if calendar.boards else [all_time]
         self._progress = Progress({})
 
-    def read_past(self) -> list[Entry]:
-        """Return the boards of the last ten minutes; the last of each where there is none."""
+    def read_past(self, monitor: client.TopicMonitor) -> list[Entry]:
+        """Return the boards of the last ten minutes; for a board without any then, its last one.
+
+        Raises:
+            Stalled: There are more messages, but none arrives for 15 s.
+            TopicChanged: The topic was recreated or has more partitions.
+        """
         spans = {each: self._span(each) for each in self._partitions}
         ends = {each: span.end for each, span in spans.items()}
         low = {each: span.low for each, span in spans.items()}
@@ -93,7 +98,7 @@ class _Boards:
             assigned = [TopicPartition(self._topic.name, *start) for start in starts.items()]
             client.assign(self._consumer, assigned)
             self._progress.jump(starts)
-            if found := self._read_to(ends):
+            if found := self._read_to(ends, monitor):
                 return found
         return []
 
@@ -117,7 +122,7 @@ class _Boards:
         (since,) = self._consumer.offsets_for_times(asked, timeout=seconds)
         return Span(low, since.offset if since.offset >= 0 else end - LAST_MESSAGES, end)
 
-    def _read_to(self, ends: Mapping[int, int]) -> list[Entry]:
+    def _read_to(self, ends: Mapping[int, int], monitor: client.TopicMonitor) -> list[Entry]:
         """Return the boards up to these offsets.
 
         Of each board and period it is the last of each two seconds of the last ten minutes, at most
@@ -126,8 +131,10 @@ class _Boards:
         found: dict[tuple[str, int], Entry] = {}
         ended: set[int | None] = set()  # what is past the end is in an open transaction
         now = _now_ms()
+        arrivals = Arrivals()
         while not self._reader.stopping() and not self._progress.has_reached(ends):
             messages = client.poll(self._consumer, self._progress, BATCH)
+            arrivals.check(messages, has_answered=monitor.poll() is not None)
             for key, time_ms, entry in self._found(messages):
                 moment = min(time_ms, now) // APART_MS if time_ms > now - SPAN_MS else 0
                 found.pop((key, moment), None)

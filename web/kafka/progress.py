@@ -3,7 +3,7 @@
 An end offset is the last stable offset: messages of open transactions are past it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 STALL_SECONDS = 15  # within which the ends seen at their beginning must be reached
 
@@ -46,6 +46,24 @@ class Progress:
                 each for each, end in self._goal.items() if not self.has_reached({each: end})
             )
             msg = f"reading of the partitions {late} has stalled, though they have more messages"
+            raise Stalled(msg)
+
+
+class Arrivals:
+    """Whether messages arrive while what was there at the start is read."""
+
+    def __init__(self) -> None:
+        self._answers = 0  # of the broker, about one a second, since the last message
+
+    def check(self, messages: Sized, *, has_answered: bool) -> None:
+        """Note messages, and whether the broker has just said where the topic ends.
+
+        Raises:
+            Stalled: It has done so for 15 s, and no message has arrived.
+        """
+        self._answers = 0 if messages else self._answers + has_answered
+        if self._answers > STALL_SECONDS:
+            msg = "reading has stalled at its start, though there are more messages"
             raise Stalled(msg)
 
 

@@ -27,7 +27,7 @@ from dataflows.wire import (
     split_keys,
 )
 from web.kafka import client
-from web.kafka.progress import Progress
+from web.kafka.progress import Arrivals, Progress
 from web.kafka.reader import TopicReader
 from web.kafka.records import Best, News, Posted, Receipt
 from web.kafka.unreadable import Unreadable
@@ -116,13 +116,23 @@ class TableReader:
         return self._tables[self._settings.topics.high_scores.name]
 
     def load(self) -> None:
-        """Read what is there, and bring it into order."""
+        """Read what is there, and bring it into order.
+
+        Raises:
+            KafkaException: The broker reports an error.
+            Stalled: The broker has more messages, but none arrives.
+            TopicChanged: A table was recreated or has more partitions.
+        """
         began = log_at = time.monotonic()
+        arrivals = Arrivals()
         self._assign()
         while not all(each.progress.has_reached(each.goal) for each in self._tables.values()):
             if self._reader.stopping():
                 return
-            self._rankings.load(self._changes(self._receive()))
+            messages = self._receive()
+            answered = {table.board for table, _ in self._ends()}
+            arrivals.check(messages, has_answered=ALL_TIME in answered)
+            self._rankings.load(self._changes(messages))
             self._report(self._progress())
             if time.monotonic() >= log_at + LOG_SECONDS:
                 log_at = time.monotonic()
@@ -150,9 +160,8 @@ class TableReader:
         if messages:
             self._rankings.apply(self._changes(messages), self._positions())
         now = time.monotonic()
-        for table in self._tables.values():
-            if (ends := table.monitor.poll()) is not None:
-                table.progress.check(ends, now)
+        for table, ends in self._ends():
+            table.progress.check(ends, now)
         if now >= self._next_drop:
             self._next_drop = now + DROP_SECONDS
             self._kept.clear()
@@ -178,6 +187,11 @@ class TableReader:
         starts = {it.partition: it.offset if it.offset >= 0 else ends[it.partition] for it in found}
         table.progress.jump(starts)
         return [TopicPartition(name, *each) for each in starts.items()]
+
+    def _ends(self) -> list[tuple[_Table, Mapping[int, int]]]:
+        """Return the tables whose ends the broker has just told, and these ends."""
+        asked = [(table, table.monitor.poll()) for table in self._tables.values()]
+        return [(table, ends) for table, ends in asked if ends is not None]
 
     def _receive(self) -> list[Message]:
         messages = client.receive(self._consumer, BATCH, POLL_SECONDS)

@@ -10,7 +10,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board
 from dataflows.wire import encode_board
 from tests.support.until import until_true
-from web.kafka import boards
+from web.kafka import boards, client
 from web.kafka.reader import TopicReader
 
 HOUR_MS = 3_600_000
@@ -84,6 +84,19 @@ def test_with_boards_by_period_the_last_one_of_each_is_found_however_old(read_pa
     young = [(b"day/2026-11-25", HOUR_MS, days[1]), (b"all-time", 9_000), (b"week/2026-W48", 0)]
 
     assert [number for number, _ in read_past(*old, *young)] == ["300", "301", "301"]
+
+
+def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(
+    read_past, reader, monkeypatch, caplog
+):
+    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 2)
+    monkeypatch.setattr("web.kafka.client.ENDS_SECONDS", 0)
+    monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.1,))
+    poll = client.poll
+    monkeypatch.setattr(client, "poll", lambda *them: poll(*them) if reader.errors else [])
+
+    assert read_past((b"all-time", 3_000)) == [("0", BOARD)]
+    assert "Stalled" in caplog.text
 
 
 def test_of_the_past_only_ten_minutes_are_read(read_past):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.kafka.progress import STALL_SECONDS, FlowProgress, Progress, Stalled
+from web.kafka.progress import STALL_SECONDS, Arrivals, FlowProgress, Progress, Stalled
 
 
 def test_it_has_reached_what_was_read_and_nothing_more():
@@ -45,6 +45,18 @@ def test_reading_that_lags_behind_but_goes_on_has_not_stalled():
     for second in range(200):
         progress.advance(0, second + 1)
         progress.check({0: second + STALL_SECONDS}, second)
+
+
+def test_a_start_at_which_nothing_arrives_has_stalled_once_the_broker_has_answered_for_15_s():
+    arrivals = Arrivals()
+    for second in range(100):
+        arrivals.check([], has_answered=second % 10 == 0)  # mostly it is away
+    arrivals.check(["a message"], has_answered=True)
+    for _ in range(STALL_SECONDS):
+        arrivals.check([], has_answered=True)
+
+    with pytest.raises(Stalled):
+        arrivals.check([], has_answered=True)
 
 
 def flow_progress(*seen):

@@ -13,6 +13,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.wire import period_key
 from tests.support.until import until
 from web.app import create_app
+from web.kafka.table import TableReader
 from web.ranks.rankings import NotRanked
 
 DAY_MS = 24 * 3600 * 1000
@@ -103,6 +104,26 @@ async def test_a_board_by_period_is_read_from_the_last_period_on(settings):
 
     assert (now, before) == ([("ann/x", 2)], [("ann/x", 1)])
     assert sizes == {("day", days[1]): 1, ("day", today): 1}
+
+
+async def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(
+    settings, monkeypatch, caplog
+):
+    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 2)
+    monkeypatch.setattr("web.kafka.client.ENDS_SECONDS", 0)
+    monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.1,))
+    tables = Tables(settings)
+    tables.put(b"ann", b"1")
+    tables.flush()
+    receive = TableReader._receive  # noqa: SLF001 - what a consumer without a fault returns
+    monkeypatch.setattr(
+        TableReader, "_receive", lambda self: receive(self) if self._reader.errors else []
+    )
+    async with serving(settings) as services:
+        found, errors = users(services), services.readers[2].errors
+
+    assert (found, errors) == ([("ann", 1)], 1)
+    assert "Stalled" in caplog.text
 
 
 def recreate(settings):
