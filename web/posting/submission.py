@@ -71,6 +71,11 @@ def parse(content_type: str, body: bytes, rules: Rules) -> Submission:
     )
 
 
+def normalize(name: str) -> str:
+    """Return the user that a name stands for: NFC, without what nobody sees at its ends."""
+    return unicodedata.normalize("NFC", name).strip(_AROUND)
+
+
 def preferred_wait_seconds(lines: Iterable[str]) -> int:
     """Return the seconds of the first preference `wait` in the header Prefer, 0 for none.
 
@@ -124,13 +129,12 @@ def _json(body: bytes) -> Mapping[str, object]:
 
 
 def _user(user: object, rules: Rules) -> bytes:
-    """Return the user, normalized to NFC, without the white space that surrounds it."""
+    """Return the user, normalized."""
     if not isinstance(user, str):
         text = "user is missing" if user is None else "user must be a string"
         raise Refused(422, "user", text)
     try:
-        normal = unicodedata.normalize("NFC", user).strip(_AROUND)
-        return check_user(normal.encode(), rules.user_max_bytes)
+        return check_user(normalize(user).encode(), rules.user_max_bytes)
     except BadMessage as error:
         text = f"user must have 1 to {rules.user_max_bytes} bytes of UTF-8 and no control character"
         raise Refused(422, "user", text) from error

@@ -1,6 +1,5 @@
 """The JSON of ranks: one user with the neighbours, a page of a board, the rows of some users."""
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 
 from dataflows.leaderboard import Row
 from dataflows.periods import ALL_TIME
+from web.posting.submission import normalize
 from web.ranks.rankings import NotRanked, Ranked, Rankings
 
 Document = dict[str, Any]
@@ -77,8 +77,7 @@ def _find(ranked: Ranked, name: str) -> Row | None:
     """Find a user by the name as it is, or else as the form of the page would have written it."""
     if found := ranked.ranking.find(name.encode("utf-8", "replace")):
         return found
-    normal = unicodedata.normalize("NFC", name).strip()
-    return ranked.ranking.find(normal.encode("utf-8", "replace"))
+    return ranked.ranking.find(normalize(name).encode("utf-8", "replace"))
 
 
 def _head(ranked: Ranked) -> Document:

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from conf.loading import load
 from dataflows.leaderboard import rank_keys
@@ -97,6 +97,38 @@ def test_the_card_is_live_also_for_the_next_user_that_is_found(stage, open_page)
     expect(place(page)).to_have_text("\u2068eve\u2069 has no score here.")
     expect(names(page)).to_have_count(0)
     expect(page.locator("#connection")).to_have_text("Live")
+
+
+def test_an_answer_that_comes_after_a_newer_one_is_not_shown(open_page):
+    page = open_page()
+    held: list[Route] = []
+    page.route("**/users/dan", lambda it: it.continue_() if held else held.append(it))
+    with page.expect_request("**/users/dan"):
+        find(page, "dan")
+    page.get_by_role("button", name="Find").click()
+    expect(place(page)).to_contain_text("Rank 4 of 7")
+    with page.expect_response("**/users/dan"):
+        held[0].fulfill(status=404)
+    page.evaluate("fetch('health')")  # what was sent before is shown by then
+
+    assert "Rank 4 of 7" in (place(page).text_content() or "")
+
+
+def test_the_card_of_a_user_that_no_path_can_name_is_that_of_the_server(stage, open_page):
+    put(stage, ("..", 50))
+    page = open_page("/?user=..")
+    asked: list[str] = []
+    page.on("request", lambda it: asked.append(it.url))
+    page.reload()
+    put(stage, ("zoe", 40))
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(place(page)).to_contain_text("Rank 8 of 8")
+    find(page, "ann")
+    expect(place(page)).to_contain_text("Rank 1 of 9")
+
+    assert [each for each in asked if "/boards/" in each] == [
+        f"{stage.address}/boards/all-time/users/ann"
+    ]
 
 
 def test_the_address_and_the_links_keep_the_name(stage, open_page):

@@ -109,11 +109,12 @@ async def test_names_of_every_script_work_in_a_path(name):
     assert found["rank"] == NAMES.index(name) + 2
 
 
-async def test_a_name_is_found_as_the_form_would_have_written_it():
+@pytest.mark.parametrize("name", [" e\u0301", "\ufeffé", "é\u200b", " \u2060é\u2003"])
+async def test_a_name_is_found_as_the_form_would_have_written_it(name):
     app = make_app()
     fill(app, *all_time("é"))
 
-    assert (await get(app, "/boards/all-time/users/%20e%CC%81"))["user"] == "é"
+    assert (await get(app, f"/boards/all-time/users/{quote(name)}"))["user"] == "é"
 
 
 async def test_a_page_has_these_ranks_and_none_after_the_last():

@@ -36,6 +36,7 @@ class Card {
     this._body = find("tbody");
     this._news = find(".news");
     this._announce = throttle((/** @type {string} */ text) => this._say(text), ANNOUNCE_MS);
+    this._asked = 0; // requests: an answer to an earlier one comes too late
     this._user = new URL(location.href).searchParams.get("user") ?? "";
     this.refresh = throttle(() => this._load(this._announce), REFRESH_MS);
     form.addEventListener("submit", (event) => this._submit(event));
@@ -83,8 +84,13 @@ class Card {
   /** Ask for the card; what is shown stays where there is no answer. @param {(text: string) => void} say */
   async _load(say) {
     const user = this._user;
+    if (!IN_PATH.test(user)) {
+      return; // the server has written this card
+    }
+    const asked = ++this._asked;
     const answer = await fetch(this._ranks + encodeURIComponent(user)).catch(() => undefined);
-    if (answer && user === this._user && (answer.ok || answer.status === 404)) {
+    const isNewest = asked === this._asked && user === this._user;
+    if (answer && isNewest && (answer.ok || answer.status === 404)) {
       const isEarly = answer.headers.has("Retry-After");
       const error = isEarly ? NOT_RANKED_YET : noScoreText(user);
       this._show(answer.ok ? await answer.json() : null, error, say);
