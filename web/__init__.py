@@ -12,7 +12,7 @@ A client of a stream, from the connection to the first event:
 A board, from `top-5` to the socket:
 
     kafka/reader.py        keeps a thread reading, and restarts it after a failure
-    kafka/boards.py        polls `top-5` (kafka/client.py), from the last ten minutes on
+    kafka/boards.py        polls `top-5` (kafka/client.py), all of it or from ten minutes ago on
     threads.py             hands boards from that thread to the event loop, the newest alone
     live/pace.py           delays a board if another was sent just before, or the loop is late
     live/feeds.py          decodes the board, and asks for it to be sent

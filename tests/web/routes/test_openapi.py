@@ -74,6 +74,25 @@ async def test_every_route_is_in_it_and_nothing_else(app):
     assert routes == {(path, each) for path, item in SPEC["paths"].items() for each in item}
 
 
+def test_every_field_of_a_query_that_a_route_reads_is_in_it():
+    sources = [path.read_text() for path in (ROOT / "web").rglob("*.py")]
+    read = r'(?:args\.get\(|number\(|_choice\()"(\w+)"|"(\w+)" in request\.args'
+    found = {"".join(names) for text in sources for names in re.findall(read, text)}
+
+    assert found == {
+        each["name"]
+        for item in SPEC["paths"].values()
+        for operation in item.values()
+        for each in map(resolved, operation.get("parameters", ()))
+        if each["in"] == "query"
+    }
+
+
+def resolved(parameter):
+    name = parameter.get("$ref", "").rpartition("/")[2]
+    return SPEC["components"]["parameters"][name] if name else parameter
+
+
 async def test_the_app_serves_it_unchanged(app):
     answer = await app.test_client().get("/openapi.json")
 
