@@ -139,6 +139,6 @@ headers = near_text(st.sampled_from([b"", b"https://a.example:1", b"[::1]:80", b
 @given(site=st.none() | headers, origin=st.none() | headers, host=st.none() | headers)
 @example(site=None, origin="http://a\u2100b", host=HERE)
 def test_no_headers_raise_an_error(site, origin, host):
-    assert is_from_another_origin(site, origin, Target([host or ""])) in {True, False}
-    assert has_token("x", site, origin) in {True, False}
-    assert is_served(host or "", {"a.example"}) in {True, False}
+    is_from_another_origin(site, origin, Target([host or ""]))
+    has_token("x", site, origin)
+    is_served(host or "", {"a.example"})
