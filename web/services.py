@@ -17,12 +17,12 @@ from web.access import origin
 from web.access.forwarded import asked_host, client_address
 from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.access.refusals import Refusals
+from web.clock import now_ms
 from web.kafka import boards, scores, table
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
 from web.kafka.records import merge_news
 from web.live import recent
-from web.live.board import now_ms
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score

@@ -16,6 +16,7 @@ from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import Board
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.wire import BadMessage, decode_board
+from web.clock import now_ms
 from web.kafka import client
 from web.kafka.progress import Arrivals, Progress
 from web.kafka.reader import TopicReader
@@ -118,7 +119,7 @@ class _Boards:
         seconds = client.ANSWER_SECONDS
         at = TopicPartition(self._topic.name, partition)
         low, end = self._consumer.get_watermark_offsets(at, timeout=seconds)
-        asked = [TopicPartition(self._topic.name, partition, _now_ms() - SPAN_MS)]
+        asked = [TopicPartition(self._topic.name, partition, now_ms() - SPAN_MS)]
         (since,) = self._consumer.offsets_for_times(asked, timeout=seconds)
         return Span(low, since.offset if since.offset >= 0 else end - LAST_MESSAGES, end)
 
@@ -130,7 +131,7 @@ class _Boards:
         """
         found: dict[tuple[str, int], Entry] = {}
         ended: set[int | None] = set()  # what is past the end is in an open transaction
-        now = _now_ms()
+        now = now_ms()
         arrivals = Arrivals()
         while not self._reader.stopping() and not self._progress.has_reached(ends):
             messages = client.poll(self._consumer, self._progress, BATCH)
@@ -170,7 +171,3 @@ class _Boards:
             msg = f"it is the board {board.key!r}, or none at all"
             raise BadMessage(msg)
         return board
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

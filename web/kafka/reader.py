@@ -11,6 +11,7 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, KafkaException
 
 from dataflows.kafka.topics import Stopped, Unavailable, WrongTopic
+from web.clock import now_ms
 from web.kafka.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class TopicReader:
         self.title = f"reader of {name}"
         self.errors = 0  # ever
         self.unreadable = Unreadable()
-        self.answered_ms = _now_ms()  # of the broker's last answer, of the start until the first
+        self.answered_ms = now_ms()  # of the broker's last answer, of the start until the first
         self.progress = ""  # how far what was there at the start is read; set by `read`
         self.flow_problem = ""  # why what is read is not counted; set by `read`
         self._read = read
@@ -74,7 +75,7 @@ class TopicReader:
     def note_answer(self) -> None:
         """Note that the broker has just answered."""
         self._answered = time.monotonic()
-        self.answered_ms = _now_ms()
+        self.answered_ms = now_ms()
 
     def note_caught_up(self) -> None:
         """Note that everything that was there at the start is read."""
@@ -126,7 +127,3 @@ def _has_no_leader(error: Exception) -> bool:
     """Return whether a partition has no leader: for a moment after its topic was created."""
     codes = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
     return isinstance(error, KafkaException) and error.args[0].code() in codes
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.wire import AGAIN, BadMessage, check_user, decode_score, header
+from web.clock import now_ms
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
@@ -54,7 +55,7 @@ def read(
             if progress.has_reached(goal):
                 reader.note_caught_up()
             if (newest := monitor.poll()) is not None:
-                put_ends(EndOffsets(time.time_ns() // 1_000_000, newest))
+                put_ends(EndOffsets(now_ms(), newest))
                 progress.check(newest, time.monotonic())
                 flow.check(newest)
 

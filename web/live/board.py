@@ -1,12 +1,12 @@
 """One board: its periods, the current one of which its streams show."""
 
-import time
 from collections.abc import Collection, Hashable
 from typing import NamedTuple
 
 from dataflows.leaderboard import Board
 from dataflows.periods import ALL_TIME, Calendar, Period
 from dataflows.wire import encode_board
+from web.clock import now_ms
 from web.live import sized, sse
 from web.live.history import History
 from web.live.hub import Hub, Times
@@ -183,8 +183,3 @@ class BoardFeed:
 def beat() -> bytes:
     """Write a `beat`, the heartbeat of `live`: browsers do not see a comment."""
     return sse.event(b'{"time":%d}' % now_ms(), name="beat")
-
-
-def now_ms() -> int:
-    """Return the time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000

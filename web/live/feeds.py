@@ -9,8 +9,9 @@ from conf.settings import Web
 from dataflows.leaderboard import Board
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.wire import decode_board
+from web.clock import now_ms
 from web.live import freshness, rate, recent, sse
-from web.live.board import BoardFeed, Chunks, Shown, now_ms
+from web.live.board import BoardFeed, Chunks, Shown
 from web.live.freshness import Status
 from web.live.hub import Hub, Times
 from web.live.lateness import Lateness

@@ -1,13 +1,13 @@
 """The rankings of all boards, written by the reader of the tables, read on the event loop."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from conf.settings import Settings
 from dataflows.periods import ALL_TIME, Calendar
+from web.clock import now_ms
 from web.ranks.ranking import Ranking
 
 LOCKED = 50  # changes at once: the event loop waits about a millisecond for them, at most
@@ -42,10 +42,6 @@ class Ranked(NamedTuple):
     positions: str  # of the table, as `id:offset,offset`
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Rankings:
     """For each board the ranking of its current period, of the one before, and of later ones.
 
@@ -57,7 +53,7 @@ class Rankings:
         now: Returns the time that decides which periods are current, in ms since the epoch.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], int] = _now_ms) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], int] = now_ms) -> None:
         self._now = now
         self._is_on = settings.web.ranks
         self._boards = settings.boards
