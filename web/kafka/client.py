@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from operator import methodcaller
 
 from confluent_kafka import (
     Consumer,
@@ -25,11 +24,6 @@ from web.kafka.progress import FlowProgress, Progress
 from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
-
-# For a header whose name is not UTF-8, confluent-kafka sets an exception and returns a list whose
-# use may end the process. Called in this way, CPython checks for that and raises SystemError; it
-# no longer checks `message.headers()` once it has specialised the call.
-headers = methodcaller("headers")
 
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets
