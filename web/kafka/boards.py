@@ -105,7 +105,7 @@ class _Boards:
 
     def poll(self) -> Iterator[_Found]:
         """Yield what comes next; a message that cannot be read is counted."""
-        return self._found(client.poll(self._consumer, self._progress, BATCH))
+        return self._found(self._poll())
 
     def check(self, ends: Mapping[int, int]) -> None:
         """Compare what is read with the ends of the partitions.
@@ -134,7 +134,7 @@ class _Boards:
         now = now_ms()
         arrivals = Arrivals()
         while not self._reader.stopping() and not self._progress.has_reached(ends):
-            messages = client.poll(self._consumer, self._progress, BATCH)
+            messages = self._poll()
             arrivals.check(messages, has_answered=monitor.poll() is not None)
             for key, time_ms, entry in self._found(messages):
                 moment = min(time_ms, now) // APART_MS if time_ms > now - SPAN_MS else 0
@@ -144,6 +144,9 @@ class _Boards:
             if ended.issuperset(ends):
                 break
         return list(found.values())
+
+    def _poll(self) -> list[Message]:
+        return client.poll(self._consumer, {self._topic.name: self._progress}, BATCH)
 
     def _found(self, messages: Iterable[Message]) -> Iterator[_Found]:
         for message in messages:

@@ -93,33 +93,25 @@ def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
 
 
 def poll(
-    consumer: Consumer, progress: Progress, most: int, seconds: float = POLL_SECONDS
+    consumer: Consumer, progress: Mapping[str, Progress], most: int, seconds: float = POLL_SECONDS
 ) -> list[Message]:
     """Return messages and ends of partitions, at most `most`, as soon as there are any.
+
+    The progress of each topic is noted: the end of a partition has the offset of the message that
+    may follow.
 
     Raises:
         KafkaException: The broker reports anything but the end of a partition.
     """
-    messages = receive(consumer, most, seconds)
-    for message in messages:
-        progress.advance(message.partition() or 0, next_offset(message))
-    return messages
-
-
-def receive(consumer: Consumer, most: int, seconds: float) -> list[Message]:
-    """Do the same as `poll`, but note no progress."""
     first = consumer.poll(seconds)
     messages = [] if first is None else [first, *consumer.consume(most - 1, 0)]
     for message in messages:
         error = message.error()
         if error is not None and not is_partition_end(message):
             raise KafkaException(error)
+        next_offset = (message.offset() or 0) + (0 if error else 1)
+        progress[message.topic() or ""].advance(message.partition() or 0, next_offset)
     return messages
-
-
-def next_offset(message: Message) -> int:
-    """Return the offset after a message; an end has that of the message that may follow."""
-    return (message.offset() or 0) + (0 if message.error() else 1)
 
 
 def is_partition_end(message: Message) -> bool:

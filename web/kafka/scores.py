@@ -46,7 +46,7 @@ def read(
         goal = monitor.end_offsets()
         progress = Progress(_jump(consumer, topic, goal))
         while not reader.stopping():
-            messages = client.poll(consumer, progress, BATCH)
+            messages = client.poll(consumer, {topic.name: progress}, BATCH)
             put(list(_scores(messages, settings)))
             if len(messages) == BATCH:
                 reader.wait(PAUSE_SECONDS)

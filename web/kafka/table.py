@@ -107,6 +107,7 @@ class TableReader:
         boards = {topics[table_kind(board)].name: board for board in settings.boards}
         by_name = {topic.name: topic for topic in topics.values()}
         self._tables = {name: self._table(board, by_name[name]) for name, board in boards.items()}
+        self._progress_of = {name: table.progress for name, table in self._tables.items()}
         self._kept: dict[tuple[str, str], bool] = {}
         self._next_drop = 0.0
 
@@ -194,10 +195,7 @@ class TableReader:
         return [(table, ends) for table, ends in asked if ends is not None]
 
     def _receive(self) -> list[Message]:
-        messages = client.receive(self._consumer, BATCH, POLL_SECONDS)
-        for message in messages:
-            progress = self._tables[message.topic() or ""].progress
-            progress.advance(message.partition() or 0, client.next_offset(message))
+        messages = client.poll(self._consumer, self._progress_of, BATCH, POLL_SECONDS)
         return [message for message in messages if message.error() is None]
 
     def _changes(self, messages: list[Message]) -> list[Change]:

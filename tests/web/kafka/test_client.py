@@ -18,7 +18,7 @@ def consumer(*messages) -> Any:
 
 def test_the_end_of_a_partition_is_reached_also_past_the_markers_of_transactions():
     progress = Progress({0: 5, 1: 5})
-    client.poll(consumer(Message("a", 0, 7), Message("a", 1, 7, error=END)), progress, 2)
+    client.poll(consumer(Message("a", 0, 7), Message("a", 1, 7, error=END)), {"a": progress}, 2)
 
     assert progress.next_offsets == {0: 8, 1: 7}
 
@@ -27,4 +27,4 @@ def test_any_other_error_is_raised():
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001
 
     with pytest.raises(KafkaException, match="AUTO_OFFSET_RESET"):
-        client.poll(consumer(Message("a", 0, 7, error=error)), Progress({}), 1)
+        client.poll(consumer(Message("a", 0, 7, error=error)), {"a": Progress({})}, 1)
