@@ -8,13 +8,12 @@ from quart import Blueprint, Response, jsonify, request
 
 from web.live.board import BoardFeed, Shown
 from web.live.feeds import Feeds
-from web.routes import asked
+from web.routes import answers, asked
 from web.routes.ranks import page_of
 from web.routes.streams import REFUSALS
 from web.services import Services
 
 NO_BOARD = "there is no board yet: no flow has written one, or it is not read yet"
-RETRY_SECONDS = 1
 BEHIND_SECONDS = 2  # for this process to read a board that a client got from another process
 
 
@@ -121,8 +120,5 @@ def _describe(feeds: Feeds, feed: BoardFeed) -> dict[str, object]:
     return {**found, **current, "periods": periods}
 
 
-def _unavailable(error: str) -> Response:
-    response = jsonify({"error": error})
-    response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    response.headers.update({"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"})
-    return response
+def _unavailable(text: str) -> Response:
+    return answers.error(503, text, retry_after=answers.RETRY_SECONDS)

@@ -5,13 +5,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
-from quart import Blueprint, Response, abort, jsonify, request
+from quart import Blueprint, Response, abort, request
 from quart.blueprints import BlueprintSetupState
 from werkzeug.routing import BaseConverter
 
 from web.ranks import documents
 from web.ranks.documents import Document
 from web.ranks.rankings import NotRanked, Ranked
+from web.routes import answers
 from web.services import Services
 
 AROUND = 2  # rows above and below a user
@@ -20,7 +21,6 @@ COUNT = 100  # rows of a page
 COUNT_MAX = 500
 USERS_MAX = 1_000
 BODY_MAX = 256 * 1024  # bytes of a list of users
-RETRY_SECONDS = 1
 
 Make = Callable[[Ranked], Document]
 
@@ -80,15 +80,10 @@ def _answer(services: Services, board: str, period: str, make: Make) -> Response
         with services.rankings.open(board, period) as ranked:
             document = make(ranked)
     except NotRanked as error:
-        response = jsonify({"error": str(error)})
-        response.status_code = HTTPStatus.NOT_FOUND
-        if error.is_temporary:
-            response.headers["Retry-After"] = str(RETRY_SECONDS)
-    else:
-        response = Response(documents.encode(document), content_type="application/json")
-        response.headers["Table-Positions"] = ranked.positions
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        seconds = answers.RETRY_SECONDS if error.is_temporary else 0
+        return answers.error(404, str(error), retry_after=seconds)
+    headers = {"Table-Positions": ranked.positions, "Cache-Control": "no-store"}
+    return Response(documents.encode(document), None, headers, content_type="application/json")
 
 
 def _add_converter(state: BlueprintSetupState) -> None:

@@ -17,7 +17,7 @@ from web.posting import submission
 from web.posting.outcome import Outcome, has_row, outcome, outcome_on_board
 from web.posting.submission import Refused, Submission
 from web.ranks import documents
-from web.routes import page
+from web.routes import answers, page
 from web.services import Services
 
 WAIT_SECONDS = 2  # for the outcome of a score, at most
@@ -145,12 +145,7 @@ async def _refusal(services: Services, error: Refused) -> Response:
         response = Response(await page.render(services, error=error, posted=await _form()))
     else:
         response = jsonify({"error": str(error), "field": error.field})
-    response.status_code = error.status
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return answers.mark(response, error.status, retry_after=error.retry_after)
 
 
 async def _form() -> Mapping[str, str]:

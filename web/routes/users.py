@@ -8,6 +8,7 @@ from quart import Blueprint, Response, jsonify, request
 from dataflows.wire import REASON, BadMessage, check_user
 from web.access import origin
 from web.kafka.producer import Unacknowledged
+from web.routes import answers
 from web.services import Services
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,11 @@ def _refusal(services: Services) -> Response | None:
     """Return why the request is refused: by its origin, the client's rate, or its token."""
     token = services.settings.web.token
     if not token or services.is_from_another_origin(request):
-        return _answer(HTTPStatus.FORBIDDEN, error=CROSS_ORIGIN if token else CLOSED)
+        return answers.error(403, CROSS_ORIGIN if token else CLOSED)
     if seconds := services.limit_post(request):
-        answer = _answer(HTTPStatus.TOO_MANY_REQUESTS, error=TOO_MANY)
-        answer.headers["Retry-After"] = str(seconds)
-        return answer
+        return answers.error(429, TOO_MANY, retry_after=seconds)
     if not origin.has_token(token, request.headers.get("Authorization"), None):
-        answer = _answer(HTTPStatus.UNAUTHORIZED, error=NO_TOKEN)
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+        return answers.error(401, NO_TOKEN)
     return None
 
 
@@ -52,15 +49,10 @@ async def _remove(services: Services, user: str) -> Response:
         key = check_user(user.encode(), services.settings.user_max_bytes)
         receipt = await services.producer.produce(key, None, **{REASON: reason.encode()})
     except BadMessage as error:
-        return _answer(HTTPStatus.BAD_REQUEST, error=str(error))
+        return answers.error(400, str(error))
     except Unacknowledged:
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, error=UNACKNOWLEDGED)
+        return answers.error(503, UNACKNOWLEDGED)
     log.info("the user %r is removed, for the reason %r", user, reason)
-    return _answer(HTTPStatus.ACCEPTED, **receipt._asdict())
-
-
-def _answer(status: HTTPStatus, **document: object) -> Response:
-    response = jsonify(document)
-    response.status_code = status
-    response.headers["Cache-Control"] = "no-store"
+    response = jsonify(receipt._asdict())
+    response.status_code = HTTPStatus.ACCEPTED
     return response
