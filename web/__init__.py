@@ -52,5 +52,6 @@ last ten minutes for a client that connects. routes/board.py answers clients tha
 board and the period that routes/asked.py finds, routes/users.py removes a user,
 routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
 renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
-what is refused or cannot be read. routes/answers.py makes answers of errors. clock.py has the time.
+what is refused or cannot be read. routes/answers.py has what several
+routes answer: ranks and errors. clock.py has the time.
 """

@@ -13,6 +13,7 @@ from web.access import cors, requests
 from web.access.origin import served_hosts
 from web.metrics import Worker
 from web.routes import ranks
+from web.routes.asked import UserConverter
 from web.services import make_services
 
 BODY_SECONDS = 10  # for the body of a request to arrive
@@ -47,6 +48,7 @@ def create_app(
     settings = settings or load()
     app = Quart(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # by a redirect, to the host of the request
+    app.url_map.converters["user"] = UserConverter
     services = make_services(settings, on_unavailable, worker)
     web = settings.web
     body_max_bytes = max(services.rules.body_max_bytes, ranks.BODY_MAX)

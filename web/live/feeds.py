@@ -165,6 +165,16 @@ class Feeds:
         """Return whether the board may be outdated."""
         return self.status is None or self.status.stale_since is not None
 
+    def shown(self, feed: BoardFeed, period: str) -> Shown:
+        """Return the board of a period; the one that was sent last if it is of that period.
+
+        Its id is "" until the topic is read, and while there is no board of all time.
+        """
+        is_sent = feed.newest_id and period == feed.newest.board.period
+        if is_sent or not self.has_read_boards:
+            return feed.newest
+        return feed.find(period) or feed.newest
+
     async def next_board(self, seconds: float) -> None:
         """Wait for a new board or the end of the streams, at most so many seconds."""
         with suppress(TimeoutError):

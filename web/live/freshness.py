@@ -5,6 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 
+# An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
+REFUSALS = {
+    "full": "too many streams are open; try again later",
+    "behind": "this server is behind; another one may not be",
+}
+
 
 class Status(NamedTuple):
     """Since when the board may be outdated (None: it is the newest), and every problem in words."""
@@ -27,11 +33,7 @@ def encode(status: Status) -> bytes:
     return msgspec.json.encode(status._asdict())
 
 
-def encode_refusal(reason: str, problem: str) -> bytes:
-    """Write the data of the only `status` of a stream that ends at once.
-
-    Args:
-        reason: `full` or `behind`, for programs.
-        problem: The same in words.
-    """
-    return msgspec.json.encode({"stale_since": None, "problems": [problem], "refused": reason})
+def encode_refusal(reason: str) -> bytes:
+    """Write the data of the only `status` of a stream that ends at once: `full` or `behind`."""
+    problems = [REFUSALS[reason]]
+    return msgspec.json.encode({"stale_since": None, "problems": problems, "refused": reason})

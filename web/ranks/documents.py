@@ -1,6 +1,6 @@
 """The JSON of ranks: one user with the neighbours, a page of a board, the rows of some users."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -10,7 +10,11 @@ from dataflows.periods import ALL_TIME
 from web.posting.submission import normalize
 from web.ranks.rankings import NotRanked, Ranked, Rankings
 
+AROUND = 2  # rows above and below a user, unless a client asks for more
+COUNT = 100  # rows of a page, unless it does
+
 Document = dict[str, Any]
+Make = Callable[[Ranked], Document]
 
 
 def player(ranked: Ranked, name: str, distance: int) -> Document:

@@ -1,10 +1,25 @@
-"""Answers that say why a request fails."""
+"""Answers of several routes: documents of ranks, and why a request fails."""
 
 from http import HTTPStatus
 
 from quart import Response, jsonify
 
+from web.ranks import documents
+from web.ranks.rankings import NotRanked, Rankings
+
 RETRY_SECONDS = 1  # until what is missing may have been read
+
+
+def ranked(rankings: Rankings, board: str, period: str, make: documents.Make) -> Response:
+    """Answer with a document of a moment of the table, or with 404 and the reason."""
+    try:
+        with rankings.open(board, period) as found:
+            document = make(found)
+    except NotRanked as missing:
+        seconds = RETRY_SECONDS if missing.is_temporary else 0
+        return error(404, str(missing), retry_after=seconds)
+    headers = {"Table-Positions": found.positions, "Cache-Control": "no-store"}
+    return Response(documents.encode(document), None, headers, content_type="application/json")
 
 
 def error(status: int, text: str, *, retry_after: int = 0, **more: str) -> Response:

@@ -1,9 +1,19 @@
-"""The board and the period that a request asks for."""
+"""What a request asks for: a board, a period, numbers."""
 
-from quart import abort
+from quart import abort, request
+from werkzeug.routing import BaseConverter
 
 from web.live.board import BoardFeed
 from web.live.feeds import Feeds
+
+LAST = 2**53  # rank: up to here JavaScript is exact
+
+
+class UserConverter(BaseConverter):
+    """A user at the end of a path: any text, slashes included."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 def board(feeds: Feeds, name: str) -> BoardFeed:
@@ -20,3 +30,17 @@ def period(feed: BoardFeed, name: str | None) -> str:
     if reason := feed.refusal(name):
         abort(404, reason)
     return name
+
+
+def first() -> int:
+    """Return the rank `from` which on rows are asked for, or end the request with 400."""
+    return number("from", 1, 1, LAST)
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number of the query, or end the request with 400."""
+    text = request.args.get(name, str(default))
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(high))
+    if not is_number or not low <= int(text) <= high:
+        abort(400, f"{name} must be a number from {low} to {high}")
+    return int(text)

@@ -6,14 +6,17 @@ from http import HTTPStatus
 
 from quart import Blueprint, Response, jsonify, request
 
-from web.live.board import BoardFeed, Shown
+from web.live import freshness
+from web.live.board import BoardFeed
 from web.live.feeds import Feeds
+from web.ranks import documents
+from web.ranks.documents import Document
+from web.ranks.rankings import Ranked
 from web.routes import answers, asked
-from web.routes.ranks import page_of
-from web.routes.streams import REFUSALS
 from web.services import Services
 
 NO_BOARD = "there is no board yet: no flow has written one, or it is not read yet"
+COUNT_MAX = 500  # rows of a page
 BEHIND_SECONDS = 2  # for this process to read a board that a client got from another process
 
 
@@ -42,38 +45,37 @@ def blueprint(services: Services) -> Blueprint:
 
     async def answer(feed: BoardFeed, period: str) -> Response:
         if request.args.keys() & {"from", "count"}:
-            is_final = find(feeds, feed, period).board.final
-            return page_of(services, feed.name, period, final=is_final)
+            return _page(services, feed, period)
         return await _respond(feeds, feed, period)
 
     return boards
 
 
+def _page(services: Services, feed: BoardFeed, period: str) -> Response:
+    """Answer with a page of a whole board, as the query asks: `from` and `count`."""
+    first, count = asked.first(), asked.number("count", documents.COUNT, 1, COUNT_MAX)
+    is_final = services.feeds.shown(feed, period).board.final
+
+    def make(ranked: Ranked) -> Document:
+        return documents.page(ranked, first, count, final=is_final)
+
+    return answers.ranked(services.rankings, feed.name, period, make)
+
+
 async def _respond(feeds: Feeds, feed: BoardFeed, period: str) -> Response:
     known = request.if_none_match.as_set(include_weak=True)
     is_behind = await _is_behind(feeds, feed, period, known)
-    shown = find(feeds, feed, period)
+    shown = feeds.shown(feed, period)
     if not shown.event_id:
         return _unavailable(NO_BOARD)
     if is_behind and feeds.is_stale():
-        return _unavailable(REFUSALS["behind"])
+        return _unavailable(freshness.REFUSALS["behind"])
     response = Response(shown.document, content_type="application/json")
     if request.if_none_match.contains_weak(shown.event_id):
         response = Response(b"", HTTPStatus.NOT_MODIFIED)
     response.set_etag(shown.event_id)
     response.headers["Cache-Control"] = "no-cache"
     return response
-
-
-def find(feeds: Feeds, feed: BoardFeed, period: str) -> Shown:
-    """Return the board of a period; the one that was sent last if it is of that period.
-
-    Its id is "" until the topic is read, and while there is no board of all time.
-    """
-    is_sent = feed.newest_id and period == feed.newest.board.period
-    if is_sent or not feeds.has_read_boards:
-        return feed.newest
-    return feed.find(period) or feed.newest
 
 
 async def _is_behind(feeds: Feeds, feed: BoardFeed, period: str, known: Collection[str]) -> bool:
@@ -85,7 +87,7 @@ async def _is_behind(feeds: Feeds, feed: BoardFeed, period: str, known: Collecti
     deadline = loop.time() + BEHIND_SECONDS
 
     def is_newer(resume: str) -> bool:
-        return feeds.is_behind(resume, find(feeds, feed, period).event_id)
+        return feeds.is_behind(resume, feeds.shown(feed, period).event_id)
 
     while is_behind := any(map(is_newer, known)):
         if (left := deadline - loop.time()) <= 0:
@@ -111,7 +113,7 @@ def _list(services: Services) -> Response:
 
 def _describe(feeds: Feeds, feed: BoardFeed) -> dict[str, object]:
     """Describe a board, and the periods of it that have scores, newest first."""
-    shown = find(feeds, feed, feed.period.name)
+    shown = feeds.shown(feed, feed.period.name)
     found = {"board": feed.name, "players": shown.board.players}
     if not feed.period.name:
         return found

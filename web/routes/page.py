@@ -18,11 +18,9 @@ from web.live.feeds import Feeds
 from web.posting.outcome import OUTCOMES
 from web.posting.submission import Refused
 from web.ranks import documents
-from web.ranks.documents import Document
+from web.ranks.documents import COUNT, Document
 from web.ranks.rankings import NotRanked
 from web.routes import asked
-from web.routes.board import find
-from web.routes.ranks import AROUND, COUNT, Make, number
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -64,8 +62,8 @@ def blueprint(services: Services) -> Blueprint:
 async def _render_ranks(services: Services) -> str:
     """Render a page of a whole board, from a rank on."""
     feed, period = _asked(services.feeds)
-    first = number("from", 1, 1, 2**53)
-    shown = find(services.feeds, feed, period).board
+    first = asked.first()
+    shown = services.feeds.shown(feed, period).board
     user = request.args.get("user", "")
     page = _ranked(services, feed.name, period, lambda it: documents.page(it, first, COUNT))
     players = page.get("players", 0)
@@ -108,9 +106,9 @@ async def render(
     feed, period = _asked(services.feeds)
     display = _choice("display", DISPLAYS)
     user = "" if display else request.args.get("user", "")
-    board, size = find(services.feeds, feed, period).board, services.settings.top5.size
-    shown = min(number("rows", size, 1, 1_000), size) if display == "embed" else size
-    card = partial(documents.player, name=user, distance=AROUND)
+    board, size = services.feeds.shown(feed, period).board, services.settings.top5.size
+    shown = min(asked.number("rows", size, 1, 1_000), size) if display == "embed" else size
+    card = partial(documents.player, name=user, distance=documents.AROUND)
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
@@ -137,7 +135,7 @@ async def render(
     )
 
 
-def _ranked(services: Services, board: str, period: str, make: Make) -> Document:
+def _ranked(services: Services, board: str, period: str, make: documents.Make) -> Document:
     """Make a document of the ranks of a period, or one with only the `error`."""
     try:
         with services.rankings.open(board, period) as ranked:

@@ -31,12 +31,6 @@ HEADERS = {
     "X-Accel-Buffering": "no",  # nginx would buffer
 }
 
-# An EventSource never reconnects after any status but 200, so a refusal is a stream that ends.
-REFUSALS = {
-    "full": "too many streams are open; try again later",
-    "behind": "this server is behind; another one may not be",
-}
-
 _random = Random()  # noqa: S311 - it spreads clients, nothing is secret
 
 
@@ -178,5 +172,5 @@ def _release(services: Services, stream: _Stream, client: _Client) -> None:
 
 def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:
     """Return the only event of a stream that is refused; its name hides it from `onmessage`."""
-    data = freshness.encode_refusal(reason, REFUSALS[reason])
+    data = freshness.encode_refusal(reason)
     return sse.retry(*retry_ms, _random) + sse.event(data, name="status")
