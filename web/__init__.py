@@ -33,12 +33,13 @@ A posted score, from the request (checked like that of a stream) to its outcome:
     posting/submission.py  parses the body, or refuses its user, score or type
     posting/waiting.py     watches the user, if the client waits for the outcome
     kafka/producer.py      writes the score to `scores`, and waits for the acknowledgement
-    kafka/table.py         reads `high-scores`, all the time, and the position of the flow
+    kafka/outcomes.py      finds what `high-scores` and the position of the flow prove of it
     kafka/records.py       the receipt of a score, and a message of `high-scores` (pure)
     posting/outcome.py     compares both: top, best, counted or received
 
 A user's rank, from messages of `high-scores`, or of the table topic of another board:
 
+    kafka/table.py         reads them, all the time
     ranks/rankings.py      has the users of each open period of each board
     ranks/ranking.py       keeps those of one period in order, and computes ranks
     ranks/documents.py     makes the JSON: a user, a page of a board, some users

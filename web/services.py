@@ -19,6 +19,7 @@ from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.access.refusals import Refusals
 from web.clock import now_ms
 from web.kafka import boards, scores, table
+from web.kafka.outcomes import Posts
 from web.kafka.producer import ScoreProducer
 from web.kafka.reader import TopicReader
 from web.kafka.records import merge_news
@@ -173,7 +174,7 @@ def make_services(
         table.read,
         settings=settings,
         rankings=rankings,
-        posts=table.Posts(
+        posts=Posts(
             begin=of_table.wrap_begin(watcher.begin),
             posted=watcher.posted,
             put=of_table.wrap(watcher.put, merge_news),

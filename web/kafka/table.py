@@ -1,4 +1,4 @@
-"""Read `high-scores`, and the like of each board by period: the ranks, and the outcomes of posts.
+"""Read `high-scores`, and the like of each board by period, into the rankings.
 
 Everything here runs on the thread of the reader.
 """
@@ -6,31 +6,26 @@ Everything here runs on the thread of the reader.
 import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Settings, table_kind
-from dataflows.kafka.partitioner import partition_of, partitions_of
+from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
 from dataflows.periods import ALL_TIME
 from dataflows.wire import (
-    ORIGIN,
     BadMessage,
-    decode_origin,
     decode_score,
     encode_positions,
-    header,
     split_keys,
 )
 from web.kafka import client
+from web.kafka.outcomes import Outcomes, Posts
 from web.kafka.progress import Arrivals, Progress
 from web.kafka.reader import TopicReader
-from web.kafka.records import Best, News, Posted, Receipt
-from web.kafka.unreadable import Unreadable
 from web.ranks.rankings import Change, Rankings
 
 log = logging.getLogger(__name__)
@@ -39,8 +34,6 @@ POLL_SECONDS = 0.1
 BATCH = 1_000  # messages at once, at most: two milliseconds of the interpreter's lock
 WORK_SECONDS = 0.005  # of loading between two pauses
 PAUSE_SECONDS = 0.001  # for the event loop, which otherwise waits for each of its system calls
-POSITIONS_SECONDS = 0.1  # between questions for the position of the flow
-TOPICS_SECONDS = 60  # for which a look at the topic of scores holds
 LOG_SECONDS = 5  # between log lines about the progress
 DROP_SECONDS = 60  # between looks for periods that are too old
 
@@ -60,21 +53,14 @@ class _Table(NamedTuple):
         return encode_positions(self.topic.id, offsets).decode()
 
 
-class Posts(NamedTuple):
-    """The posted scores whose outcomes are awaited, and what their reader passes on."""
-
-    begin: Callable[[str], object]  # the id of `high-scores`: what it had until now is not news
-    posted: Callable[[], Sequence[Posted]]
-    put: Callable[[News], object]
-
-
 def read(reader: TopicReader, settings: Settings, rankings: Rankings, posts: Posts) -> None:
     """Keep the rankings until the reader stops, and pass on what concerns posted scores."""
     with client.make_consumer(settings) as consumer:
         tables = TableReader(reader, settings, rankings, consumer)
         tables.load()
-        posts.begin(tables.all_time.topic.id)
-        outcomes = Outcomes(settings, tables.all_time, reader.unreadable)
+        table = tables.all_time
+        posts.begin(table.topic.id)
+        outcomes = Outcomes(settings, table.topic, table.progress, reader.unreadable)
         while not reader.stopping():
             messages = tables.poll()
             if waiting := posts.posted():
@@ -252,79 +238,3 @@ class TableReader:
         if time.monotonic() >= self._pause_at:
             self._reader.wait(PAUSE_SECONDS)
             self._pause_at = time.monotonic() + WORK_SECONDS
-
-
-class Outcomes:
-    """Finds what proves the outcomes of posted scores."""
-
-    def __init__(self, settings: Settings, table: _Table, unreadable: Unreadable) -> None:
-        self._settings = settings
-        self._table = table
-        self._unreadable = unreadable
-        self._admin = client.make_admin(settings)
-        self._scores_id = ""
-        self._scores_id_expires = 0.0
-        self._positions_due = 0.0
-
-    def news(self, posted: Sequence[Posted], messages: Iterable[Message]) -> News:
-        """Return what these messages, and the flow's position, say of these scores."""
-        users, name = {each.user for each in posted}, self._table.topic.name
-        own = (it for it in messages if it.key() in users and it.topic() == name)
-        bests = tuple(best for message in own if (best := self._read(message)))
-        return News(bests, self._counted(posted), dict(self._table.progress.next_offsets))
-
-    def _counted(self, posted: Sequence[Posted]) -> dict[Receipt, tuple[int, int]]:
-        """Return the scores before the committed position of the flow.
-
-        With each comes a partition of `high-scores`, and the end that it has after that position is
-        known: the flow writes before it commits, so what it wrote for the score is before that end.
-        """
-        users = {each.receipt: each.user for each in posted if each.receipt}
-        if not users or time.monotonic() < self._positions_due:
-            return {}
-        self._positions_due = time.monotonic() + POSITIONS_SECONDS
-        with suppress(KafkaException):  # no answer
-            counted = self._before_position(users)
-            if counted:
-                ends = client.end_offsets(self._admin, self._table.topic)
-                homes = {each: partition_of(users[each], len(ends)) for each in counted}
-                return {each: (home, ends[home]) for each, home in homes.items()}
-        return {}
-
-    def _before_position(self, receipts: Collection[Receipt]) -> list[Receipt]:
-        name = self._settings.topics.scores.name
-        wanted = [TopicPartition(name, each) for each in {it.partition for it in receipts}]
-        found = client.committed_positions(self._admin, self._settings.group, wanted)
-        return [each for each in receipts if found.get(each.partition, -1) > each.offset]
-
-    def _read(self, message: Message) -> Best | None:
-        try:
-            return self._best(message)
-        except BadMessage as error:
-            self._unreadable.add(message, error)
-            return None
-
-    def _best(self, message: Message) -> Best | None:
-        """Return a best; None if it comes from an earlier `scores`, or has no origin."""
-        value, found = message.value(), header(message, ORIGIN)
-        if value is None or found is None:
-            return None
-        origin = decode_origin(found)
-        if origin.topic_id != self._id_of_scores(origin.topic_id):
-            return None
-        score = decode_score(value, self._settings.topics.high_scores.format)
-        receipt = Receipt(origin.partition, origin.offset)
-        return Best(message.key() or b"", receipt, score, message.timestamp()[1])
-
-    def _id_of_scores(self, expected: str) -> str:
-        """Return the id of `scores`; where it is not as expected, it may have been recreated.
-
-        Without an answer of the broker it is taken for what is expected.
-        """
-        if expected != self._scores_id and time.monotonic() >= self._scores_id_expires:
-            try:
-                self._scores_id, _ = client.identify(self._admin, self._settings.topics.scores.name)
-            except KafkaException:
-                return expected
-            self._scores_id_expires = time.monotonic() + TOPICS_SECONDS
-        return self._scores_id
