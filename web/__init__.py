@@ -5,7 +5,8 @@ A client of a stream, from the connection to the first event:
     server/accept.py       accepts the connection, or closes it beyond the limits
     server/certificate.py  has the certificate for it, and reads renewed files
     server/server.py       lets Hypercorn (server/hypercorn.py) serve its requests
-    access/forwarded.py    finds the client's address and the host it asked for behind proxies
+    access/asking.py       finds the client's address and the host it asked for, behind proxies
+                           with access/forwarded.py
     access/requests.py     refuses a request that is too large or for another host
     routes/streams.py      refuses one stream too many, sends the state, adds the client to the hub
 

@@ -13,8 +13,7 @@ from quart import Request
 from conf.settings import Settings
 from dataflows.periods import Calendar
 from web import files
-from web.access import origin
-from web.access.forwarded import asked_host, client_address
+from web.access.asking import Asking
 from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.access.refusals import Refusals
 from web.clock import now_ms
@@ -44,6 +43,7 @@ class Services:
     """One of each, for the life of the app. Every method is called on its event loop."""
 
     settings: Settings
+    asking: Asking
     feeds: Feeds
     readers: tuple[TopicReader, ...]  # of the boards, of the scores, and where ranks are kept
     rankings: Rankings
@@ -85,41 +85,9 @@ class Services:
         self.watcher.end()
         self.watches.end()
 
-    def client_address(self, request: Request) -> str:
-        """Return the address by which a client is limited."""
-        peer = request.remote_addr or ""
-        forwarded = request.headers.getlist("X-Forwarded-For")
-        return client_address(peer, forwarded, self.settings.web.trusted_proxies)
-
-    def asked_host(self, request: Request) -> str:
-        """Return the host that the client asked for."""
-        forwarded = request.headers.getlist("X-Forwarded-Host")
-        host = request.headers.get("Host", "")
-        return asked_host(host, forwarded, self.settings.web.trusted_proxies)
-
-    def hides_host(self, request: Request) -> bool:
-        """Return whether a proxy may have replaced the name that the client asked for."""
-        web = self.settings.web
-        named = web.hosts or "X-Forwarded-Host" in request.headers
-        return web.trusted_proxies > 0 and not named
-
-    def is_from_another_origin(self, request: Request) -> bool:
-        """Return whether a page of an origin that may not post made a browser send a request."""
-        web = self.settings.web
-        if request.headers.get("Origin") in web.post_origins:
-            return False
-        is_proxied = web.trusted_proxies > 0
-        target = origin.Target(
-            (self.asked_host(request), *(web.hosts if is_proxied else ())),
-            is_proxied=is_proxied,
-            has_cookie=self.hides_host(request) and origin.COOKIE in request.cookies,
-        )
-        site, sender = map(request.headers.get, ("Sec-Fetch-Site", "Origin"))
-        return origin.is_from_another_origin(site, sender, target)
-
     def limit_post(self, request: Request) -> int:
         """Count a post, or a removal, of a client; return the seconds that it has to wait, or 0."""
-        client = self.client_address(request)
+        client = self.asking.client_address(request)
         seconds = self.post_limiter.acquire(client, time.monotonic())
         if seconds:
             self.refusals.add("post", "client", client)
@@ -190,6 +158,7 @@ def make_services(
     producer = ScoreProducer(settings)
     return Services(
         settings,
+        Asking(web),
         feeds,
         readers,
         rankings,

@@ -40,7 +40,7 @@ def blueprint(services: Services) -> Blueprint:
         page = _render_ranks if "from" in request.args else render
         response = Response(await page(services))
         response.headers["Cache-Control"] = "no-cache"
-        if services.hides_host(request):
+        if services.asking.hides_host(request):
             response.set_cookie(origin.COOKIE, "1", path=None, httponly=True, samesite="Strict")
         return response
 

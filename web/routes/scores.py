@@ -69,7 +69,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
     web = services.settings.web
     if not web.form and (_is_form() or _is_own_page(posted, web.post_origins)):
         raise Refused(403, "body", NO_FORM)
-    if services.is_from_another_origin(posted):
+    if services.asking.is_from_another_origin(posted):
         raise Refused(403, "body", CROSS_ORIGIN)
     if seconds := services.limit_post(posted):
         raise Refused(429, "body", TOO_MANY, retry_after=seconds)

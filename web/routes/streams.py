@@ -110,7 +110,7 @@ def _client(services: Services) -> _Client:
     task = asyncio.current_task()
     cut = connection.abort if connection else task.cancel if task else lambda: None
     can_hand_over = request.http_version == "1.1"
-    address = services.client_address(request)
+    address = services.asking.client_address(request)
     return _Client(address, resume, connection if can_hand_over else None, cut)
 
 

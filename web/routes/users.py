@@ -34,7 +34,7 @@ def blueprint(services: Services) -> Blueprint:
 def _refusal(services: Services) -> Response | None:
     """Return why the request is refused: by its origin, the client's rate, or its token."""
     token = services.settings.web.token
-    if not token or services.is_from_another_origin(request):
+    if not token or services.asking.is_from_another_origin(request):
         return answers.error(403, CROSS_ORIGIN if token else CLOSED)
     if seconds := services.limit_post(request):
         return answers.error(429, TOO_MANY, retry_after=seconds)
