@@ -62,9 +62,9 @@ async function showEarlier(parts, address) {
 
 const { stream } = document.documentElement.dataset;
 const { className: display } = document.documentElement; // "hall", "embed", or "" with all parts
-const there = Object.entries(SOMETIMES).filter(([id]) => document.getElementById(id));
-const here = stream ? [...EVERYWHERE, ...(DISPLAYS[display] ?? DASHBOARD)] : STILL;
-const loads = [...here, ...there.map(([, load]) => load)];
+const optional = Object.entries(SOMETIMES).filter(([id]) => document.getElementById(id));
+const always = stream ? [...EVERYWHERE, ...(DISPLAYS[display] ?? DASHBOARD)] : STILL;
+const loads = [...always, ...optional.map(([, load]) => load)];
 Promise.all(loads.map(start)).then((parts) => {
   const { board } = document.documentElement.dataset;
   if (board) {

@@ -1,5 +1,6 @@
 // Rows of a table: created once for each user or score, kept, and put in order.
 
+import { setText } from "../dom.js";
 import { formatNumber, isBlank } from "../format.js";
 import { showTime, timeElement } from "../live/times.js";
 import { BLANK } from "../texts.js";
@@ -61,10 +62,7 @@ export function setScore(row, text) {
 
 /** @param {HTMLElement} row @param {string} name a class @param {string} text */
 export function setCell(row, name, text) {
-  const cell = row.querySelector(`.${name}`);
-  if (cell && cell.textContent !== text) {
-    cell.textContent = text;
-  }
+  setText(row.querySelector(`.${name}`), text);
 }
 
 /** @param {HTMLElement} row @param {number} time */

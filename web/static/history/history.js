@@ -1,6 +1,7 @@
 // The ranks of the last ten minutes: as a chart, and in words below it.
 
 import { colorOf } from "../board/colors.js";
+import { setText } from "../dom.js";
 import { isBlank } from "../format.js";
 import { throttle } from "../live/throttle.js";
 import { serverNow } from "../live/times.js";
@@ -31,11 +32,11 @@ export function start() {
   /** @type {string | undefined} */
   let shown; // the period
   /** @type {Moment[]} */
-  let told = []; // since the last board
+  let unclaimed = []; // moments that came since the last board: they may be of the next period
   return {
     /** @param {Story} story */
     story({ boards }) {
-      told = boards;
+      unclaimed = boards;
       rankings.load(boards);
       update();
     },
@@ -43,10 +44,10 @@ export function start() {
     board({ period, rows }) {
       if (shown !== undefined && period !== shown) {
         rankings.all = []; // they are of the period before
-        rankings.load(told);
+        rankings.load(unclaimed);
       }
       shown = period;
-      told = [];
+      unclaimed = [];
       rankings.add(serverNow(), rows);
       update();
     },
@@ -74,8 +75,8 @@ function createView(section, rankings) {
     drawChart(chart, lines, { from, now, width, height, lanes: rankings.lanes });
     title.textContent = chartTitle(now - from);
     description.textContent = describe(lines);
-    setText(section, "figcaption", summarize(lines, { from: known, now }));
-    setText(section, ".from", agoText(from, now));
+    setText(section.querySelector("figcaption"), summarize(lines, { from: known, now }));
+    setText(section.querySelector(".from"), agoText(from, now));
     showLabels(section, lines.filter(rankOf));
   };
 }
@@ -90,7 +91,7 @@ function showLabels(section, lines) {
     const known = /** @type {HTMLElement | undefined} */ (labels.children[index]);
     const label = known ?? labels.appendChild(createLabel());
     label.dataset.color = String(colorOf(user));
-    setText(label, "bdi", isBlank(user) ? BLANK : user);
+    setText(label.firstElementChild, isBlank(user) ? BLANK : user);
   });
 }
 
@@ -98,12 +99,4 @@ function createLabel() {
   const label = document.createElement("li");
   label.append(document.createElement("bdi"));
   return label;
-}
-
-/** @param {HTMLElement} within @param {string} selector @param {string} text */
-function setText(within, selector, text) {
-  const element = within.querySelector(selector);
-  if (element && element.textContent !== text) {
-    element.textContent = text;
-  }
 }

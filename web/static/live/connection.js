@@ -1,5 +1,6 @@
 // The state of the connection in words, and the button that pauses the page.
 
+import { setText } from "../dom.js";
 import { CONNECTION, PAUSE, RESUME } from "../texts.js";
 import { isPaused, setPaused } from "./throttle.js";
 
@@ -40,9 +41,7 @@ export function start() {
     );
     element.dataset.state = name;
     detail.textContent = more;
-    if (word.textContent !== text) {
-      word.textContent = text; // a screen reader says it, so only when it changes
-    }
+    setText(word, text);
   }
 
   show();

@@ -1,8 +1,8 @@
 // One stream for all tabs of a browser that show the same board and player: HTTP/1.1 allows six
 // connections to a server, and the seventh tab would wait for ever. The oldest tab leads: it keeps
-// its stream and sends each event to the others. They open a stream until they are up to date, and again when the leader is silent
-// or says goodbye. A browser without BroadcastChannel has a stream for each tab. A tab that is hidden
-// for a minute takes no part until it is shown.
+// its stream and sends each event to the others. They open a stream until they are up to date, and
+// again when the leader is silent or says goodbye. A browser without BroadcastChannel has a stream
+// for each tab. A tab that is hidden for a minute takes no part until it is shown.
 
 import { Stream } from "./stream.js";
 

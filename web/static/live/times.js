@@ -1,5 +1,6 @@
 // Times on the page: relative in the text, exact in the title, by the server's clock.
 
+import { setText } from "../dom.js";
 import { dateOf, formatExact } from "../format.js";
 import { agoText } from "../texts.js";
 import { isPaused } from "./throttle.js";
@@ -53,8 +54,5 @@ function allTimes() {
 
 /** @param {HTMLTimeElement} element */
 function refresh(element) {
-  const text = agoText(Date.parse(element.dateTime), serverNow());
-  if (element.textContent !== text) {
-    element.textContent = text;
-  }
+  setText(element, agoText(Date.parse(element.dateTime), serverNow()));
 }

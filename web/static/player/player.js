@@ -3,6 +3,7 @@
 // other page the one who added a score in this browser.
 
 import { arrange, createRow } from "../board/rows.js";
+import { setText } from "../dom.js";
 import { formatNumber } from "../format.js";
 import { throttle } from "../live/throttle.js";
 import { NOT_RANKED_YET, noScoreText, placeText } from "../texts.js";
@@ -108,8 +109,7 @@ class Card {
     const empty = /** @type {HTMLElement} */ (this._body.parentElement?.nextElementSibling);
     empty.hidden = true;
     const text = player ? placeText(player) : error;
-    if (this._place.textContent !== text) {
-      this._place.textContent = text;
+    if (setText(this._place, text)) {
       say(text);
     }
   }
