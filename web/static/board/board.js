@@ -60,7 +60,7 @@ function createRows(body) {
 function update(known, row) {
   const element = known ?? createRow(row, { rank: "" });
   const score = formatNumber(row.score);
-  setCell(element, "rank", String(row.rank));
+  setCell(element, "rank", formatNumber(row.rank));
   setScore(element, score);
   setTime(element, row.time);
   element.dataset.color = String(colorOf(row.user));
