@@ -162,7 +162,7 @@ def make_services(
         feeds,
         readers,
         rankings,
-        Watches(rankings),
+        Watches(),
         on_loop,
         producer,
         watcher,

@@ -308,10 +308,10 @@ async def test_a_reader_that_fails_is_reported_at_once_and_starts_again(app, set
 
 async def test_the_history_is_sent_to_a_client_that_has_missed_something(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
-    await until(lambda: feeds(app).newest_id)
+    await until(lambda: feeds(app).all_time.newest_id)
     publish(settings, board(2, Row(1, "bob", 2, 2), Row(2, "ann", 1, 1)))
     await until(lambda: feeds(app).newest_board.players == 2)
-    newest = feeds(app).newest_id
+    newest = feeds(app).all_time.newest_id
     async with stream(app, "/live") as events:
         story = await events.event()
     async with stream(app, "/live", **{"Last-Event-ID": newest}) as events:
@@ -334,7 +334,7 @@ async def test_an_app_that_starts_later_has_the_history_of_the_last_minutes(sett
     assert producer.flush(10) == 0
     made = create_app(settings)
     async with made.test_app():
-        await until(lambda: feeds(made).newest_id)
+        await until(lambda: feeds(made).all_time.newest_id)
         async with stream(made, "/live") as events:
             boards = (await events.document())["boards"]
 
@@ -346,8 +346,8 @@ async def test_an_app_that_starts_later_has_the_history_of_the_last_minutes(sett
 
 async def test_a_client_with_a_newer_board_from_another_process_gets_no_older_one(app, settings):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
-    await until(lambda: feeds(app).newest_id)
-    topic = feeds(app).newest_id.rpartition(":")[0]
+    await until(lambda: feeds(app).all_time.newest_id)
+    topic = feeds(app).all_time.newest_id.rpartition(":")[0]
     async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:2"}) as events:
         publish(settings, board(2, Row(1, "bob", 2, 2)))
         await until(lambda: feeds(app).newest_board.players == 2)
@@ -362,8 +362,8 @@ async def test_a_client_with_a_board_that_the_topic_has_lost_gets_the_newest_the
 ):
     monkeypatch.setattr("web.routes.streams.BEHIND_SECONDS", 0.2)
     publish(settings, board(1, Row(1, "ann", 1, 1)))
-    await until(lambda: feeds(app).newest_id)
-    topic = feeds(app).newest_id.rpartition(":")[0]
+    await until(lambda: feeds(app).all_time.newest_id)
+    topic = feeds(app).all_time.newest_id.rpartition(":")[0]
     async with stream(app, "/highScores", **{"Last-Event-ID": f"{topic}:7"}) as events:
         assert (await events.event())["id"] == f"{topic}:0"
 
@@ -372,7 +372,7 @@ async def test_the_board_can_be_polled_and_is_sent_only_when_it_has_changed(app,
     client = app.test_client()
     none = await client.get("/top5")
     publish(settings, board(1, Row(1, "ann", 1, 1)))
-    await until(lambda: feeds(app).newest_id)
+    await until(lambda: feeds(app).all_time.newest_id)
     first = await client.get("/top5")
     tag = first.headers["ETag"]
     same = [
@@ -384,7 +384,7 @@ async def test_the_board_can_be_polled_and_is_sent_only_when_it_has_changed(app,
     assert (none.status_code, none.headers["Retry-After"]) == (503, "1")
     assert await first.get_data() == encode_board(board(1, Row(1, "ann", 1, 1)))
     assert (first.mimetype, first.headers["Cache-Control"]) == ("application/json", "no-cache")
-    assert tag == f'"{feeds(app).newest_id}"'
+    assert tag == f'"{feeds(app).all_time.newest_id}"'
     assert [(each.status_code, await each.get_data()) for each in same] == [(304, b"")] * 3
     assert other.status_code == 200
 
@@ -393,8 +393,8 @@ async def test_a_poll_never_steps_back_to_a_board_before_that_of_another_process
     app, settings, monkeypatch
 ):
     publish(settings, board(1, Row(1, "ann", 1, 1)))
-    await until(lambda: feeds(app).newest_id)
-    topic = feeds(app).newest_id.rpartition(":")[0]
+    await until(lambda: feeds(app).all_time.newest_id)
+    topic = feeds(app).all_time.newest_id.rpartition(":")[0]
     known = {"If-None-Match": f'W/"{topic}:1"'}
     polled = asyncio.create_task(app.test_client().get("/top5", headers=known))
     publish(settings, board(2, Row(1, "bob", 2, 2)))
@@ -414,9 +414,9 @@ async def test_recreated_topics_leave_nothing_of_the_deleted_ones(app, settings)
     client = app.test_client()
     publish(settings, board(1, Row(1, "ann", 1, 1)))
     await client.post("/newScore", json={"user": "ann", "score": 1})
-    await until(lambda: feeds(app).newest_id and feeds(app).newest_scores)
+    await until(lambda: feeds(app).all_time.newest_id and feeds(app).newest_scores)
     recreate(settings, "top_5", "scores")
-    await until(lambda: not feeds(app).newest_id and not feeds(app).newest_scores, 30)
+    await until(lambda: not feeds(app).all_time.newest_id and not feeds(app).newest_scores, 30)
     await until(lambda: not app.extensions["leaderboard"].problems(), 30)
     none = await client.get("/top5")
     page = await (await client.get("/")).get_data(as_text=True)
@@ -453,8 +453,8 @@ async def test_head_of_a_stream_has_an_empty_body(app, path):
 async def test_a_client_that_leaves_is_forgotten(app):
     for _ in range(20):
         async with stream(app, "/live"):
-            await until(lambda: len(feeds(app).live) == 1)
-        await until(lambda: len(feeds(app).live) == 0)
+            await until(lambda: len(feeds(app).all_time.live) == 1)
+        await until(lambda: len(feeds(app).all_time.live) == 0)
 
     assert len(app.extensions["leaderboard"].stream_limiter) == 0
 

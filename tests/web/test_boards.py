@@ -245,7 +245,9 @@ async def test_the_old_routes_are_byte_for_byte_what_they_are_without_boards_by_
     publish(settings, board("week", "bob", "2026-W01"), board("all-time", "dan"))
     alone, many = await start(boards=("all-time",)), await start()
     shown = [alone.services.feeds, many.services.feeds]
-    await until(lambda: all(it.newest_id and it.status == Status(None, ()) for it in shown))
+    await until(
+        lambda: all(it.all_time.newest_id and it.status == Status(None, ()) for it in shown)
+    )
     for path, count in (("/highScores", 1), ("/live?events=story,board,status", 3)):
         one, other = await alone.events(path, count), await many.events(path, count)
         for events in (one, other):

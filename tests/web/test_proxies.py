@@ -193,7 +193,7 @@ async def test_the_page_its_files_and_its_stream_come_through(
             events = (event async for event in source.aiter_sse() if event.event == "board")
             async with asyncio.timeout(2):
                 before = await anext(events)
-                await until(lambda: len(served.feeds.live))
+                await until(lambda: len(served.feeds.all_time.live))
                 served.feeds.put_boards([("t:2", BOARDS[1])])
                 after = await anext(events)
 

@@ -17,9 +17,8 @@ from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
 from web.live.rate import EndOffsets
-from web.live.recent import Score
+from web.live.recent import SIZE, Score
 
-SHOWN = 10  # scores, so the most that are needed of one partition
 BATCH = 200  # messages at once; a full batch means that they arrive too fast to be followed
 PAUSE_SECONDS = 0.25  # before a jump
 SMALL = {  # a consumer that fetches little ahead: a jump throws it away
@@ -61,8 +60,11 @@ def read(
 
 
 def _jump(consumer: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int, int]:
-    """Move the consumer to just before these ends; return where that is."""
-    starts = {partition: max(0, end - SHOWN) for partition, end in ends.items()}
+    """Move the consumer to just before these ends; return where that is.
+
+    All that are shown may be of one partition.
+    """
+    starts = {partition: max(0, end - SIZE) for partition, end in ends.items()}
     positions = [
         TopicPartition(topic.name, partition, start or OFFSET_BEGINNING)
         for partition, start in starts.items()

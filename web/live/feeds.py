@@ -42,7 +42,7 @@ class Feeds:
         names = (ALL_TIME, *calendar.boards)
         self.boards = {name: BoardFeed(name, calendar, times) for name in names}
         self.all_time = self.boards[ALL_TIME]
-        self.board, self.live = self.all_time.board, self.all_time.live
+        self.board = self.all_time.board
         self.scores = Hub(lambda: sse.HEARTBEAT, times)
         self.newest_scores: list[Score] = []  # the last ten, oldest first
         self.status: Status | None = None  # None until the first is known
@@ -66,11 +66,6 @@ class Feeds:
     def newest_board(self) -> Board:
         """The board of all time, as it was sent last; empty until the first."""
         return self.all_time.newest.board
-
-    @property
-    def newest_id(self) -> str:
-        """The event id of that board, "" until the first."""
-        return self.all_time.newest_id
 
     def live_hubs(self) -> list[Hub]:
         """Return every stream of `live`, of all boards."""

@@ -66,17 +66,12 @@ class Watch:
 class Watches:
     """All watches of a process. Every method is called on the event loop."""
 
-    def __init__(self, rankings: Rankings) -> None:
-        self._rankings = rankings
+    def __init__(self) -> None:
         self._watches: dict[Watch, None] = {}
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._watches)
-
-    def make(self, board: str, user: str) -> Watch:
-        """Return a watch that is not added yet."""
-        return Watch(self._rankings, board, user)
 
     def add(self, watch: Watch, hub: Hub, subscriber: Subscriber) -> None:
         """Send the events of a watch to this subscriber of a hub from now on."""

@@ -85,7 +85,7 @@ def blueprint(services: Services) -> Blueprint:
 
     def _watch(board: str) -> Watch | None:
         user = request.args.get("user")
-        return services.watches.make(board, user) if user else None
+        return Watch(services.rankings, board, user) if user else None
 
     return streams
 

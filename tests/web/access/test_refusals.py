@@ -51,7 +51,7 @@ async def test_a_hall_full_of_people_may_share_one_address(monkeypatch):
         streams = [await served.connect() for _ in range(300)]
         for _, writer in streams:
             writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await until(lambda: len(served.feeds.live) == 300)
+        await until(lambda: len(served.feeds.all_time.live) == 300)
         idle = [await served.connect() for _ in range(300)]
         status, _, _ = await served.ask("/")
         for _, writer in streams + idle:

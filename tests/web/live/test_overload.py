@@ -84,7 +84,7 @@ async def test_no_board_is_old_under_overload_and_the_newest_arrives_soon_after_
     feeds.lateness.start()
     clients = [SlowSubscriber() for _ in range(CLIENTS)]
     for client in clients:
-        feeds.live.add(client, 0)
+        feeds.all_time.live.add(client, 0)
     given = Load(feeds, pending := PendingCalls(on_loop))
     given.start()
     await until(given.is_over, 10 * LOAD_SECONDS)

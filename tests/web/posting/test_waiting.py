@@ -88,7 +88,7 @@ async def test_with_both_flows_it_is_top_counted_or_best(settings, names):
     names_of_five = [(f"user{each}", 100 + each) for each in range(5)]
     with running(names):
         async with serving(settings) as app:
-            await until(lambda: app.extensions["leaderboard"].feeds.newest_id, 30)
+            await until(lambda: app.extensions["leaderboard"].feeds.all_time.newest_id, 30)
             first = await outcomes(app, *names_of_five)
             later = await outcomes(app, ("user4", 7), ("ann", 3), ("ann", 5), ("ann", 500))
 

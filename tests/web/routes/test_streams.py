@@ -26,14 +26,14 @@ NAMES = re.compile(rb"event: (\w+)")
 async def test_a_client_that_leaves_before_or_at_the_first_chunk_is_forgotten(chunks):
     services = make_services(load(), print, None)
     client = streams._Client("10.0.0.1", "", None, print)  # noqa: SLF001
-    stream = streams._Stream(services.feeds.live, services.feeds.all_time)  # noqa: SLF001
+    stream = streams._Stream(services.feeds.all_time.live, services.feeds.all_time)  # noqa: SLF001
     body = streams._body(services, stream, client)  # noqa: SLF001
     for _ in range(chunks):
         await anext(body)
     await body.aclose()
 
     assert len(services.stream_limiter) == 0
-    assert len(services.feeds.live) == 0
+    assert len(services.feeds.all_time.live) == 0
 
 
 async def received(served, path):
@@ -43,8 +43,8 @@ async def received(served, path):
         aconnect_sse(client, "GET", path) as source,
     ):
         await until(lambda: len(served.services.stream_limiter) == 1)
-        beats = served.feeds.board.sent + served.feeds.live.sent + 2
-        await until(lambda: served.feeds.board.sent + served.feeds.live.sent >= beats)
+        beats = served.feeds.board.sent + served.feeds.all_time.live.sent + 2
+        await until(lambda: served.feeds.board.sent + served.feeds.all_time.live.sent >= beats)
         served.services.end()
         return [event async for event in source.aiter_sse()]
 
