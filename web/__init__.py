@@ -13,10 +13,11 @@ A client of a stream, from the connection to the first event:
 A board, from `top-5` to the socket:
 
     kafka/reader.py        keeps a thread reading, and restarts it after a failure
-    kafka/boards.py        polls `top-5` (kafka/client.py), all of it or from ten minutes ago on
+    kafka/boards.py        polls `top-5` (kafka/client.py), all of it or from ten minutes ago on,
+                           and decodes the board
     threads.py             hands boards from that thread to the event loop, the newest alone
     live/pace.py           delays a board if another was sent just before, or the loop is late
-    live/feeds.py          decodes the board, and asks for it to be sent
+    live/feeds.py          asks for the board to be sent
     live/board.py          keeps the boards of the last periods, publishes that of the current one
     live/sized.py          leaves out rows that no client could take in one event
     live/sse.py            encodes the event

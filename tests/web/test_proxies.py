@@ -15,16 +15,18 @@ import trustme
 from httpx_sse import aconnect_sse
 
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
 from local.claims import ports
 from tests import ROOT
+from tests.support.boards import shown
 from tests.support.served import serving
 from tests.support.until import until
 from web.kafka.records import Receipt
 
 NAME = "scores.example"
 LONG = "x" * 1_000  # Caddy compresses no shorter answer
-BOARDS = [encode_board(Board("all-time", 1, score, (Row(1, LONG, score, 7),))) for score in (1, 2)]
+BOARDS = [
+    shown(f"t:{score}", Board("all-time", 1, score, (Row(1, LONG, score, 7),))) for score in (1, 2)
+]
 SCORE = {"user": "ann", "score": "1"}
 GZIP = "gzip on; gzip_proxied any; gzip_min_length 1; gzip_types text/event-stream;"
 
@@ -185,7 +187,7 @@ async def test_the_page_its_files_and_its_stream_come_through(
         serving_behind(proxy, monkeypatch, tmp_path, certificate) as served,
         proxy.browser() as browser,
     ):
-        served.feeds.put_boards([("t:1", BOARDS[0])])
+        served.feeds.put_boards(BOARDS[:1])
         page = await browser.get("")
         addresses = re.findall(r'(?:href|src|action)="([^"#]+)"', page.text)
         files = [await browser.get(each) for each in addresses if each != "newScore"]
@@ -194,12 +196,12 @@ async def test_the_page_its_files_and_its_stream_come_through(
             async with asyncio.timeout(2):
                 before = await anext(events)
                 await until(lambda: len(served.feeds.all_time.live))
-                served.feeds.put_boards([("t:2", BOARDS[1])])
+                served.feeds.put_boards(BOARDS[1:])
                 after = await anext(events)
 
     assert [file.status_code for file in files] == [200] * len(addresses[1:])
     assert not [each for each in addresses if each.startswith("/")]
-    assert [before.data, after.data] == [board.decode() for board in BOARDS]
+    assert [before.data, after.data] == [board.document.decode() for board in BOARDS]
     assert source.response.headers["Content-Encoding"] == "identity"
     assert page.http_version == ("HTTP/2" if proxy.is_tls else "HTTP/1.1")
 

@@ -20,14 +20,14 @@ from web.clock import now_ms
 from web.kafka import client
 from web.kafka.progress import Arrivals, Progress
 from web.kafka.reader import TopicReader
+from web.live.board import Shown
 from web.live.history import APART_MS, SPAN_MS
 from web.live.sse import board_id
 
 LAST_MESSAGES = 100  # that are searched for a board when none was written for ten minutes
 BATCH = 1000  # messages at once, at most
 
-Entry = tuple[str, bytes]  # the event id of a board, and its document
-Put = Callable[[list[Entry]], object]  # of boards, oldest first
+Put = Callable[[list[Shown]], object]  # of boards, oldest first
 
 
 class Span(NamedTuple):
@@ -55,18 +55,10 @@ def read(
         put_past(boards.read_past(monitor))
         reader.note_caught_up()
         while not reader.stopping():
-            if found := [entry for _, _, entry in boards.poll()]:
+            if found := [shown for _, shown in boards.poll()]:
                 put(found)
             if (ends := monitor.poll()) is not None:
                 boards.check(ends)
-
-
-class _Found(NamedTuple):
-    """A board as it was found: its key, the time of its message, and what is passed on."""
-
-    key: str
-    time: int
-    entry: Entry
 
 
 class _Boards:
@@ -84,7 +76,7 @@ class _Boards:
         self._partitions = range(topic.partitions) if calendar.boards else [all_time]
         self._progress = Progress({})
 
-    def read_past(self, monitor: client.TopicMonitor) -> list[Entry]:
+    def read_past(self, monitor: client.TopicMonitor) -> list[Shown]:
         """Return the boards of the last ten minutes; for a board without any then, its last one.
 
         Raises:
@@ -103,8 +95,8 @@ class _Boards:
                 return found
         return []
 
-    def poll(self) -> Iterator[_Found]:
-        """Yield what comes next; a message that cannot be read is counted."""
+    def poll(self) -> Iterator[tuple[int, Shown]]:
+        """Yield the boards that come next, each after the time of its message."""
         return self._found(self._poll())
 
     def check(self, ends: Mapping[int, int]) -> None:
@@ -123,23 +115,23 @@ class _Boards:
         (since,) = self._consumer.offsets_for_times(asked, timeout=seconds)
         return Span(low, since.offset if since.offset >= 0 else end - LAST_MESSAGES, end)
 
-    def _read_to(self, ends: Mapping[int, int], monitor: client.TopicMonitor) -> list[Entry]:
+    def _read_to(self, ends: Mapping[int, int], monitor: client.TopicMonitor) -> list[Shown]:
         """Return the boards up to these offsets.
 
-        Of each board and period it is the last of each two seconds of the last ten minutes, at most
-        300, and the last one before.
+        For each board and period these are the last one of every two seconds of the last ten
+        minutes, at most 300, and the last one before them.
         """
-        found: dict[tuple[str, int], Entry] = {}
+        found: dict[tuple[str, int], Shown] = {}
         ended: set[int | None] = set()  # what is past the end is in an open transaction
         now = now_ms()
         arrivals = Arrivals()
         while not self._reader.stopping() and not self._progress.has_reached(ends):
             messages = self._poll()
             arrivals.check(messages, has_answered=monitor.poll() is not None)
-            for key, time_ms, entry in self._found(messages):
+            for time_ms, shown in self._found(messages):
                 moment = min(time_ms, now) // APART_MS if time_ms > now - SPAN_MS else 0
-                found.pop((key, moment), None)
-                found[key, moment] = entry
+                found.pop((shown.board.key, moment), None)
+                found[shown.board.key, moment] = shown
             ended |= {each.partition() for each in messages if client.is_partition_end(each)}
             if ended.issuperset(ends):
                 break
@@ -148,7 +140,8 @@ class _Boards:
     def _poll(self) -> list[Message]:
         return client.poll(self._consumer, {self._topic.name: self._progress}, BATCH)
 
-    def _found(self, messages: Iterable[Message]) -> Iterator[_Found]:
+    def _found(self, messages: Iterable[Message]) -> Iterator[tuple[int, Shown]]:
+        """Yield what can be read and is shown; a message that cannot be read is counted."""
         for message in messages:
             key, value = message.key() or b"", message.value()
             is_shown = key.partition(b"/")[0] in self._names
@@ -159,7 +152,7 @@ class _Boards:
                     self._reader.unreadable.add(message, error)
                 else:
                     event_id = board_id(self._topic.id, message.offset() or 0, board.key)
-                    yield _Found(board.key, message.timestamp()[1], (event_id, value))
+                    yield message.timestamp()[1], Shown(event_id, board, value)
 
     def _decode(self, key: bytes, value: bytes) -> Board:
         """Read a board.

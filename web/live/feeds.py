@@ -8,7 +8,6 @@ from contextlib import suppress
 from conf.settings import Web
 from dataflows.leaderboard import Board
 from dataflows.periods import ALL_TIME, Calendar
-from dataflows.wire import decode_board
 from web.clock import now_ms
 from web.live import freshness, rate, recent, sse
 from web.live.board import BoardFeed, Chunks, Shown
@@ -90,28 +89,24 @@ class Feeds:
         self.scores.publish({})
         self._publish_live(score={})
 
-    def put_past(self, boards: Sequence[tuple[str, bytes]]) -> None:
+    def put_past(self, boards: Sequence[Shown]) -> None:
         """Publish what is on the topic at first: the last minutes of each board and period."""
-        for _, document in boards:
-            board = decode_board(document)
-            if board.board in self.boards:
-                self.boards[board.board].put_past(board)
+        for shown in boards:
+            self.boards[shown.board.board].put_past(shown.board)
         self.put_boards(boards)
 
-    def put_boards(self, boards: Sequence[tuple[str, bytes]]) -> None:
-        """Publish the last of each board, given as event ids and documents, oldest first.
+    def put_boards(self, boards: Sequence[Shown]) -> None:
+        """Publish the last of each board, oldest first.
 
-        A document is sent as it is on the topic: the same bytes in every process. Each can be read.
+        A document is sent as it is on the topic: the same bytes in every process.
         """
         changed: set[str] = set()
         if not self.has_read_boards:  # periods without a message are shown from now on
             self.has_read_boards = True
             changed = {kind for kind, feed in self._kinds.items() if feed.period.name}
-        for event_id, document in boards:
-            board = decode_board(document)
-            feed = self.boards.get(board.board)
-            if feed is not None and feed.put(Shown(event_id, board, document)):
-                changed.add(_kind(board.board))
+        for shown in boards:
+            if self.boards[shown.board.board].put(shown):
+                changed.add(_kind(shown.board.board))
         for kind in changed:
             self.pacer.request(kind)
         self._wake_waiting()
@@ -213,17 +208,9 @@ class Feeds:
             feed.publish_live(**chunks)
 
 
-def newest_boards(
-    waiting: Sequence[tuple[str, bytes]], boards: Sequence[tuple[str, bytes]]
-) -> list[tuple[str, bytes]]:
-    """Return the newest of each board and period when these come while others wait.
-
-    Event ids of one board and period differ only after the last colon.
-    """
-    newest: dict[str, tuple[str, bytes]] = {}
-    for each in (*waiting, *boards):
-        newest[each[0].rpartition(":")[0]] = each
-    return list(newest.values())
+def newest_boards(waiting: Sequence[Shown], boards: Sequence[Shown]) -> list[Shown]:
+    """Return the newest of each board and period when these come while others wait."""
+    return list({shown.board.key: shown for shown in (*waiting, *boards)}.values())
 
 
 def _kind(board: str) -> str:

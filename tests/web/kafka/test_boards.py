@@ -54,7 +54,7 @@ def read_past(settings, found, reader):
         assert producer.flush(10) == 0
         reader.start()
         until_true(lambda: not reader.problem(), 30)
-        return [(event_id.rpartition(":")[2], document) for event_id, document in found]
+        return [(event_id.rpartition(":")[2], document) for event_id, _, document in found]
 
     yield read_past
     reader.stop()

@@ -9,7 +9,7 @@ import pytest
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from dataflows.periods import Calendar
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from web.live import board as boards
 from web.live import sse
 from web.live.feeds import Feeds, newest_boards
@@ -40,7 +40,7 @@ async def feeds(monkeypatch):
 
 def entry(offset, name, period="", user="ann", *, final=False):
     board = Board(name, 1, CHANGED, (Row(1, user, 9, CHANGED),), period, final)
-    return sse.board_id("t", offset, board.key), encode_board(board)
+    return shown(sse.board_id("t", offset, board.key), board)
 
 
 def streamed(feed):
@@ -95,7 +95,7 @@ async def test_an_empty_board_is_older_than_one_at_the_first_offset(feeds):
     feeds.put_past([])
     empty = feeds.boards["day"].newest_id
 
-    assert feeds.is_behind(entry(0, "day", "2026-11-25")[0], empty)
+    assert feeds.is_behind(entry(0, "day", "2026-11-25").event_id, empty)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_of_boards_that_wait_the_newest_of_each_period_is_left():
     waiting = [entry(0, "all-time"), entry(1, "day", "2026-11-24"), entry(2, "day", "2026-11-25")]
     boards = [entry(3, "day", "2026-11-25"), entry(4, "all-time")]
 
-    assert {each for each, _ in newest_boards(waiting, boards)} == {
+    assert {each.event_id for each in newest_boards(waiting, boards)} == {
         "t:4",
         "t/day/2026-11-24:2",
         "t/day/2026-11-25:4",

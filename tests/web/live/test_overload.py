@@ -8,9 +8,10 @@ import time
 
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.support.crowding import crowding
 from tests.support.until import until
+from web.clock import now_ms
 from web.live.feeds import Feeds, newest_boards
 from web.live.recent import Score
 from web.threads import OnLoop, PendingCalls
@@ -47,9 +48,8 @@ class SlowSubscriber:
         pass
 
 
-def document():
-    now = time.time_ns() // 1_000_000
-    return now, encode_board(Board("all-time", 1, now, (Row(1, "ann", now, now),)))
+def board(now):
+    return Board("all-time", 1, now, (Row(1, "ann", now, now),))
 
 
 class Load:
@@ -72,8 +72,8 @@ class Load:
         for number in itertools.count():
             if time.monotonic() > end:
                 return
-            self.last, board = document()
-            self._put_boards([(f"t:{number}", board)])
+            self.last = now_ms()
+            self._put_boards([shown(f"t:{number}", board(self.last))])
             self._put_scores([Score(self.last, 0, number, "ann", number)])
             time.sleep(1 / RATE)
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.support.browser import needs_browser, wait_for
 from tests.support.page_server import playing
 from tests.support.until import until_true
@@ -43,7 +43,7 @@ def at(day, hour):
 def entry(offset, name, period, *scores, final=False):
     rows = tuple(Row(rank, user, score, at(20, 12)) for rank, (user, score) in enumerate(scores, 1))
     board = Board(name, len(rows), at(20, 12) if rows else 0, rows, period, final)
-    return sse.board_id("t", offset, board.key), encode_board(board)
+    return shown(sse.board_id("t", offset, board.key), board)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from web.kafka.records import Best, News, Receipt
 from web.live.feeds import Feeds
 from web.posting.outcome import PendingScore, outcome
@@ -32,7 +32,7 @@ def best(score, offset=HERE.offset, time=5, partition=HERE.partition, user=b"ann
 
 def show(feeds, *rows):
     board = Board("all-time", 9, 7, tuple(Row(rank, *row) for rank, row in enumerate(rows, 1)))
-    feeds.put_boards([(f"topic:{feeds.board.sent}", encode_board(board))])
+    feeds.put_boards([shown(f"topic:{feeds.board.sent}", board)])
 
 
 async def outcome_of(feeds, pending, size=2, seconds=0.2):

@@ -11,8 +11,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
 from tests import ROOT
+from tests.support.boards import shown
 from tests.support.openapi import SPEC, check, check_response, response
 from web.app import create_app
 from web.live.freshness import Status
@@ -38,7 +38,7 @@ def fill(feeds):
     feeds.put_scores([Score(5, 3, 1_042, "ann", -7)])
     feeds.put_ends(EndOffsets(1_000, {0: 1}))
     feeds.put_ends(EndOffsets(2_000, {0: 8}))
-    feeds.put_boards([("AbC_-123:7", encode_board(Board("all-time", 2, 7, rows)))])
+    feeds.put_boards([shown("AbC_-123:7", Board("all-time", 2, 7, rows))])
     feeds.put_status(Status(1_764_000_000_000, ("the broker is away",)))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from conf.loading import load
 from dataflows.leaderboard import Board
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.web.routes.test_ranks import fill, make_app
 from web.app import create_app
 from web.files import STATIC, Files
@@ -117,7 +117,7 @@ async def test_the_server_writes_numbers_as_the_script_does():
     users = [("all-time", "", f"user{place:04}", 2_000 - place, 5) for place in range(1_200)]
     fill(made, *users)
     feeds = made.extensions["leaderboard"].feeds
-    feeds.put_boards([("t:1", encode_board(Board("all-time", 81_204, 7, ())))])
+    feeds.put_boards([shown("t:1", Board("all-time", 81_204, 7, ()))])
     client = made.test_client()
     page = await (await client.get("/?user=user1100")).get_data(as_text=True)
     last = await (await client.get("/?from=1101")).get_data(as_text=True)
@@ -139,7 +139,7 @@ async def test_the_server_writes_numbers_as_the_script_does():
 async def test_an_earlier_period_says_whether_it_is_final_where_that_is_known(board, note):
     made = make_app(boards=("all-time", "day"))
     feeds = made.extensions["leaderboard"].feeds
-    feeds.put_boards([("t/day/2026-11-20:1", encode_board(board))] if board else [])
+    feeds.put_boards([shown("t/day/2026-11-20:1", board)] if board else [])
     path = "/?board=day&period=2026-11-20"
     page = await (await made.test_client().get(path)).get_data(as_text=True)
 

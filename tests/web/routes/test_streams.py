@@ -9,7 +9,7 @@ from httpx_sse import aconnect_sse
 
 from conf.loading import load
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.support.served import serving
 from tests.support.until import until
 from web.live.freshness import Status
@@ -51,12 +51,12 @@ async def received(served, path):
 
 @pytest.mark.parametrize("path", ["/highScores", "/live"])
 async def test_a_library_delivers_no_empty_event_for_a_pause_or_a_heartbeat(monkeypatch, path):
-    document = b'{"board":"all-time","players":1,"updated":7,"rows":[]}'
+    board = shown("t:1", Board("all-time", 1, 7, ()))
     async with serving(monkeypatch, heartbeat_seconds=0.1) as served:
-        served.feeds.put_boards([("t:1", document)])
+        served.feeds.put_boards([board])
         events = await received(served, path)
 
-    assert document.decode() in [event.data for event in events]
+    assert board.document.decode() in [event.data for event in events]
     assert all(event.data for event in events)
     assert events[0].retry
 
@@ -77,10 +77,10 @@ async def test_a_refused_stream_is_one_event_that_says_why(monkeypatch, path):
 
 
 async def test_live_sends_the_chosen_events_alone(monkeypatch):
-    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    board = Board("all-time", 1, 1, (Row(1, "ann", 1, 1),))
     async with serving(monkeypatch) as served:
         served.feeds.put_status(Status(None, ()))
-        served.feeds.put_boards([("t:1", document)])
+        served.feeds.put_boards([shown("t:1", board)])
         served.feeds.put_scores([Score(5, 0, 1, "ann", 1)])
         chosen = await served.say(BOARD_AND_STATUS, seconds=0.3)
         everything = await served.say(LIVE, seconds=0.3)
@@ -90,13 +90,13 @@ async def test_live_sends_the_chosen_events_alone(monkeypatch):
 
 
 async def test_a_change_reaches_only_the_streams_that_have_chosen_it(monkeypatch):
-    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    board = Board("all-time", 1, 1, (Row(1, "ann", 1, 1),))
     async with serving(monkeypatch) as served:
         talk = asyncio.create_task(
             served.say(b"GET /live?events=status HTTP/1.1\r\nHost: localhost\r\n\r\n", seconds=1)
         )
         await until(lambda: sum(map(len, served.feeds.live_hubs())))
-        served.feeds.put_boards([("t:1", document)])
+        served.feeds.put_boards([shown("t:1", board)])
         served.feeds.put_status(Status(7, ("away",)))
         received = await talk
 
@@ -114,10 +114,10 @@ async def test_an_unknown_event_is_refused_by_its_name(monkeypatch):
 
 async def test_each_event_stays_under_60_kib(monkeypatch):
     rows = tuple(Row(n, "x" * 4_000 + str(n), n, 1) for n in range(1, 101))
-    document = encode_board(Board("all-time", 100, 1, rows))
+    board = Board("all-time", 100, 1, rows)
     async with serving(monkeypatch) as served:
         for number in range(100):
-            served.feeds.put_boards([(f"t:{number}", document)])
+            served.feeds.put_boards([shown(f"t:{number}", board)])
         received = await served.say(LIVE, seconds=0.5)
         _, _, whole = await served.ask("/top5")
 
@@ -127,10 +127,10 @@ async def test_each_event_stays_under_60_kib(monkeypatch):
 
 
 async def test_the_metrics_say_what_was_skipped_and_how_late_the_loop_is(monkeypatch):
-    document = encode_board(Board("all-time", 1, 1, (Row(1, "ann", 1, 1),)))
+    board = Board("all-time", 1, 1, (Row(1, "ann", 1, 1),))
     async with serving(monkeypatch, updates_per_second=1) as served:
         for number in range(4):
-            served.feeds.put_boards([(f"t:{number}", document)])
+            served.feeds.put_boards([shown(f"t:{number}", board)])
         _, _, body = await served.ask("/metrics")
 
     assert b'leaderboard_web_skipped_total{of="board"} 2.0' in body

@@ -6,7 +6,7 @@ import socket
 from contextlib import asynccontextmanager
 
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.support.served import serving
 from tests.support.until import until
 
@@ -17,8 +17,8 @@ ID = re.compile(rb"id: t:(\d+)\n")
 def put(served, number, size=1_000):
     """Publish a board of about this size."""
     rows = tuple(Row(n + 1, f"{n}-{'x' * 1_000}", number, 1) for n in range(size // 1_000))
-    document = encode_board(Board("all-time", number, number, rows))
-    served.feeds.put_boards([(f"t:{number}", document)])
+    board = Board("all-time", number, number, rows)
+    served.feeds.put_boards([shown(f"t:{number}", board)])
 
 
 async def newest(watcher, number):

@@ -17,7 +17,7 @@ import trustme
 from httpx_sse import aconnect_sse
 
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
+from tests.support.boards import shown
 from tests.support.served import parse, read, serving
 from tests.support.until import until
 from web.live.hub import Hub, Times
@@ -54,9 +54,9 @@ def trusting(authority):
 def put(served, number, size=0):
     """Publish a board of about this size."""
     rows = tuple(Row(n + 1, f"{n}-{'x' * 1_000}", number, 1) for n in range(size // 1_000))
-    document = encode_board(Board("all-time", number, number, rows))
-    served.feeds.put_boards([(f"t:{number}", document)])
-    return document.decode()
+    board = shown(f"t:{number}", Board("all-time", number, number, rows))
+    served.feeds.put_boards([board])
+    return board.document.decode()
 
 
 async def test_a_client_that_prefers_http_2_gets_a_stream_over_http_1(
