@@ -98,7 +98,7 @@ class _Inside:
             self._pause_if_due()
         for _ in self.rankings.build():
             self._pause_if_due()
-        self.rankings.progress = ""
+        self.rankings.not_ready = ""
         self.ready_seconds = time.monotonic() - started
         self.is_ready.set()
         self._update()

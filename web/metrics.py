@@ -134,7 +134,7 @@ class Metrics(Collector):
             "gauge",
             "leaderboard_web_ranks_ready",
             "Whether the ranks are read: 1, or 0.",
-            [({}, not self._rankings.progress)],
+            [({}, not self._rankings.not_ready)],
         )
         yield self._metric(
             "gauge",
@@ -191,8 +191,9 @@ class Metrics(Collector):
         yield self._metric(
             "counter",
             "leaderboard_web_skipped",
-            "Changes replaced by newer ones: those of a kind before they were sent, all on their "
-            "way from the topic readers, and each that a client did not get.",
+            "Changes that a newer one replaced: in `handover` from a topic reader to the event "
+            "loop, for a `client` that was slow, and the other kinds of events while they waited "
+            "to be sent.",
             [({"of": name}, count) for name, count in skipped.items()],
         )
 

@@ -34,8 +34,8 @@ class RateLimiter:
 class ConcurrencyLimiter:
     """At most `total` at the same time, and at most `each` for one client; 0 is no limit.
 
-    The app has one for streams, the server one for connections. One cannot do for both: a stream
-    counts by the address that a trusted proxy reports, a connection before its first byte.
+    The app has one for streams, the server one for connections. One limiter cannot serve both: a
+    stream counts by the address that a trusted proxy reports, a connection before its first byte.
     """
 
     def __init__(self, total: int, each: int) -> None:

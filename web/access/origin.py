@@ -7,6 +7,7 @@ then sees one origin, and only the name of the host shows the difference.
 
 import hmac
 from collections.abc import Collection
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -59,9 +60,9 @@ def is_from_another_origin(site: str | None, origin: str | None, target: "Target
         return site not in {"same-origin", "none"}
     if origin is None:
         return False
-    own = {_place(f"//{host}", is_proxied=target.is_proxied) for host in target.hosts} - {None}
-    sender = _place(origin, is_proxied=target.is_proxied)
-    return sender not in own and not target.has_cookie
+    place = partial(_host_and_port, is_proxied=target.is_proxied)
+    own = {place(f"//{host}") for host in target.hosts} - {None}
+    return place(origin) not in own and not target.has_cookie
 
 
 class Target(NamedTuple):
@@ -89,7 +90,7 @@ def _bytes(text: str, encoding: str) -> bytes:
     return text.encode(encoding, "backslashreplace")
 
 
-def _place(url: str, *, is_proxied: bool) -> tuple[str, int | None] | None:
+def _host_and_port(url: str, *, is_proxied: bool) -> tuple[str, int | None] | None:
     """Return the name and the port that count of a URL; None if it has no name."""
     try:
         parts = urlsplit(url)

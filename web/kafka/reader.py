@@ -43,7 +43,7 @@ class TopicReader:
         self.errors = 0  # ever
         self.unreadable = Unreadable()
         self.answered_ms = now_ms()  # of the broker's last answer, of the start until the first
-        self.progress = ""  # how far what was there at the start is read; set by `read`
+        self.not_ready = ""  # how far what was there at the start is read; set by `read`
         self.flow_problem = ""  # why what is read is not counted; set by `read`
         self._read = read
         self._on_unavailable = on_unavailable
@@ -86,7 +86,8 @@ class TopicReader:
     def problem(self) -> str:
         """Return why the app may show something outdated; "" if it shows the newest."""
         if not self._caught_up:
-            return f"{self.name} is not read to its end yet{self.progress and f': {self.progress}'}"
+            reason = f": {self.not_ready}" if self.not_ready else ""
+            return f"{self.name} is not read to its end yet{reason}"
         if time.monotonic() - self._answered > SILENT_SECONDS:
             return f"the broker of {self.name} has not answered for more than {SILENT_SECONDS} s"
         return self.flow_problem

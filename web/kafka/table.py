@@ -123,7 +123,7 @@ class TableReader:
             self._report(self._progress())
             if time.monotonic() >= log_at + LOG_SECONDS:
                 log_at = time.monotonic()
-                log.info("ranks: %s", self._rankings.progress)
+                log.info("ranks: %s", self._rankings.not_ready)
             self._pause_if_due()
         self._report("the users are brought into order")
         self._run(self._rankings.build())
@@ -164,7 +164,10 @@ class TableReader:
         client.assign(self._consumer, starts)
 
     def _starts(self, table: _Table) -> list[TopicPartition]:
-        """Return where each partition begins to be read; one without young messages at its end."""
+        """Return the offset from which each partition is read.
+
+        It is that of the first message of a period that is kept, or the end if there is none.
+        """
         name, since = table.topic.name, self._rankings.oldest(table.board)
         if not since:
             return [TopicPartition(name, each, OFFSET_BEGINNING) for each in table.goal]
@@ -223,7 +226,7 @@ class TableReader:
         return {table.board: table.positions() for table in self._tables.values()}
 
     def _report(self, progress: str) -> None:
-        self._reader.progress = self._rankings.progress = progress
+        self._reader.not_ready = self._rankings.not_ready = progress
 
     def _progress(self) -> str:
         tables = self._tables.values()

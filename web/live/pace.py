@@ -11,9 +11,9 @@ LATE_SECONDS = 1.0  # passes for that reason at most, so that the newest is neve
 class Pacer:
     """Sends each kind of event at most once in its pause; of what waits only the newest goes out.
 
-    Due times of a kind follow each other at the distance of its pause, whenever the sends really
-    come. What is due at the same moment is sent together. A board waits for no other kind; the
-    others wait for a moment at which the first board may be sent too.
+    The due times of a kind are one pause apart, even if a send is late: lateness does not add up.
+    What is due at the same moment is sent together. A board waits for no other kind; the others
+    wait for a moment at which the first board may be sent too.
 
     Args:
         boards: The pause of each board, in seconds, the most watched first.

@@ -63,7 +63,7 @@ class Rankings:
         self._rankings: dict[tuple[str, str], Ranking] = {}
         self._positions: Mapping[str, str] = {}  # by board
         self._version = 0  # grows with every change
-        self.progress = "the reader of the tables has not started"  # "" once everything is read
+        self.not_ready = "the reader of the tables has not started"  # "" once everything is read
 
     def oldest(self, board: str) -> int:
         """Return when the oldest period that is kept begins, in ms; 0 for all time."""
@@ -80,7 +80,7 @@ class Rankings:
 
     def reset(self) -> Iterator[None]:
         """Forget everything, in short steps."""
-        self.progress = "the tables are being read"
+        self.not_ready = "the tables are being read"
         with self._lock:
             dropped, self._rankings = self._rankings, {}
         for ranking in dropped.values():
@@ -104,7 +104,7 @@ class Rankings:
             yield from ranking.build()
 
     def apply(self, changes: Sequence[Change], positions: Mapping[str, str]) -> None:
-        """Apply messages, after `build`; then everything before these positions is applied."""
+        """Apply messages (only after `build`), and note which positions the rankings show."""
         for start in range(0, len(changes), LOCKED):
             with self._lock:
                 for board, period, user, rank_key in changes[start : start + LOCKED]:
@@ -115,7 +115,9 @@ class Rankings:
 
     @contextmanager
     def open(self, board: str, period: str = "") -> Iterator[Ranked]:
-        """Lend a ranking, for a moment of the event loop; "" is the current period.
+        """Give access to a ranking while its lock is held; "" is the current period.
+
+        Do not await inside the `with`.
 
         Raises:
             NotRanked: There is none.
@@ -148,8 +150,8 @@ class Rankings:
             raise NotRanked(msg)
         if not self._is_on:
             raise NotRanked(OFF)
-        if self.progress:
-            raise NotRanked(NOT_READY + self.progress, is_temporary=True)
+        if self.not_ready:
+            raise NotRanked(NOT_READY + self.not_ready, is_temporary=True)
 
     def _ranking(self, board: str, period: str) -> Ranking:
         found = self._rankings.get((board, period))

@@ -71,7 +71,7 @@ async def _render_ranks(services: Services) -> str:
     after = first + COUNT if first + COUNT <= players else 0
     return await render_template(
         "ranks.html",
-        **_place(services, feed, user),
+        **_head_fields(services, feed, user),
         board=shown,
         page=page,
         count=COUNT,
@@ -84,7 +84,7 @@ def _asked(feeds: Feeds) -> tuple[BoardFeed, str]:
     return feed, asked.period(feed, request.args.get("period") or None)
 
 
-def _place(services: Services, feed: BoardFeed, user: str) -> Document:
+def _head_fields(services: Services, feed: BoardFeed, user: str) -> Document:
     """Return what the head and the links of each page need."""
     return {
         "static": f"static/{services.files.version}",
@@ -112,7 +112,7 @@ async def render(
     outcome = request.args.get("outcome")  # of a score posted without JavaScript
     return await render_template(
         "dashboard.html",
-        **_place(services, feed, user),
+        **_head_fields(services, feed, user),
         stream=_stream(feed, period, user, is_alone=bool(display)),
         player=_ranked(services, feed.name, period, card) if user else {},
         has_ranks=services.settings.web.ranks and services.rankings.is_kept(feed.name, period),

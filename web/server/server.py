@@ -33,9 +33,8 @@ KEEP_ALIVE_SECONDS = 15  # for the next request on a connection
 # The same behind a proxy. It must close an unused connection first, or a request that crosses the
 # end is answered with 502: nginx does so after 60 s, Caddy after 120, Google's after 600.
 PROXY_KEEP_ALIVE_SECONDS = 620
-KERNEL_EXTRA_SECONDS = (
-    5  # that the kernel waits longer than the app for a client that takes nothing
-)
+# That the kernel waits longer than the app for a client that takes nothing.
+KERNEL_EXTRA_SECONDS = 5
 UNSENT_BYTES = 16 * 1024  # that the kernel holds for a client, apart from what it is sending
 CONNECTIONS_PER_STREAM = 6  # of one address: a browser may open six while it loads the page
 GRACE_SECONDS = 0.7  # for clients to receive the end of their streams

@@ -54,7 +54,7 @@ def stage(theatre):
     theatre.call(theatre.feeds.put_past, [])
     theatre.call(theatre.feeds.put_status, Status(None, ()))
     put(theatre, *[(user, 700 - 100 * place) for place, user in enumerate(USERS)])
-    theatre.call(setattr, theatre.rankings, "progress", "")
+    theatre.call(setattr, theatre.rankings, "not_ready", "")
     settle(theatre)
     yield theatre
     theatre.call(lambda: list(theatre.rankings.reset()))
@@ -184,10 +184,10 @@ def test_a_name_that_no_address_has_room_for_is_not_remembered(open_page):
 
 
 def test_the_card_says_that_ranks_are_not_read_yet_and_appears_when_they_are(stage, open_page):
-    stage.rankings.progress = "half is read"
+    stage.rankings.not_ready = "half is read"
     page = open_page("/?user=bob")
     expect(place(page)).to_have_text("The ranks are not read yet.")
-    stage.rankings.progress = ""
+    stage.rankings.not_ready = ""
     put(stage, ("zoe", 1))
     expect(place(page)).to_contain_text("Rank 2 of 8")
 
@@ -271,7 +271,7 @@ def test_past_the_last_rank_a_link_leads_back_to_it(stage, new_context):
 
 
 def test_a_page_of_ranks_says_why_it_is_empty(stage, new_context):
-    stage.rankings.progress = "half is read"
+    stage.rankings.not_ready = "half is read"
     page = new_context().new_page()
     page.goto(f"{stage.address}/?from=1")
     expect(page.locator(".note")).to_have_text("the ranks are not read yet: half is read.")

@@ -29,9 +29,9 @@ async def close_clients():
 async def serving(monkeypatch, **web):
     monkeypatch.setattr("web.ranks.watches.ROUND_SECONDS", QUICK)
     async with served.serving(monkeypatch, **web) as app:
-        await until(lambda: "being read" in app.services.rankings.progress)
+        await until(lambda: "being read" in app.services.rankings.not_ready)
         put(app, *[(f"user{place}", 100 - place) for place in range(9)])
-        app.services.rankings.progress = ""
+        app.services.rankings.not_ready = ""
         yield app
 
 

@@ -126,7 +126,7 @@ async def test_the_response_for_another_host_is_as_described(app):
 )
 async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
     fill(app.extensions["leaderboard"].feeds)
-    app.extensions["leaderboard"].rankings.progress = ""
+    app.extensions["leaderboard"].rankings.not_ready = ""
     described = response(path.partition("?")[0], 200)["content"]["text/event-stream"]["x-events"]
     sent = await events(app, path, count)
 

@@ -47,7 +47,7 @@ def fill(app, *changes):
         ],
         {"all-time": "AbC:7,8"},
     )
-    rankings.progress = ""
+    rankings.not_ready = ""
     return rankings
 
 
