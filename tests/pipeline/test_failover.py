@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.claims import ports
 from local.cluster import planned
 from tests.conftest import names_of_its_own
 from tests.support.failover import (
@@ -23,9 +22,9 @@ from tests.support.failover import (
     await_in_sync,
     survive,
 )
-from tests.support.processes import Flow, open_game
+from tests.support.processes import open_game
 from tests.support.until import until_true
-from tests.support.web_process import is_ready
+from tests.support.web_process import started
 
 GUARANTEES = ["exactly_once", "at_least_once"]
 
@@ -85,27 +84,25 @@ def test_each_broker_of_three_may_lose_its_network_in_turn(links, guarantee, mon
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads the CPU time from /proc")
 def test_a_dead_broker_of_three_costs_the_web_app_no_cpu_and_posts_go_on(cluster, monkeypatch):
-    port = str(ports(0)[0])
     with (
         opened(cluster.address, "exactly_once", monkeypatch) as (names, _),
-        contextlib.closing(Flow("web", {**names, "LEADERBOARD_WEB__PORT": port})) as web,
+        started(names) as web,
     ):
-        until_true(lambda: is_ready(f"http://127.0.0.1:{port}"), 60)
         used = []
         for number in NUMBERS:
             cluster.kill(number)
-            until_true(lambda: is_posted(port), FAILOVER_SECONDS)
-            used.append(cpu_share(web.processes[0].pid, 10))
+            until_true(lambda: is_posted(web.address), FAILOVER_SECONDS)
+            used.append(cpu_share(web.process.pid, 10))
             cluster.start(number)
             await_in_sync(cluster.address)
 
     assert max(used) < 0.2, used
 
 
-def is_posted(port):
+def is_posted(address):
     score = {"user": "ann", "score": 1}
     with contextlib.suppress(httpx.TransportError):
-        posted = httpx.post(f"http://127.0.0.1:{port}/newScore", json=score, timeout=20)
+        posted = httpx.post(f"{address}/newScore", json=score, timeout=20)
         return posted.status_code == 202
     return False
 

@@ -5,14 +5,13 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
 from conf.loading import load
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
 from local import cluster
+from tests.support.boards import publish
 from tests.support.until import until_true
 from tests.support.web_process import is_ready, web
 
@@ -46,11 +45,8 @@ def kafka(tmp_path):
     made.close()
 
 
-def publish(settings, score):
-    board = Board("all-time", 1, score, (Row(1, "ann", score, score),))
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
-    producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
-    assert producer.flush(20) == 0
+def board_of(score):
+    return Board("all-time", 1, score, (Row(1, "ann", score, score),))
 
 
 def following(events, name, is_wanted=lambda _: True):
@@ -67,7 +63,7 @@ def test_the_page_shows_since_when_the_board_is_stale_and_all_recovers(kafka, mo
     monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", kafka.address)
     settings = load()
     await_topics(settings)
-    publish(settings, 1)
+    publish(settings, board_of(1))
     names = {"LEADERBOARD_BOOTSTRAP_SERVERS": kafka.address}
     with (
         web(names) as address,
@@ -83,7 +79,7 @@ def test_the_page_shows_since_when_the_board_is_stale_and_all_recovers(kafka, mo
         page = httpx.get(address)
         kafka.start()
         following(events, "status", lambda status: not is_stale(status))
-        publish(settings, 2)
+        publish(settings, board_of(2))
         board = following(events, "board")
         until_true(lambda: is_ready(address), 20)
         posted = httpx.post(f"{address}/newScore", json={"user": "ann", "score": 7})

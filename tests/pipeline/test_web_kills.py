@@ -8,9 +8,9 @@ import httpx
 from local.claims import ports
 from tests.pipeline.test_end_to_end import events
 from tests.support import oracle
-from tests.support.processes import Flow, running
+from tests.support.processes import running
 from tests.support.until import until_true
-from tests.support.web_process import is_ready
+from tests.support.web_process import started
 
 
 @contextlib.contextmanager
@@ -48,13 +48,13 @@ def test_a_killed_web_app_loses_no_acknowledged_score_and_shows_no_older_board(n
     boards: list[int] = []
     with running(names), posting(address, acknowledged):
         for _ in range(3):
-            with contextlib.closing(Flow("web", given)) as web:
-                until_true(lambda: is_ready(address), 30)
+            with started(given) as web:
                 before = len(acknowledged)
                 seen = [events(address, "/highScores", 1)[0] for _ in range(2)]
                 boards += [int(event.id.rpartition(":")[2]) for event in seen]
                 until_true(lambda: len(acknowledged) > before + 20, 30)  # noqa: B023
-                web.kill()
+                web.process.kill()
+                web.process.wait()
         game.drain()
 
     assert boards == sorted(boards)

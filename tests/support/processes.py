@@ -1,4 +1,4 @@
-"""Real processes for tests: flows and the web app, which always end with the test."""
+"""Real processes of flows for tests, which always end with the test."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ DRAIN_SECONDS = 60
 
 
 class Flow:
-    """The processes of one flow: one, or a cluster; or the web app.
+    """The processes of one flow: one, or a cluster.
 
     `halt` is a moment of `tests.support.halting`, its number and signal: "committing 2 SIGKILL".
     """
@@ -43,7 +43,7 @@ class Flow:
         self.name = name
         self._log = tempfile.NamedTemporaryFile(prefix=f"{name}-", suffix=".log")  # noqa: SIM115
         module = "tests.support.halting" if halt else f"dataflows.{name}"
-        command = ["web"] if name == "web" else ["bytewax.run", module, "-s", "1", *arguments]
+        command = ["bytewax.run", module, "-s", "1", *arguments]
         self.processes = [
             subprocess.Popen(
                 [sys.executable, "-m", *command, *each],

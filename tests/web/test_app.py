@@ -14,6 +14,8 @@ from confluent_kafka.admin import AdminClient
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
+from tests.support import oracle
+from tests.support.boards import publish
 from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka import client
@@ -69,39 +71,14 @@ async def stream(app, path, **headers):
         await connection.disconnect()
 
 
-def publish(settings, *boards):
-    """Write boards as the flow does."""
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
-    for board in boards:
-        producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
-    assert producer.flush(10) == 0
-
-
 def board(players, *rows):
     return Board("all-time", players, 7, rows)
 
 
 def written(settings):
     """Return all messages of `scores` as user and value."""
-    name = settings.topics.scores.name
-    reader = Consumer(
-        {
-            "bootstrap.servers": settings.bootstrap_servers,
-            "group.id": "oracle",
-            "enable.partition.eof": True,
-        }
-    )
-    reader.assign([TopicPartition(name, n, 0) for n in range(settings.topics.scores.partitions)])
-    messages, ends = [], 0
-    while ends < settings.topics.scores.partitions:
-        message = reader.poll(10)
-        assert message is not None
-        if message.error():
-            ends += 1
-        else:
-            messages.append(((message.key() or b"").decode(), message.value()))
-    reader.close()
-    return messages
+    seen = oracle.read(settings.bootstrap_servers, settings.topics.scores.name)
+    return [((each.key or b"").decode(), each.value) for each in seen]
 
 
 HOSTILE = [

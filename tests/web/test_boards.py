@@ -12,6 +12,7 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.periods import Calendar
 from dataflows.wire import encode_board
+from tests.support.boards import publish
 from tests.support.openapi import check_response
 from tests.support.processes import Game, running
 from tests.support.until import until
@@ -87,16 +88,6 @@ async def start(settings):
 
 def day(ago=0):
     return CALENDAR.current("day", time.time_ns() // 1_000_000 - ago * DAY_MS).name
-
-
-def publish(settings, *boards):
-    """Write boards as the flow does."""
-    producer = Producer(
-        {"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"}
-    )
-    for board in boards:
-        producer.produce(settings.topics.top_5.name, encode_board(board), board.key.encode())
-    assert producer.flush(10) == 0
 
 
 def board(name, user, period="", *, final=False):

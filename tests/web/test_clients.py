@@ -15,7 +15,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 
 from conf.loading import load
 from dataflows.kafka.topics import await_topics
@@ -24,6 +23,7 @@ from dataflows.wire import encode_board
 from local.claims import ports
 from tests import ROOT
 from tests.conftest import names_of_its_own
+from tests.support import boards
 from tests.support.until import until_true
 from tests.support.web_process import web
 
@@ -130,8 +130,7 @@ class Server:
     """The app with a topic of boards that the tests write themselves."""
 
     def __init__(self, settings, address):
-        self._topic = settings.topics.top_5.name
-        self._producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+        self._settings = settings
         self._players = 0
         self.address = address
 
@@ -139,10 +138,9 @@ class Server:
         """Write a board with one player more, and return the document."""
         self._players += 1
         rows = (Row(1, "👩‍🚀\u2028", 2**63 - 1, 5),)
-        document = encode_board(Board("all-time", self._players, 7, rows))
-        self._producer.produce(self._topic, document, b"all-time")
-        assert self._producer.flush(10) == 0
-        return document.decode()
+        board = Board("all-time", self._players, 7, rows)
+        boards.publish(self._settings, board)
+        return encode_board(board).decode()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from conf import clients
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import ORIGIN, Origin, encode_board, encode_origin
+from dataflows.wire import ORIGIN, Origin, encode_origin
 from tests.support import raw_header
+from tests.support.boards import publish
 from tests.support.openapi import check_response
 from tests.support.processes import running
 from tests.support.until import until
@@ -66,9 +67,7 @@ class Flow:
 
     def publish(self, *rows):
         board = Board("all-time", 9, 7, tuple(Row(rank, *row) for rank, row in enumerate(rows, 1)))
-        name = self._topics["top_5"].name
-        self._producer.produce(name, encode_board(board), b"all-time")
-        assert self._producer.flush(10) == 0
+        publish(self._settings, board)
 
     def commit(self, receipt):
         consumer = Consumer(clients.consumer(self._settings))

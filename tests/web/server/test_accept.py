@@ -7,16 +7,14 @@ import os
 import resource
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
-from local.claims import ports
 from tests.support.served import NOWHERE, serving
 from tests.support.until import until, until_true
+from tests.support.web_process import is_ready, started
 from web.access.limits import ConcurrencyLimiter
 from web.access.refusals import Refusals
 from web.server import accept
@@ -119,45 +117,32 @@ async def test_two_colons_listen_for_both_families(monkeypatch, address):
 
 
 def test_with_few_descriptors_the_app_serves_as_many_as_it_can_and_does_not_spin():
-    (port,) = ports(0)
-    with contextlib.ExitStack() as stack:
-        process = started(port)
-        stack.callback(process.kill)
-        until_true(lambda: is_alive(port), 30)
+    names = {**NOWHERE, "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
+    with (
+        started(names, "/health", stderr=subprocess.DEVNULL, preexec_fn=limit) as served,
+        contextlib.ExitStack() as stack,
+    ):
+        port = int(served.address.rpartition(":")[2])
         clients = [stack.enter_context(connected(port)) for _ in range(DESCRIPTORS)]
         until_true(lambda: sum(map(was_refused, clients)) >= DESCRIPTORS - 60)
-        before, began = cpu_seconds(process.pid), time.monotonic()
+        before, began = cpu_seconds(served.process.pid), time.monotonic()
         time.sleep(1)  # what it uses in a second
-        busy = (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
+        busy = (cpu_seconds(served.process.pid) - before) / (time.monotonic() - began)
         kept = next(client for client in clients if not was_refused(client))
         kept.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         kept.settimeout(5)
         answer = kept.recv(4096)
         for client in clients:
             client.close()
-        until_true(lambda: is_alive(port))
-        process.terminate()
-        status = process.wait(10)
+        until_true(lambda: is_ready(served.address, "/health"))
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert busy < 0.5
-    assert status == 0
 
 
-def started(port):
-    """Start the web app, without Kafka and with few descriptors."""
-    environment = {**os.environ, **NOWHERE, "LEADERBOARD_WEB__PORT": str(port)}
-    environment |= {"LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
-
-    return subprocess.Popen(
-        [sys.executable, "-m", "web"],
-        env=environment,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=limit,  # noqa: PLW1509 - no thread of the tests holds a lock that it needs
-    )
+def limit():
+    """Leave a process few descriptors."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
 
 def connected(port):
@@ -173,13 +158,6 @@ def was_refused(client):
         return False
     except ConnectionError:
         return True
-
-
-def is_alive(port):
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def cpu_seconds(pid):

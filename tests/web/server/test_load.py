@@ -1,25 +1,18 @@
 """Thousands of clients at one process: all are served, and a signal ends it in time."""
 
-import contextlib
-import os
 import re
 import select
 import socket
-import subprocess
-import sys
 import time
 
-import httpx
 import pytest
-from confluent_kafka import Producer
 
 from bench import fanout
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
-from local.claims import ports
+from tests.support.boards import publish
 from tests.support.crowding import crowding
-from tests.support.until import until_true
+from tests.support.web_process import started
 
 CLIENTS = 2_000
 STALLED = 50
@@ -41,15 +34,19 @@ def test_a_thousand_clients_get_every_board_in_time():
 
 def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
     await_topics(settings)
-    publish(settings, 1)
-    with web() as (process, port), Crowd(port, CLIENTS) as crowd, Crowd(port, STALLED) as stalled:
+    publish(settings, board(1))
+    with (
+        started(NO_LIMITS) as served,
+        Crowd(served.address, CLIENTS) as crowd,
+        Crowd(served.address, STALLED) as stalled,
+    ):
         crowd.read_until(lambda: len(crowd.retries) == CLIENTS)
-        publish(settings, BIG)
+        publish(settings, board(BIG))
         crowd.read_until(lambda: crowd.boards == 2 * CLIENTS)
         began = time.monotonic()
-        process.terminate()
+        served.process.terminate()
         crowd.read_until(lambda: len(crowd) == 0)
-        status = process.wait(5 * crowding())
+        status = served.process.wait(5 * crowding())
         seconds = time.monotonic() - began
         print(f"{CLIENTS} streams, {STALLED} of them stalled, ended in {seconds:.2f} s")
 
@@ -60,44 +57,21 @@ def test_a_signal_ends_thousands_of_streams_within_three_seconds(settings):
     assert min(tenths(crowd.retries, 1_000, 6_000)) > CLIENTS / 20  # they reconnect spread out
 
 
+def board(size):
+    return Board("all-time", 1, 1, (Row(1, "x" * size, 1, 1),))
+
+
 def tenths(numbers, low, high):
     """Return how many of the numbers are in each tenth of a range."""
     width = (high - low) / 10
     return [sum(n <= (each - low) / width < n + 1 for each in numbers) for n in range(10)]
 
 
-@contextlib.contextmanager
-def web():
-    """Run the web app as it is run, until the block ends."""
-    (port,) = ports(0)
-    environment = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "web"], env=environment)
-    try:
-        until_true(lambda: is_ready(port), 30)
-        yield process, port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def is_ready(port):
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def publish(settings, size):
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
-    board = Board("all-time", 1, 1, (Row(1, "x" * size, 1, 1),))
-    producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
-    assert producer.flush(10) == 0
-
-
 class Crowd:
     """Clients of the board, which read only when a test says so."""
 
-    def __init__(self, port, clients):
+    def __init__(self, address, clients):
+        port = int(address.rpartition(":")[2])
         self._epoll = select.epoll()
         self._clients = {}
         self._last = {}  # bytes of each client

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import Producer
 from httpx_sse import connect_sse
 
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
-from dataflows.wire import encode_board
 from local import cluster
 from local.claims import ports
+from tests.support import boards
 from tests.support.until import until_true
 from web.server.workers import UNAVAILABLE
 
@@ -113,14 +112,11 @@ def board_events(client, resume=""):
 
 @pytest.fixture
 def publish(settings):
+    """Return what writes the board of a score."""
     await_topics(settings)
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
 
-    def write(*scores):
-        for score in scores:
-            board = Board("all-time", 1, score, (Row(1, "ann", score, score),))
-            producer.produce(settings.topics.top_5.name, encode_board(board), b"all-time")
-        assert producer.flush(10) == 0
+    def write(score):
+        boards.publish(settings, Board("all-time", 1, score, (Row(1, "ann", score, score),)))
 
     return write
 
@@ -143,25 +139,6 @@ def start(names, tmp_path):
 @pytest.fixture
 def parent(start):
     return start()
-
-
-@pytest.fixture
-def start_alone(tmp_path):
-    """Yield a function that starts a parent for a broker of the test's own."""
-    with ExitStack() as stack:
-
-        def start(bootstrap_servers):
-            names = {
-                "LEADERBOARD_BOOTSTRAP_SERVERS": bootstrap_servers,
-                "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "2",
-            }
-            made = Parent(names, tmp_path / "log")
-            stack.callback(lambda: print(made.said()))
-            stack.callback(made.process.wait, 10)
-            stack.callback(made.process.terminate)
-            return made
-
-        yield start
 
 
 def offset(event):
@@ -230,10 +207,12 @@ def test_workers_end_when_their_parent_has_ended(parent):
     until_true(lambda: not any(map(is_running, workers.values())), 5)
 
 
-def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start_alone, tmp_path):
+def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start, tmp_path):
     (port,) = ports(0)
     with cluster.started(tmp_path / "kafka", port, {}) as kafka:
-        parent = start_alone(kafka.address)
+        parent = start(
+            LEADERBOARD_BOOTSTRAP_SERVERS=kafka.address, LEADERBOARD_STARTUP_TIMEOUT_SECONDS="2"
+        )
         parent.await_all()
         before = parent.workers()
         kafka.process.kill()
