@@ -5,8 +5,8 @@ A client of a stream, from the connection to the first event:
     server/accept.py       accepts the connection, or closes it beyond the limits
     server/certificate.py  has the certificate for it, and reads renewed files
     server/server.py       lets Hypercorn (server/hypercorn.py) serve its requests
-    access/asking.py       finds the client's address and the host it asked for, behind proxies
-                           with access/forwarded.py
+    access/asking.py       reads the client's address and the host it asked for from the headers
+    access/forwarded.py    finds both behind proxies
     access/requests.py     refuses a request that is too large or for another host
     routes/streams.py      refuses one stream too many, sends the state, adds the client to the hub
 
@@ -55,6 +55,6 @@ last ten minutes for a client that connects. routes/board.py answers clients tha
 board and the period that routes/asked.py finds, routes/users.py removes a user,
 routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
 renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
-what is refused or cannot be read. routes/answers.py has what several
-routes answer: ranks and errors. clock.py has the time.
+what is refused or cannot be read. routes/answers.py answers with ranks or an error. clock.py has
+the time.
 """

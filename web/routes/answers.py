@@ -23,7 +23,7 @@ def ranked(rankings: Rankings, board: str, period: str, make: documents.Make) ->
 
 
 def error(status: int, text: str, *, retry_after: int = 0, **more: str) -> Response:
-    """Answer with an error as JSON; after `retry_after` seconds, unless 0, it may be over."""
+    """Answer with an error as JSON; `retry_after` in seconds, 0 where waiting does not help."""
     return mark(jsonify({"error": text, **more}), status, retry_after=retry_after)
 
 

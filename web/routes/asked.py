@@ -33,7 +33,7 @@ def period(feed: BoardFeed, name: str | None) -> str:
 
 
 def first() -> int:
-    """Return the rank `from` which on rows are asked for, or end the request with 400."""
+    """Return `from`, the first rank that is asked for, or end the request with 400."""
     return number("from", 1, 1, LAST)
 
 
