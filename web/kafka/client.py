@@ -134,10 +134,10 @@ def identify(admin: AdminClient, name: str) -> tuple[str, int]:
 class TopicMonitor:
     """Asks the broker now and then for the ends of a topic, and whether it is still the same."""
 
-    def __init__(self, reader: TopicReader, settings: Settings, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, admin: AdminClient, topic: Topic) -> None:
         self._reader = reader
+        self._admin = admin
         self._topic = topic
-        self._admin = make_admin(settings)
         self._next_round = 0.0
         self._rounds = 0
         self._identity = identify(self._admin, topic.name)
@@ -179,11 +179,11 @@ class TopicMonitor:
 class FlowMonitor:
     """Asks the broker now and then whether the flow counts what arrives on `scores`."""
 
-    def __init__(self, reader: TopicReader, settings: Settings, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, admin: AdminClient, group: str, topic: Topic) -> None:
         self._reader = reader
-        self._group = settings.group
+        self._admin = admin
+        self._group = group
         self._partitions = [TopicPartition(topic.name, each) for each in range(topic.partitions)]
-        self._admin = make_admin(settings)
         self._progress = FlowProgress()
         self._next_round = 0.0
 

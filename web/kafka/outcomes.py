@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
@@ -36,19 +37,25 @@ class Outcomes:
 
     Args:
         settings: Those of the flow and of `scores`.
+        admin: Asks the broker for the flow's position.
         topic: `high-scores`.
         progress: How far it is read.
         unreadable: Counts its messages that cannot be read.
     """
 
     def __init__(
-        self, settings: Settings, topic: Topic, progress: Progress, unreadable: Unreadable
+        self,
+        settings: Settings,
+        admin: AdminClient,
+        topic: Topic,
+        progress: Progress,
+        unreadable: Unreadable,
     ) -> None:
         self._settings = settings
+        self._admin = admin
         self._topic = topic
         self._progress = progress
         self._unreadable = unreadable
-        self._admin = client.make_admin(settings)
         self._scores_id = ""
         self._scores_id_expires = 0.0
         self._positions_due = 0.0

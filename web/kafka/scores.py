@@ -39,8 +39,9 @@ def read(
     """Pass on the topic's id, then scores and once a second the end offsets, until it stops."""
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
     begin(topic.id)
-    monitor = client.TopicMonitor(reader, settings, topic)
-    flow = client.FlowMonitor(reader, settings, topic)
+    admin = client.make_admin(settings)
+    monitor = client.TopicMonitor(reader, admin, topic)
+    flow = client.FlowMonitor(reader, admin, settings.group, topic)
     with client.make_consumer(settings, **SMALL) as consumer:
         goal = monitor.end_offsets()
         progress = Progress(_jump(consumer, topic, goal))

@@ -60,7 +60,7 @@ def read(reader: TopicReader, settings: Settings, rankings: Rankings, posts: Pos
         tables.load()
         table = tables.all_time
         posts.begin(table.topic.id)
-        outcomes = Outcomes(settings, table.topic, table.progress, reader.unreadable)
+        outcomes = Outcomes(settings, tables.admin, table.topic, table.progress, reader.unreadable)
         while not reader.stopping():
             messages = tables.poll()
             if waiting := posts.posted():
@@ -87,6 +87,7 @@ class TableReader:
         self._settings = settings
         self._rankings = rankings
         self._consumer = consumer
+        self.admin = client.make_admin(settings)
         self._pause_at = 0.0
         self._run(rankings.reset())
         topics = await_topics(settings, settings.tables, stopping=reader.stopping)
@@ -156,7 +157,7 @@ class TableReader:
         return messages
 
     def _table(self, board: str, topic: Topic) -> _Table:
-        monitor = client.TopicMonitor(self._reader, self._settings, topic)
+        monitor = client.TopicMonitor(self._reader, self.admin, topic)
         return _Table(board, topic, monitor, monitor.end_offsets(), Progress({}))
 
     def _assign(self) -> None:
