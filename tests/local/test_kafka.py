@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented, not in __all__
     AdminClient,
     NewTopic,
@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # documented,
 
 from local import claims, jars
 from local.kafka import running
+from tests.support import oracle
 
 LIMIT_SECONDS = 60
 
@@ -69,20 +70,7 @@ def produce(address, topic, *values):
 
 
 def consume(address, topic):
-    consumer = Consumer(
-        {"bootstrap.servers": address, "group.id": topic, "enable.partition.eof": True}
-    )
-    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-    values: list[bytes | None] = []
-    try:
-        while True:
-            message = consumer.poll(LIMIT_SECONDS)
-            assert message, "no end of the partition"
-            if message.error():
-                return values
-            values.append(message.value())
-    finally:
-        consumer.close()
+    return [seen.value for seen in oracle.read(address, topic)]
 
 
 def accepts(address):
