@@ -160,7 +160,7 @@ def test_top5_shows_a_board_that_starts_while_the_table_is_written_all_the_time(
 
 
 def test_a_web_app_that_starts_while_boards_come_all_the_time_catches_up(game, read_topic):
-    found: list[tuple[str, bytes]] = []
+    found: list[object] = []
     with written_all_the_time(game, "top_5", new_boards()):
         reading = read_topic(lambda it: boards.read(it, game.settings, print, found.extend, print))
         until_true(lambda: not reading.problem(), 20)

@@ -89,7 +89,7 @@ def test_with_boards_by_period_the_last_one_of_each_is_found_however_old(read_pa
 def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(
     read_past, reader, monkeypatch, caplog
 ):
-    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 2)
+    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 100)
     monkeypatch.setattr("web.kafka.client.ENDS_SECONDS", 0)
     monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.1,))
     poll = client.poll

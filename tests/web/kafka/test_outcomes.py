@@ -15,7 +15,7 @@ from web.kafka.unreadable import Unreadable
 
 
 def message(user, origin) -> Any:
-    headers = [(ORIGIN, encode_origin(origin))]
+    headers: dict[str, str | bytes | None] = {ORIGIN: encode_origin(origin)}
     return Message("high-scores", 0, 7, user, b"120", headers=headers, timestamp=(1, 5))
 
 

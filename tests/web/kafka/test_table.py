@@ -109,7 +109,7 @@ async def test_a_board_by_period_is_read_from_the_last_period_on(settings):
 async def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(
     settings, monkeypatch, caplog
 ):
-    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 2)
+    monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 100)
     monkeypatch.setattr("web.kafka.client.ENDS_SECONDS", 0)
     monkeypatch.setattr("web.kafka.reader.RETRY_SECONDS", (0.1,))
     tables = Tables(settings)

@@ -102,6 +102,8 @@ async def test_a_position_past_it_proves_that_it_is_counted_once_everything_befo
 async def test_a_partition_of_which_nothing_is_read_settles_nothing_and_hides_no_news_of_others():
     watcher, own = ScoreWatcher(), best(150, user=b"bob")
     with watcher.watch(b"ann") as ann, watcher.watch(b"bob") as bob:
+        assert ann
+        assert bob
         ann.acknowledge(Receipt(3, 7))
         bob.acknowledge(HERE)
         watcher.put(News((own,), {Receipt(3, 7): (5, 2)}, {0: 4}))

@@ -194,7 +194,7 @@ async def test_whatever_ends_a_connection_during_a_response_is_no_error_of_the_s
         writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await until(lambda: any(it.get_write_buffer_size() for it in served.server.transports()))
         (transport,) = served.server.transports()
-        transport._fatal_error(error)  # type: ignore[attr-defined]  # noqa: SLF001 - as the kernel's
+        transport._fatal_error(error)  # noqa: SLF001 - as the kernel's
         await until(lambda: not len(served.server))
         writer.transport.abort()
     gc.collect()  # asyncio logs what a task has raised when the task is forgotten
