@@ -522,7 +522,7 @@ async def test_a_client_that_this_process_is_behind_of_gets_the_reason(settings,
 async def test_a_client_with_too_many_streams_learns_when_to_try_again(settings):
     made = create_app(with_web(settings, streams_per_client=1))
     async with made.test_app(), stream(made, "/live"):
-        await until(lambda: len(feeds(made).live) == 1)
+        await until(lambda: len(feeds(made).all_time.live) == 1)
         answer = await asyncio.wait_for(made.test_client().get("/live"), 5)
         text = await answer.get_data(as_text=True)
 
