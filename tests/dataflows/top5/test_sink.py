@@ -16,7 +16,7 @@ from dataflows.pace import Deadlines
 from dataflows.process import Stopping
 from dataflows.top5 import sink as top5_sink
 from dataflows.top5.board import BoardUpdate, ShardTop
-from dataflows.top5.ranking import RankedUser, Removal
+from dataflows.top5.ranking import BoardRemoval, RankedUser
 from dataflows.top5.source import TableBatch
 from dataflows.top5.steps import PaceBoards, RankTables
 from tests.support.processes import Flow, open_game
@@ -70,7 +70,7 @@ def test_a_removal_on_a_board_that_was_held_back_dates_the_next_one():
     last = Board("all-time", 2, 1_000, (ann, bob))
     sink._last, sink._positions = {"all-time": last}, {"all-time": (9,)}  # noqa: SLF001
     without_bob = Board("all-time", 1, 1_000, (ann,))
-    sink.write_batch([BoardUpdate(without_bob, [Removal(b"bob", 3_000)], (8,))])
+    sink.write_batch([BoardUpdate(without_bob, [BoardRemoval(b"bob", 3_000)], (8,))])
     sink.write_batch([BoardUpdate(without_bob, [], (9,))])
 
     assert [board.updated for board in written] == [3_000]
