@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from local import claims
-
 CA = "ca.pem"
 
 
-def make(folder: Path, names: tuple[str, ...]) -> None:
+def make(folder: Path, names: tuple[str, ...], hosts: tuple[str, ...]) -> None:
     """Write `ca.pem`, and for each name a certificate `NAME.pem`, its key before it.
+
+    The certificates are good for these hosts, names or addresses.
 
     Where `ca.pem` is there nothing is made: it is written last.
     """
@@ -24,7 +24,7 @@ def make(folder: Path, names: tuple[str, ...]) -> None:
         return
     authority = trustme.CA()
     for name in names:
-        issued = authority.issue_cert("localhost", claims.HOST, common_name=name)
+        issued = authority.issue_cert(*hosts, common_name=name)
         chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
         write_private(folder / f"{name}.pem", _as_pkcs8(issued.private_key_pem.bytes()) + chain)
     authority.cert_pem.write_to_path(folder / CA)

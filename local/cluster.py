@@ -16,6 +16,7 @@ CHECK_SECONDS = 60
 log = logging.getLogger(__name__)
 
 Properties = Callable[[Node], Mapping[str, str]]
+Place = Callable[[Node], contextlib.AbstractContextManager[None]]
 
 
 class Cluster:
@@ -26,14 +27,21 @@ class Cluster:
         lock: The descriptor of the claim on their data.
         access: How they are reached.
         properties: Of each broker; asked at each of its starts.
+        place: Where a broker runs: the block in which it is started.
     """
 
     def __init__(
-        self, nodes: Sequence[Node], lock: int, access: Access, properties: Properties
+        self,
+        nodes: Sequence[Node],
+        lock: int,
+        access: Access,
+        properties: Properties,
+        place: Place = lambda _: contextlib.nullcontext(),
     ) -> None:
         self.nodes = nodes
         self.access = access
         self._lock = lock
+        self._place = place
         self.properties = properties
         self._running: dict[int, tuple[Broker, contextlib.ExitStack]] = {}
 
@@ -55,7 +63,8 @@ class Cluster:
         broker.format_all(nodes)
         for node in nodes:
             stack = contextlib.ExitStack()
-            started = stack.enter_context(broker.running(node, self._lock, self.access))
+            with self._place(node):
+                started = stack.enter_context(broker.running(node, self._lock, self.access))
             self._running[node.number] = started, stack
         broker.await_ready(self._brokers())
         return [self._running[node.number][0] for node in nodes]

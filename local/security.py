@@ -11,7 +11,7 @@ from os.path import relpath
 from pathlib import Path
 
 from conf.settings import Settings
-from local import certificates, rights
+from local import certificates, claims, rights
 from local.broker import Node
 
 SUPER_USER = "broker"
@@ -19,12 +19,12 @@ USERS = "users"  # the folder of their files
 
 
 class Secured:
-    """How the brokers with these data are reached: see `broker.Access`."""
+    """How the brokers with these data, on these hosts, are reached: see `broker.Access`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, hosts: tuple[str, ...] = ("localhost", claims.HOST)) -> None:
         self.folder = (data / USERS).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        certificates.make(self.folder, (SUPER_USER, *rights.USERS))
+        certificates.make(self.folder, (SUPER_USER, *rights.USERS), hosts)
 
     def listeners(self, node: Node) -> dict[str, str]:
         """Return the properties of its listeners, and of who may do what."""
