@@ -35,6 +35,7 @@ What all of them use:
     context.py              what the sources and sinks of one process share
     pace.py                 when something is due, by a clock that is never set back
     process.py              sets up the process, ends it at signals and failures
+    cluster.py              the other processes of a cluster, and that they are awaited
     watchdog.py             ends a process whose cluster stands still
     progress.py             how far the restore and the catching up have come
     metrics.py              the metrics of the flows

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from conf.settings import Settings
 from dataflows import metrics
+from dataflows.cluster import ALONE, Cluster, report_waiting
 from dataflows.kafka.producer import (
     IdempotentWriter,
     Record,
@@ -41,8 +42,8 @@ class FlowContext:
         settings: Of the program.
         kinds: The topics of the flow, the one that it reads first.
         stopping: The stop flag of the process.
+        cluster: That of the process.
         transactions_per_second: At most so many in each shard; 0: without a limit.
-        processes: Of the cluster.
     """
 
     def __init__(
@@ -51,8 +52,8 @@ class FlowContext:
         kinds: tuple[str, ...],
         stopping: Stopping,
         *,
+        cluster: Cluster = ALONE,
         transactions_per_second: float = 0,
-        processes: int = 1,
     ) -> None:
         self.settings = settings
         self.stopping = stopping
@@ -63,8 +64,10 @@ class FlowContext:
         self.catching_up = Progress("catching up")
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")
         self.restorers = ThreadPoolExecutor(RESTORERS, "restore")
+        self.cluster = cluster
+        self._is_complete = threading.Event()  # the cluster
+        report_waiting(cluster, self._is_complete)
         self._kinds = kinds
-        self._processes = processes
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
         self._has_told_of_lock = False
@@ -141,6 +144,8 @@ class FlowContext:
         """
         if self.stopping():
             return ["stopping"]
+        if self.cluster.others and not self._is_complete.is_set():
+            return [f"waiting for the other processes of the cluster: {self.cluster.others}"]
         if not self.watchdog.is_alive():
             return ["no epoch ends"]
         found = [each.problem() for each in (self.restoring, self.catching_up)]
@@ -148,6 +153,7 @@ class FlowContext:
         return list(filter(None, found)) or (["starting"] if is_early else [])
 
     def _await_topics(self) -> dict[str, Topic]:
+        self._is_complete.set()  # Bytewax asks for partitions only then
         try:
             return await_topics(self.settings, self._kinds, stopping=self.stopping)
         except Stopped:
@@ -157,9 +163,9 @@ class FlowContext:
 
     def _check_processes(self, source: Topic) -> None:
         """Refuse more processes than partitions: one without any would never be ready."""
-        if self._processes > source.partitions:
+        if (processes := len(self.cluster.addresses)) > source.partitions:
             fail(
-                f"{self._processes} processes, but {source.name} has {source.partitions} "
+                f"{processes} processes, but {source.name} has {source.partitions} "
                 "partitions: a process without one has nothing to read; start fewer processes, "
                 "or add partitions as docs/operations.md says"
             )

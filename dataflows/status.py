@@ -3,12 +3,9 @@
 A thread answers, so it also answers while Bytewax waits for the broker or for another process.
 """
 
-import argparse
 import json
-import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -21,10 +18,10 @@ from dataflows.process import fail
 REQUEST_SECONDS = 5
 
 
-def serve(context: FlowContext, arguments: Sequence[str]) -> None:
+def serve(context: FlowContext) -> None:
     """Serve the status on `flows.metrics_port`, plus the index of this process in its cluster.
 
-    `arguments` are those of `bytewax.run`. Port 0 serves nothing.
+    Port 0 serves nothing.
 
     Raises:
         FlowFailed: The address is bad, or the port is taken.
@@ -32,30 +29,13 @@ def serve(context: FlowContext, arguments: Sequence[str]) -> None:
     flows = context.settings.flows
     if not flows.metrics_port:
         return
-    address = flows.metrics_host, flows.metrics_port + process_index(arguments, os.environ)
+    address = flows.metrics_host, flows.metrics_port + context.cluster.index
     try:
         server = _Server(address, context)
     except (OSError, OverflowError) as error:
         where = "{}:{}".format(*address)
         fail(f"settings flows.metrics_host and flows.metrics_port: {where}: {error}", error)
     threading.Thread(target=server.serve_forever, name="status", daemon=True).start()
-
-
-def process_index(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Return the index of this process in its cluster, as `bytewax.run` finds it."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-i", "--process-id", type=int)
-    given = parser.parse_known_args(arguments)[0].process_id
-    pod = environment.get("BYTEWAX_POD_NAME", "").rpartition("-")[2]
-    return int(environment.get("BYTEWAX_PROCESS_ID") or pod or 0) if given is None else int(given)
-
-
-def process_count(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Return how many processes the cluster of this one has, as `bytewax.run` finds it."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-a", "--addresses", default=environment.get("BYTEWAX_ADDRESSES", ""))
-    addresses: str = parser.parse_known_args(arguments)[0].addresses
-    return addresses.count(";") + 1
 
 
 class _Server(ThreadingHTTPServer):

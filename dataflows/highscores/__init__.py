@@ -11,6 +11,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 from conf.settings import Settings
+from dataflows.cluster import find_cluster
 from dataflows.context import FlowContext
 from dataflows.highscores.filter import CandidateFilter
 from dataflows.highscores.fold import Candidates, Shard
@@ -21,7 +22,7 @@ from dataflows.highscores.source import ScoresSource
 from dataflows.highscores.starts import Starts
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
-from dataflows.status import process_count, serve
+from dataflows.status import serve
 from dataflows.wire import Rejected
 
 if TYPE_CHECKING:
@@ -38,11 +39,9 @@ def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
     pace = settings.flows.transactions_per_second
     topics = ("scores", *settings.tables, "rejected")
-    processes = process_count(sys.argv[1:], os.environ)
-    context = FlowContext(
-        settings, topics, stopping, transactions_per_second=pace, processes=processes
-    )
-    serve(context, sys.argv[1:])
+    cluster = find_cluster(sys.argv[1:], os.environ)
+    context = FlowContext(settings, topics, stopping, cluster=cluster, transactions_per_second=pace)
+    serve(context)
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     starts = Starts(context, calendar)
     rule = NestedRule(calendar, starts) if calendar.boards else AllTimeRule()

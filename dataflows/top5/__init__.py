@@ -10,10 +10,11 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 from conf.settings import Settings
+from dataflows.cluster import find_cluster
 from dataflows.context import FlowContext
 from dataflows.periods import Calendar
 from dataflows.process import Stopping, set_up
-from dataflows.status import process_count, serve
+from dataflows.status import serve
 from dataflows.top5.closed import ClosedPeriods
 from dataflows.top5.sink import Top5Sink
 from dataflows.top5.source import TableSource
@@ -28,9 +29,9 @@ def flow() -> Dataflow:
 
 def build(settings: Settings, stopping: Stopping) -> Dataflow:
     """Build the flow; it touches Kafka when it runs, not before."""
-    processes = process_count(sys.argv[1:], os.environ)
-    context = FlowContext(settings, (*settings.tables, "top_5"), stopping, processes=processes)
-    serve(context, sys.argv[1:])
+    cluster = find_cluster(sys.argv[1:], os.environ)
+    context = FlowContext(settings, (*settings.tables, "top_5"), stopping, cluster=cluster)
+    serve(context)
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     closed = ClosedPeriods(context, calendar)
     flow = Dataflow("top5")

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from conf.version import version
 from dataflows import metrics
-from dataflows.status import process_count, process_index, serve
+from dataflows.cluster import ALONE
+from dataflows.status import serve
 from local.claims import ports
 from tests import ROOT
 from tests.support.processes import Flow
@@ -112,38 +113,10 @@ def test_a_port_that_is_taken_ends_the_flow_with_a_line_that_names_the_settings(
 def test_the_status_is_served_at_an_address_of_ipv6_too():
     (port,) = ports(0)
     flows = SimpleNamespace(metrics_host="::1", metrics_port=port)
-    context: Any = SimpleNamespace(settings=SimpleNamespace(flows=flows))
-    serve(context, [])
+    context: Any = SimpleNamespace(settings=SimpleNamespace(flows=flows), cluster=ALONE)
+    serve(context)
     with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=10) as response:
         assert b"leaderboard_flow" in response.read()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "index"),
-    [
-        ([], {}, 0),
-        (["dataflows.highscores", "-s", "1", "-i", "2", "-a", "a:1;b:1;c:1"], {}, 2),
-        (["-i3"], {}, 3),
-        (["--process-id=4"], {"BYTEWAX_PROCESS_ID": "5"}, 4),
-        ([], {"BYTEWAX_PROCESS_ID": "5"}, 5),
-        ([], {"BYTEWAX_POD_NAME": "highscores-6"}, 6),
-    ],
-)
-def test_the_index_of_a_process_is_the_one_that_bytewax_uses(arguments, environment, index):
-    assert process_index(arguments, environment) == index
-
-
-@pytest.mark.parametrize(
-    ("arguments", "environment", "count"),
-    [
-        ([], {}, 1),
-        (["dataflows.highscores", "-s", "1", "-i", "2", "-a", "a:1;b:1;c:1"], {}, 3),
-        (["--addresses=a:1;b:1"], {"BYTEWAX_ADDRESSES": "a:1"}, 2),
-        (["-i", "1"], {"BYTEWAX_ADDRESSES": "a:1;b:1"}, 2),
-    ],
-)
-def test_the_processes_are_those_whose_addresses_bytewax_gets(arguments, environment, count):
-    assert process_count(arguments, environment) == count
 
 
 def test_the_document_lists_each_metric_with_its_labels_and_its_help():

@@ -3,6 +3,7 @@
 import itertools
 import signal
 import time
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,14 +18,14 @@ NUMBERS = (1, 2, 3)
 FAILOVER_SECONDS = 60  # 9 s until the broker is fenced, and what clients need to notice
 
 
-def await_in_sync(address):
+def await_in_sync(address, access=MappingProxyType({})):
     """Wait until every partition has three replicas in sync: only then may the next one fail."""
-    until_true(lambda: _is_in_sync(address), 60)
+    until_true(lambda: _is_in_sync({**access, "bootstrap.servers": address}), 60)
 
 
-def _is_in_sync(address):
+def _is_in_sync(client):
     try:
-        topics = AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics
+        topics = AdminClient(client).list_topics(timeout=10).topics
     except KafkaException:
         return False
     partitions = itertools.chain.from_iterable(each.partitions.values() for each in topics.values())

@@ -1,0 +1,59 @@
+"""The cluster that a process of a flow belongs to, as `bytewax.run` finds it."""
+
+import argparse
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 5.0
+REPEAT_SECONDS = 60.0
+
+
+class Cluster(NamedTuple):
+    """The index of this process, and the addresses of all: none where it is alone."""
+
+    index: int = 0
+    addresses: Sequence[str] = ()
+
+    @property
+    def others(self) -> str:
+        """The addresses of the other processes, with commas between."""
+        return ", ".join(
+            address for index, address in enumerate(self.addresses) if index != self.index
+        )
+
+
+ALONE = Cluster()
+
+
+def find_cluster(arguments: Sequence[str], environment: Mapping[str, str]) -> Cluster:
+    """Return the cluster of this process from the arguments of `bytewax.run`."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-i", "--process-id", type=int)
+    parser.add_argument("-a", "--addresses", default=environment.get("BYTEWAX_ADDRESSES", ""))
+    given = parser.parse_known_args(arguments)[0]
+    pod = environment.get("BYTEWAX_POD_NAME", "").rpartition("-")[2]
+    index = int(environment.get("BYTEWAX_PROCESS_ID") or pod or 0)
+    addresses = given.addresses.split(";") if given.addresses else ()
+    return Cluster(index if given.process_id is None else given.process_id, addresses)
+
+
+def report_waiting(cluster: Cluster, is_complete: threading.Event) -> None:
+    """Log, after five seconds and then each minute, that the other processes are awaited.
+
+    Bytewax waits for them without a word, and without an end. Which one is missing cannot be asked:
+    a connection that says nothing would end it.
+    """
+    if cluster.others:
+        arguments = cluster, is_complete
+        threading.Thread(target=_report, args=arguments, name="cluster", daemon=True).start()
+
+
+def _report(cluster: Cluster, is_complete: threading.Event) -> None:
+    seconds = START_SECONDS
+    while not is_complete.wait(seconds):
+        log.info("waiting for the other processes of the cluster: %s", cluster.others)
+        seconds = REPEAT_SECONDS

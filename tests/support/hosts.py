@@ -1,0 +1,251 @@
+"""The system on several hosts: the commands of docs/running.md, run on network namespaces."""
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from fcntl import ioctl
+from pathlib import Path
+from select import select
+
+import httpx
+
+from local.hosts import SWITCH
+from local.security import SUPER_USER
+from tests import ROOT
+from tests.support.processes import Game, load_with
+from tests.support.until import until_true
+
+PORTS = {"highscores": 9100, "top5": 9200}  # of the metrics; each process adds its index
+TAP = 0x400454CA, 0x1002  # TUNSETIFF; IFF_TAP | IFF_NO_PI: linux/if_tun.h
+MESSAGES = 200  # of `scores`, after which a break has reached all
+TICK_SECONDS = 0.005
+FRAMES = 10_000  # under way, at most: the link drops what is more
+
+
+class System:
+    """All parts, with the commands, users and rights that the documents name."""
+
+    def __init__(self, hosts, cluster, access, flow_hosts=("1", "2", "3"), **variables):
+        self.hosts = hosts
+        self.cluster = cluster
+        self.access = access
+        self._flow_hosts = flow_hosts
+        self._variables = {
+            "LEADERBOARD_FLOWS__METRICS_HOST": "0.0.0.0",  # noqa: S104 - nobody else is there
+            **variables,
+        }
+        self.programs = []
+
+    def create_topics(self):
+        assert self._start("1", "dataflows.topics").process.wait(60) == 0
+
+    def start_flows(self, *, names=(), flow_hosts=None):
+        """Start the processes on these hosts, of a cluster over all `flow_hosts`."""
+        self._flow_hosts = flow_hosts or self._flow_hosts
+        for flow, port in PORTS.items():
+            for index, name in enumerate(self._flow_hosts):
+                if name in (names or self._flow_hosts):
+                    metrics = {"LEADERBOARD_FLOWS__METRICS_PORT": str(port)}
+                    self._start(name, f"dataflows {flow}", index, metrics)
+
+    def start_web(self, *names):
+        for name in names:
+            self._start(name, "web")
+
+    def await_ready(self, seconds=90):
+        """Wait until every process of the flows, and the web app, say that they are."""
+        flows = [
+            f"{self.hosts.addresses[name]}:{port + index}"
+            for port in PORTS.values()
+            for index, name in enumerate(self._flow_hosts)
+        ]
+        for address in [*flows, *self.web_addresses()]:
+            until_true(lambda address=address: _is_ready(address), seconds)
+
+    def web_addresses(self):
+        return [f"{self.hosts.addresses[each.host]}:8000" for each in self.of("web")]
+
+    def of(self, what, *names):
+        """Give the programs of a kind, on these hosts or on all."""
+        return [
+            each
+            for each in self.programs
+            if each.what == what and each.host in (names or each.host)
+        ]
+
+    def flows(self, *names):
+        return [*self.of("dataflows highscores", *names), *self.of("dataflows top5", *names)]
+
+    def game(self, monkeypatch):
+        """Open the topics as a user who may do everything; the caller closes it."""
+        names = {
+            "LEADERBOARD_BOOTSTRAP_SERVERS": ",".join(each.peers for each in self.cluster.nodes)
+        }
+        for name, value in self.access.with_certificate(SUPER_USER).items():
+            names[f"LEADERBOARD_KAFKA__{name.upper().replace('.', '_')}"] = value
+        return Game(load_with(names, monkeypatch))
+
+    def stop(self, programs):
+        """End programs cleanly, all at once; return their statuses."""
+        for each in programs:
+            each.process.send_signal(signal.SIGTERM)
+        return [each.process.wait(10) for each in programs]
+
+    def forget(self, programs):
+        """Kill programs, and speak no more of them."""
+        for each in programs:
+            each.close()
+            self.programs.remove(each)
+
+    def close(self):
+        self.forget(list(self.programs))
+
+    def _start(self, name, what, index=0, variables=None):
+        line = _documented(what).replace("-i 0", f"-i {index}")
+        for number, host in enumerate(self._flow_hosts, 1):
+            line = line.replace(f"host{number}:", f"{self.hosts.addresses[host]}:")
+        environment, command = _parse(line, self.access.folder)
+        with self.hosts.inside(name):
+            program = Program(
+                name, what, command, {**environment, **self._variables, **(variables or {})}
+            )
+        self.programs.append(program)
+        return program
+
+
+class Program:
+    """A command on a host."""
+
+    def __init__(self, host, what, command, environment):
+        self.host = host
+        self.what = what
+        self._log = tempfile.NamedTemporaryFile(prefix=f"{host}-", suffix=".log")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT
+        )
+
+    def said(self):
+        return Path(self._log.name).read_text(errors="replace")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if sys.exc_info()[0] is not None:
+            print(f"--- {self.what} on {self.host}", *self.said().splitlines()[-40:], sep="\n")
+        self._log.close()
+
+
+def _documented(what):
+    """Return the line of the documents that starts a program on several hosts."""
+    text = (ROOT / "docs/running.md").read_text()
+    section = re.search(r"^## Several hosts$(.+?)^## ", text, re.MULTILINE | re.DOTALL)[1]
+    (line,) = re.findall(rf"^    (.+python -m {what}(?: .*)?)$", section, re.MULTILINE)
+    return line
+
+
+def _parse(line, users):
+    """Return the environment and the command of a line, with this Python and these settings."""
+    words = shlex.split(re.sub(r"\buv run python\b", sys.executable, line))
+    inherited = {name: it for name, it in os.environ.items() if not name.startswith("LEADERBOARD_")}
+    while re.match(r"\w+=", words[0]):
+        name, _, value = words.pop(0).partition("=")
+        inherited[name] = str(users / value) if value.endswith(".toml") else value
+    return inherited, words
+
+
+def _is_ready(address):
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"http://{address}/ready").status_code == 200
+    return False
+
+
+def seconds_until_counted(game, seconds=180):
+    """Return after how long scores that are sent now, and those before, have been counted."""
+    began, before = time.monotonic(), game.end("scores")
+    until_true(lambda: game.end("scores") > before + MESSAGES, seconds)
+    bounds = game.bounds("scores")
+    until_true(lambda: game.behind(bounds) == 0, seconds)
+    return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def lost(system, name, seconds):
+    """Cut the link of a host for so long; the block ends no earlier."""
+    system.hosts.cut(name)
+    timer = threading.Timer(seconds, system.hosts.mend, [name])
+    timer.start()
+    yield
+    timer.join()
+
+
+@contextlib.contextmanager
+def killed(system, name, _):
+    """Kill the broker of a host, and start it again after the block."""
+    system.cluster.kill(int(name))
+    yield
+    system.cluster.start(int(name))
+
+
+@contextlib.contextmanager
+def slow(system, name, seconds):
+    """Delay all that a host sends and all that is sent to it by so long, for the block.
+
+    The frames pass through a thread of this process: not every kernel has `tc ... netem`.
+    """
+    hosts = system.hosts
+    hosts.switch("add", "name", "aside", "type", "bridge")
+    with hosts.inside(SWITCH), _tap("near") as near, _tap("far") as far:
+        for device, bridge in ((f"port{name}", "aside"), ("near", "aside"), ("far", "br0")):
+            hosts.switch("set", device, "master", bridge)
+        for device in ("aside", "near", "far"):
+            hosts.switch("set", device, "up")
+        with _carried((near, far), seconds):
+            yield
+        hosts.mend(name)
+    hosts.switch("delete", "aside")
+
+
+@contextlib.contextmanager
+def _tap(name):
+    descriptor = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        ioctl(descriptor, TAP[0], struct.pack("16sH22x", name.encode(), TAP[1]))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _carried(taps, seconds):
+    """Carry frames from each of two devices to the other, for the block."""
+    done = threading.Event()
+    thread = threading.Thread(target=_carry, args=(taps, seconds, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _carry(taps, seconds, done):
+    others = dict(zip(taps, reversed(taps), strict=True))
+    frames = deque()
+    while not done.is_set():
+        for tap in select(taps, [], [], TICK_SECONDS)[0]:
+            frame = os.read(tap, 2048)
+            if len(frames) < FRAMES:
+                frames.append((time.monotonic() + seconds, others[tap], frame))
+        while frames and frames[0][0] <= time.monotonic():
+            _, sink, frame = frames.popleft()
+            os.write(sink, frame)
