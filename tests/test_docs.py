@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from conf.environment import PREFIX
-from conf.loading import DEFAULTS
+from conf.loading import DEFAULTS, load
 from dataflows import process
 from tests import ROOT
 
@@ -63,6 +63,20 @@ def test_every_recipe_is_in_the_justfile(document, found):
     recipes = re.findall(r"^(\w+)(?: \*\w+)?:", (ROOT / "justfile").read_text(), re.MULTILINE)
 
     assert (found[1] or found[2]) in recipes, document
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        text
+        for document in DOCUMENTS
+        for text in re.findall(r"```toml\n(.*?)```", document.read_text(), re.DOTALL)
+    ],
+)
+def test_every_file_of_settings_is_one(text, tmp_path, monkeypatch):
+    (tmp_path / "my.toml").write_text(text)
+    monkeypatch.setenv("LEADERBOARD_SETTINGS", str(tmp_path / "my.toml"))
+    load()
 
 
 def test_every_status_of_a_flow_is_explained():

@@ -1,5 +1,6 @@
 """The producers of the README: what they send is counted, and is in Java's partition."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -7,19 +8,34 @@ import subprocess
 import pytest
 
 from dataflows.kafka.partitioner import partitions_of
-from tests import ROOT
-
-KCAT = re.findall(r"^    (echo .*\| kcat .*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+from tests.support import documented, kafka_tools
 
 
-@pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
-def test_kcat_writes_a_score_and_its_removal_to_javas_partition(game):
+def kcat():
+    """Return the environment of kcat, or skip the test."""
+    if shutil.which("kcat") is None:
+        pytest.skip("kcat is not installed")
+    return dict(os.environ)
+
+
+@pytest.mark.parametrize(
+    ("tool", "environment"),
+    [("kcat", kcat), ("kafka-console-producer.sh", kafka_tools.environment)],
+)
+def test_a_documented_producer_writes_a_score_and_its_removal_to_javas_partition(
+    game, tool, environment
+):
     address, topic = game.settings.bootstrap_servers, game.name("scores")
-    for line in KCAT:
-        command = line.replace("localhost:9092", address).replace("-t scores", f"-t {topic}")
+    for line in documented.lines("README.md", f"| {tool}"):
+        command = line.replace("localhost:9092", address)
+        command = re.sub(r"(-t|--topic) scores", rf"\1 {topic}", command)
         for user in ("ann", "bob", "cy"):
-            ours = command.replace("ann", user)
-            subprocess.run(["bash", "-o", "pipefail", "-c", ours], check=True, timeout=30)  # noqa: S607
+            subprocess.run(
+                ["bash", "-o", "pipefail", "-c", command.replace("ann", user)],  # noqa: S607
+                check=True,
+                timeout=60,
+                env=environment(),
+            )
     found = game.read("scores")
 
     assert {(seen.key, seen.value) for seen in found} == {

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 from functools import partial
@@ -22,7 +23,7 @@ from local import rights
 from local.cluster import started
 from local.security import SUPER_USER, Secured
 from tests import ROOT
-from tests.support import oracle
+from tests.support import documented, kafka_tools, oracle
 from tests.support.load import some
 from tests.support.processes import Flow, Game, load_with
 from tests.support.until import until_true
@@ -135,6 +136,28 @@ def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_gra
         until_true(lambda: f"waiting for the right {asked} on topic {name}" in flow.said(), 40)
         rights.grant(secured.broker.client, rights.rights(load()))
         until_true(lambda: "caught up" in flow.said(), 40)
+
+
+def test_the_documented_command_grants_a_right(secured, tmp_path):
+    folder = secured.access.folder
+    (tmp_path / "admin.properties").write_text(
+        "security.protocol=SSL\nssl.truststore.type=PEM\nssl.keystore.type=PEM\n"
+        f"ssl.truststore.location={folder}/ca.pem\nssl.keystore.location={folder}/broker.pem\n"
+    )
+    command = documented.line("docs/security.md", "kafka-acls.sh")
+    command = command.replace("localhost:9092", secured.broker.client["bootstrap.servers"])
+    granted = subprocess.run(
+        shlex.split(command.replace("User:web", "User:ann")),
+        cwd=tmp_path,
+        env=kafka_tools.environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert "principal=User:ann" in granted.stdout
+    assert "operation=DESCRIBE_CONFIGS" in granted.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import re
-import shlex
 import signal
 import struct
 import subprocess
@@ -21,6 +19,7 @@ import httpx
 from local.hosts import SWITCH
 from local.security import SUPER_USER
 from tests import ROOT
+from tests.support import documented
 from tests.support.processes import Game, load_with
 from tests.support.until import until_true
 
@@ -110,14 +109,15 @@ class System:
         self.forget(list(self.programs))
 
     def _start(self, name, what, index=0, variables=None):
-        line = _documented(what).replace("-i 0", f"-i {index}")
+        line = documented.line("docs/running.md", f"uv run python -m {what}")
+        line = line.replace("-i 0", f"-i {index}")
+        line = line.replace("SETTINGS=", f"SETTINGS={self.access.folder}/")
         for number, host in enumerate(self._flow_hosts, 1):
             line = line.replace(f"host{number}:", f"{self.hosts.addresses[host]}:")
-        environment, command = _parse(line, self.access.folder)
+        environment, command = documented.parse(line)
+        environment |= self._variables | (variables or {})
         with self.hosts.inside(name):
-            program = Program(
-                name, what, command, {**environment, **self._variables, **(variables or {})}
-            )
+            program = Program(name, what, command, environment)
         self.programs.append(program)
         return program
 
@@ -128,6 +128,7 @@ class Program:
     def __init__(self, host, what, command, environment):
         self.host = host
         self.what = what
+        self._mark = 0
         self._log = tempfile.NamedTemporaryFile(prefix=f"{host}-", suffix=".log")  # noqa: SIM115
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT
@@ -136,6 +137,13 @@ class Program:
     def said(self):
         return Path(self._log.name).read_text(errors="replace")
 
+    def mark(self):
+        """Let `says` look only at what it prints from now on."""
+        self._mark = len(self.said())
+
+    def says(self, text):
+        return text in self.said()[self._mark :]
+
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -143,24 +151,6 @@ class Program:
         if sys.exc_info()[0] is not None:
             print(f"--- {self.what} on {self.host}", *self.said().splitlines()[-40:], sep="\n")
         self._log.close()
-
-
-def _documented(what):
-    """Return the line of the documents that starts a program on several hosts."""
-    text = (ROOT / "docs/running.md").read_text()
-    section = re.search(r"^## Several hosts$(.+?)^## ", text, re.MULTILINE | re.DOTALL)[1]
-    (line,) = re.findall(rf"^    (.+python -m {what}(?: .*)?)$", section, re.MULTILINE)
-    return line
-
-
-def _parse(line, users):
-    """Return the environment and the command of a line, with this Python and these settings."""
-    words = shlex.split(re.sub(r"\buv run python\b", sys.executable, line))
-    inherited = {name: it for name, it in os.environ.items() if not name.startswith("LEADERBOARD_")}
-    while re.match(r"\w+=", words[0]):
-        name, _, value = words.pop(0).partition("=")
-        inherited[name] = str(users / value) if value.endswith(".toml") else value
-    return inherited, words
 
 
 def _is_ready(address):

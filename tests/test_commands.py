@@ -1,0 +1,136 @@
+"""Commands of the documents, read from them, do what the text says.
+
+Those of docs/streams.md are in web/test_clients.py, those of several hosts in
+pipeline/test_hosts.py, those of producers in pipeline/test_producers.py.
+"""
+
+import contextlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+import bench.__main__
+from bench import fanout, report
+from local.claims import ports
+from tests import ROOT
+from tests.support import documented, kafka_tools
+from tests.support.until import until_true
+from tests.support.web_process import is_ready, web
+
+BENCHES = documented.lines("docs/performance.md", "just bench")
+
+
+@contextlib.contextmanager
+def program(command, more=()):
+    """Run a command of the documents for the length of the block, with more variables."""
+    environment, words = documented.parse(command)
+    with subprocess.Popen(words, cwd=ROOT, env=environment | dict(more)) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("command", BENCHES)
+def test_the_commands_of_the_benchmark_name_plans_and_parts(command, tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr(bench.__main__, "measure", lambda *given: measured.append(given[1:]))
+    monkeypatch.setattr(report, "write", lambda *_: tmp_path / "report.md")
+    (tmp_path / "report.md").touch()
+    words = shlex.split(command.partition("just bench")[2])
+    monkeypatch.setattr(sys, "argv", ["bench", *words])
+
+    assert bench.__main__.main() == 0
+    (plan, parts) = measured[0]
+    assert plan == (words[0] if words else "full")
+    assert parts == (words[1:] or list(bench.__main__.PARTS))
+
+
+def test_the_command_of_the_fan_out_measures_and_prints(kafka, monkeypatch, capsys):
+    text = (ROOT / "docs/performance.md").read_text()
+    usage = re.search(r"`uv run python -m bench\.fanout (.+?)`", text)[1]
+    values = {"CLIENTS": "5", "UPDATES_PER_SECOND": "5", "SECONDS": "2", "N": "2"}
+    words = [values.get(word, word) for word in re.sub(r"[\[\]]", "", usage).split()]
+    monkeypatch.setattr(sys, "argv", ["bench.fanout", *words])
+    monkeypatch.setattr(fanout, "running", lambda _: contextlib.nullcontext(kafka))
+    monkeypatch.setenv("LEADERBOARD_BOOTSTRAP_SERVERS", kafka)
+    fanout.main()
+
+    assert json.loads(capsys.readouterr().out)["clients"] == 5
+
+
+def test_two_flows_serve_their_metrics_on_the_documented_ports(names):
+    commands = documented.lines("docs/metrics.md", "METRICS_PORT=")
+    found = ports(0, 0)
+    with contextlib.ExitStack() as stack:
+        for command, port in zip(commands, found, strict=True):
+            own = re.sub(r"(?<=PORT=)\d+", str(port), command)
+            stack.enter_context(program(own, names))
+        for port in found:
+            until_true(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 60)
+        texts = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in found]
+
+    assert ['flow="highscores"' in texts[0], 'flow="top5"' in texts[1]] == [True, True]
+
+
+def test_the_documented_rank_of_a_user_has_the_documented_form(game, names):
+    example = re.search(r"```json\n(.+?)\n```", (ROOT / "docs/ranks.md").read_text())[1]
+    command = documented.line("docs/ranks.md", "curl")
+    game.send(("bob", b"125"), ("ann", b"120"), ("cy", b"119"), to="high_scores")
+    with web(names) as address:
+        ours = shlex.split(command.replace("http://127.0.0.1:8000", address))
+        got = subprocess.run(ours, check=True, capture_output=True, text=True, timeout=30).stdout
+    found, expected = json.loads(got), json.loads(example)
+
+    assert list(found) == list(expected)
+    assert [list(row) for row in found["around"]] == [list(row) for row in expected["around"]]
+    assert [row["user"] for row in found["around"]] == ["bob", "ann", "cy"]
+    assert list(found["next"]) == list(expected["next"])
+
+
+def test_the_command_that_an_error_names_makes_the_topic_right(names, game):
+    tools = kafka_tools.environment()
+    wrong = f"--alter --entity-type topics --entity-name {game.name('top_5')}"
+    broken = f"kafka-configs.sh --bootstrap-server {names['LEADERBOARD_BOOTSTRAP_SERVERS']} {wrong}"
+    run(f"{broken} --add-config cleanup.policy=delete", tools)
+    topics = [sys.executable, "-m", "dataflows.topics"]
+    refused = subprocess.run(topics, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = re.search(r"kafka-configs\.sh .+", refused.stderr)[0]
+    run(command, tools)
+
+    assert refused.returncode == 1
+    assert subprocess.run(topics, cwd=ROOT, check=False).returncode == 0
+
+
+def run(command, environment):
+    subprocess.run(
+        shlex.split(command), env=environment, check=True, timeout=60, stdout=subprocess.DEVNULL
+    )
+
+
+def test_the_commands_of_a_secured_kafka_run_all_parts(tmp_path):
+    (port, web_port) = ports(0, 0)
+    kafka = documented.line("docs/security.md", "local.kafka --secure")
+    commands = documented.lines("docs/security.md", "LEADERBOARD_SETTINGS=.local/kafka/users")
+    more = {"LEADERBOARD_WEB__PORT": str(web_port)}
+    with contextlib.ExitStack() as stack:
+        own = {"LEADERBOARD_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
+        stack.enter_context(program(f"{kafka} --data {tmp_path}", own))
+        until_true((tmp_path / "users/players.toml").exists, 90)
+        for command in commands:
+            ours = command.replace(".local/kafka", str(tmp_path))
+            stack.enter_context(program(ours, more))
+        until_true(lambda: shows_players(web_port), 60)
+
+    assert len(commands) == 5
+
+
+def shows_players(port):
+    with contextlib.suppress(httpx.TransportError, ValueError):
+        return len(httpx.get(f"http://127.0.0.1:{port}/top5").json()["rows"]) == 5
+    return False
