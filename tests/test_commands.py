@@ -125,12 +125,35 @@ def test_the_commands_of_a_secured_kafka_run_all_parts(tmp_path):
         for command in commands:
             ours = command.replace(".local/kafka", str(tmp_path))
             stack.enter_context(program(ours, more))
-        until_true(lambda: shows_players(web_port), 60)
+        until_true(lambda: len(users(web_port)) == 5, 60)
 
     assert len(commands) == 5
 
 
-def shows_players(port):
+def test_the_commands_beside_the_live_board_count_all_scores_again(game, names):
+    export, *flows, page, positions = documented.lines("docs/upgrading.md", "")[:5]
+    added = dict(word.split("=") for word in shlex.split(export)[1:])
+    port = str(ports(0)[0])
+    more = names | {name: f"{value}-{port}" for name, value in added.items()}
+    game.send(("ann", b"120"), ("bob", b"90"))
+    with contextlib.ExitStack() as stack:
+        for command in (*flows, page):
+            stack.enter_context(program(command, more | {"LEADERBOARD_WEB__PORT": port}))
+        until_true(lambda: users(port) == ["ann", "bob"], 60)
+        environment, words = documented.parse(positions)
+        until_true(lambda: is_counted(words, environment | more), 30)
+
+    assert game.read("high_scores") == []
+
+
+def is_counted(words, environment):
+    lags = re.findall(
+        r"lag (\d+)", subprocess.check_output(words, cwd=ROOT, env=environment, text=True)
+    )
+    return bool(lags) and set(lags) == {"0"}
+
+
+def users(port):
     with contextlib.suppress(httpx.TransportError, ValueError):
-        return len(httpx.get(f"http://127.0.0.1:{port}/top5").json()["rows"]) == 5
-    return False
+        return [row["user"] for row in httpx.get(f"http://127.0.0.1:{port}/top5").json()["rows"]]
+    return []

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -33,11 +34,12 @@ FRAMES = 10_000  # under way, at most: the link drops what is more
 class System:
     """All parts, with the commands, users and rights that the documents name."""
 
-    def __init__(self, hosts, cluster, access, flow_hosts=("1", "2", "3"), **variables):
+    def __init__(self, hosts, cluster, access, **variables):
         self.hosts = hosts
         self.cluster = cluster
         self.access = access
-        self._flow_hosts = flow_hosts
+        self._flow_hosts = ()
+        self._port_step = 0
         self._variables = {
             "LEADERBOARD_FLOWS__METRICS_HOST": "0.0.0.0",  # noqa: S104 - nobody else is there
             **variables,
@@ -47,20 +49,19 @@ class System:
     def create_topics(self):
         assert self._start("1", "dataflows.topics").process.wait(60) == 0
 
-    def start_flows(self, *, names=(), flow_hosts=None):
-        """Start the processes on these hosts, of a cluster over all `flow_hosts`."""
-        self._flow_hosts = flow_hosts or self._flow_hosts
+    def start_flows(self, flow_hosts=("1", "2", "3"), port_step=0):
+        """Start a cluster of each flow over these hosts, on the documented ports or later ones."""
+        self._flow_hosts, self._port_step = flow_hosts, port_step
         for flow, port in PORTS.items():
-            for index, name in enumerate(self._flow_hosts):
-                if name in (names or self._flow_hosts):
-                    metrics = {"LEADERBOARD_FLOWS__METRICS_PORT": str(port)}
-                    self._start(name, f"dataflows {flow}", index, metrics)
+            for index, name in enumerate(flow_hosts):
+                metrics = {"LEADERBOARD_FLOWS__METRICS_PORT": str(port)}
+                self._start(name, f"dataflows {flow}", index, metrics)
 
     def start_web(self, *names):
         for name in names:
             self._start(name, "web")
 
-    def await_ready(self, seconds=90):
+    def await_ready(self, seconds=120):
         """Wait until every process of the flows, and the web app, say that they are."""
         flows = [
             f"{self.hosts.addresses[name]}:{port + index}"
@@ -114,6 +115,7 @@ class System:
         line = line.replace("SETTINGS=", f"SETTINGS={self.access.folder}/")
         for number, host in enumerate(self._flow_hosts, 1):
             line = line.replace(f"host{number}:", f"{self.hosts.addresses[host]}:")
+        line = re.sub(r":(2\d01)", lambda port: f":{int(port[1]) + self._port_step}", line)
         environment, command = documented.parse(line)
         environment |= self._variables | (variables or {})
         with self.hosts.inside(name):
