@@ -13,16 +13,16 @@ REPEAT_SECONDS = 60.0
 
 
 class Cluster(NamedTuple):
-    """The index of this process, and the addresses of all: none where it is alone."""
+    """This process, and the addresses of all: none where it is alone."""
 
-    index: int = 0
+    process: int = 0  # its index
     addresses: Sequence[str] = ()
 
     @property
     def others(self) -> str:
         """The addresses of the other processes, with commas between."""
         return ", ".join(
-            address for index, address in enumerate(self.addresses) if index != self.index
+            address for number, address in enumerate(self.addresses) if number != self.process
         )
 
 

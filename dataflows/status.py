@@ -29,7 +29,7 @@ def serve(context: FlowContext) -> None:
     flows = context.settings.flows
     if not flows.metrics_port:
         return
-    address = flows.metrics_host, flows.metrics_port + context.cluster.index
+    address = flows.metrics_host, flows.metrics_port + context.cluster.process
     try:
         server = _Server(address, context)
     except (OSError, OverflowError) as error:

@@ -17,6 +17,7 @@ import pytest
 
 import bench.__main__
 from bench import fanout, report
+from bench.parts import PARTS
 from local.claims import ports
 from tests import ROOT
 from tests.support import documented, kafka_tools, processes
@@ -50,12 +51,11 @@ def test_the_commands_of_the_benchmark_name_plans_and_parts(command, tmp_path, m
     assert bench.__main__.main() == 0
     (plan, parts) = measured[0]
     assert plan == (words[0] if words else "full")
-    assert parts == (words[1:] or list(bench.__main__.PARTS))
+    assert parts == (words[1:] or list(PARTS))
 
 
 def test_the_command_of_the_fan_out_measures_and_prints(kafka, monkeypatch, capsys):
-    text = (ROOT / "docs/performance.md").read_text()
-    usage = re.search(r"`uv run python -m bench\.fanout (.+?)`", text)[1]
+    usage = documented.found("docs/performance.md", r"`uv run python -m bench\.fanout (.+?)`")
     values = {"CLIENTS": "5", "UPDATES_PER_SECOND": "5", "SECONDS": "2", "N": "2"}
     words = [values.get(word, word) for word in re.sub(r"[\[\]]", "", usage).split()]
     monkeypatch.setattr(sys, "argv", ["bench.fanout", *words])
@@ -73,8 +73,7 @@ def test_two_flows_serve_their_metrics_on_the_documented_ports(names):
         for command, port in zip(commands, found, strict=True):
             own = re.sub(r"(?<=PORT=)\d+", str(port), command)
             stack.enter_context(program(own, names))
-        for port in found:
-            until_true(lambda port=port: is_ready(f"http://127.0.0.1:{port}"), 60)
+        until_true(lambda: all(is_ready(f"http://127.0.0.1:{port}") for port in found), 60)
         texts = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in found]
 
     assert ['flow="highscores"' in texts[0], 'flow="top5"' in texts[1]] == [True, True]
@@ -82,7 +81,7 @@ def test_two_flows_serve_their_metrics_on_the_documented_ports(names):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_documented_rank_of_a_user_has_the_documented_form(names, monkeypatch):
-    example = re.search(r"```json\n(.+?)\n```", (ROOT / "docs/ranks.md").read_text())[1]
+    example = documented.found("docs/ranks.md", r"```json\n(.+?)\n```")
     command = documented.line("docs/ranks.md", "curl")
     names = {**names, "LEADERBOARD_BOARDS": '["all-time", "day"]'}
     with (
@@ -112,8 +111,7 @@ def test_the_command_that_an_error_names_makes_the_topic_right(names, game):
     run(f"{broken} --add-config cleanup.policy=delete", tools)
     topics = [sys.executable, "-m", "dataflows.topics"]
     refused = subprocess.run(topics, cwd=ROOT, capture_output=True, text=True, check=False)
-    command = re.search(r"kafka-configs\.sh .+", refused.stderr)[0]
-    run(command, tools)
+    run(refused.stderr[refused.stderr.index("kafka-configs.sh") :], tools)
 
     assert refused.returncode == 1
     assert subprocess.run(topics, cwd=ROOT, check=False).returncode == 0

@@ -21,7 +21,7 @@ from tests.support.until import until_true
     ],
 )
 def test_the_index_of_a_process_is_the_one_that_bytewax_uses(arguments, environment, index):
-    assert find_cluster(arguments, environment).index == index
+    assert find_cluster(arguments, environment).process == index
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,7 @@ def check(system, game):
     """Everything is counted once, and every web app shows the board of the oracle."""
     game.drain(seconds=120)
     expected = oracle.final(game.read("high_scores"))
-    for address in system.web_addresses():
-        until_true(lambda address=address: shows(address, expected))
+    until_true(lambda: all(shows(address, expected) for address in system.web_addresses()))
     oracle.check(game.read)
 
 
@@ -119,6 +118,7 @@ def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_pat
     words = [sys.executable, *shlex.split(start)[1:], "--data", str(tmp_path)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as hosts:
         try:
+            assert hosts.stdout
             said = hosts.stdout.readline()
             found = run(
                 topics.replace(python, sys.executable).replace(".local/hosts", str(tmp_path))

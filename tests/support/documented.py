@@ -28,3 +28,10 @@ def parse(command):
         name, _, value = words.pop(0).partition("=")
         inherited[name] = value
     return inherited, words
+
+
+def found(document, pattern):
+    """Give the first group of a pattern in a document."""
+    match = re.search(pattern, (ROOT / document).read_text(), re.DOTALL)
+    assert match, pattern
+    return match[1]

@@ -38,13 +38,13 @@ class System:
         self.hosts = hosts
         self.cluster = cluster
         self.access = access
-        self._flow_hosts = ()
+        self._flow_hosts: tuple[str, ...] = ()
         self._port_step = 0
         self._variables = {
             "LEADERBOARD_FLOWS__METRICS_HOST": "0.0.0.0",  # noqa: S104 - nobody else is there
             **variables,
         }
-        self.programs = []
+        self.programs: list[Program] = []
 
     def create_topics(self):
         assert self._start("1", "dataflows.topics").process.wait(60) == 0
@@ -68,8 +68,8 @@ class System:
             for port in PORTS.values()
             for index, name in enumerate(self._flow_hosts)
         ]
-        for address in [*flows, *self.web_addresses()]:
-            until_true(lambda address=address: _is_ready(address), seconds)
+        every = [*flows, *self.web_addresses()]
+        until_true(lambda: all(map(_is_ready, every)), seconds)
 
     def web_addresses(self):
         return [f"{self.hosts.addresses[each.host]}:8000" for each in self.of("web")]
@@ -232,7 +232,7 @@ def _carried(taps, seconds):
 
 def _carry(taps, seconds, done):
     others = dict(zip(taps, reversed(taps), strict=True))
-    frames = deque()
+    frames: deque[tuple[float, int, bytes]] = deque()
     while not done.is_set():
         for tap in select(taps, [], [], TICK_SECONDS)[0]:
             frame = os.read(tap, 2048)
