@@ -79,6 +79,7 @@ def test_every_file_of_settings_is_one(text, tmp_path, monkeypatch):
     issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "any.pem")
     (tmp_path / "my.toml").write_text(re.sub(r"/etc/ssl/[\w.-]+", f"{tmp_path}/any.pem", text))
     monkeypatch.setenv("LEADERBOARD_SETTINGS", str(tmp_path / "my.toml"))
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_PASSWORD", "secret")
     load()
 
 

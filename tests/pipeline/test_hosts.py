@@ -78,7 +78,7 @@ def replace_a_vanished_host(system, game):
     began = time.monotonic()
     system.hosts.cut("3")
     awaited = "waiting for the other processes of the cluster"
-    until_true(lambda: all(each.says(awaited) for each in left), 2 * STALL_SECONDS)
+    until_true(lambda: all(each.says(awaited) for each in left), 3 * STALL_SECONDS)
     noticed = time.monotonic() - began
     assert any(each.says("another process of the cluster does not answer") for each in left)
 
