@@ -118,6 +118,8 @@ class System:
         line = re.sub(r":(2\d01)", lambda port: f":{int(port[1]) + self._port_step}", line)
         environment, command = documented.parse(line)
         environment |= self._variables | (variables or {})
+        if name == "2" and "--" in command:
+            environment |= _by_environment(command)
         with self.hosts.inside(name):
             program = Program(name, what, command, environment)
         self.programs.append(program)
@@ -153,6 +155,14 @@ class Program:
         if sys.exc_info()[0] is not None:
             print(f"--- {self.what} on {self.host}", *self.said().splitlines()[-40:], sep="\n")
         self._log.close()
+
+
+def _by_environment(command):
+    """Take Bytewax's arguments from a command, and return the variables that say the same."""
+    names = {"-i": "BYTEWAX_PROCESS_ID", "-a": "BYTEWAX_ADDRESSES"}
+    found = {it: command[command.index(name) + 1] for name, it in names.items()}
+    del command[command.index("--") :]
+    return found
 
 
 def _is_ready(address):
