@@ -123,6 +123,7 @@ def run(command, environment):
     )
 
 
+@pytest.mark.timeout(240)
 def test_the_commands_of_a_secured_kafka_run_all_parts(tmp_path):
     (port, web_port) = ports(0, 0)
     kafka = documented.line("docs/security.md", "local.kafka --secure")
@@ -131,11 +132,11 @@ def test_the_commands_of_a_secured_kafka_run_all_parts(tmp_path):
     with contextlib.ExitStack() as stack:
         own = {"LEADERBOARD_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
         stack.enter_context(program(f"{kafka} --data {tmp_path}", own))
-        until_true((tmp_path / "users/players.toml").exists, 90)
+        until_true((tmp_path / "users/players.toml").exists, 120)
         for command in commands:
             ours = command.replace(".local/kafka", str(tmp_path))
             stack.enter_context(program(ours, more))
-        until_true(lambda: len(users(web_port)) == 5, 60)
+        until_true(lambda: len(users(web_port)) == 5, 90)
 
     assert len(commands) == 5
 
