@@ -36,9 +36,16 @@ QUICK = {
 }
 
 # Tests that start programs with brokers of their own, browsers, or many processes.
-SLOW = ("bench/", "local/test_demo", "pipeline/test_chaos", "web/page/", "web/server/test_workers")
+SLOW = (
+    "bench/",
+    "local/test_demo",
+    "pipeline/test_chaos",
+    "test_commands",
+    "web/page/",
+    "web/server/test_workers",
+)
 # A test module that uses one of these starts a broker of its own.
-BROKERS = ("local.broker", "local.cluster", "local.kafka", "bench")
+BROKERS = ("local.broker", "local.cluster", "local.hosts", "local.kafka", "bench")
 
 _numbers = itertools.count(1)
 
