@@ -115,6 +115,7 @@ class System:
         line = line.replace("SETTINGS=", f"SETTINGS={self.access.folder}/")
         for number, host in enumerate(self._flow_hosts, 1):
             line = line.replace(f"host{number}:", f"{self.hosts.addresses[host]}:")
+        line = re.sub(r";host\d:\d+", "", line)  # a smaller cluster
         line = re.sub(r":(2\d01)", lambda port: f":{int(port[1]) + self._port_step}", line)
         environment, command = documented.parse(line)
         environment |= self._variables | (variables or {})
