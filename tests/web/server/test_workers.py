@@ -211,7 +211,7 @@ def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(star
     (port,) = ports(0)
     with cluster.started(tmp_path / "kafka", port, {}) as kafka:
         parent = start(
-            LEADERBOARD_BOOTSTRAP_SERVERS=kafka.address, LEADERBOARD_STARTUP_TIMEOUT_SECONDS="2"
+            LEADERBOARD_BOOTSTRAP_SERVERS=kafka.address, LEADERBOARD_STARTUP_TIMEOUT_SECONDS="8"
         )
         parent.await_all()
         before = parent.workers()
