@@ -214,3 +214,8 @@ def test_the_oldest_open_period_is_the_one_that_late_scores_may_still_reach():
     assert names == ["2026-11-24", "2026-W48", "2026-11"]
     assert calendar.oldest_open("day", ms("2026-11-25T00:00:00")).name == "2026-11-24"
     assert calendar.oldest_open("day", 2**62).end <= LAST_TIME + 24 * HOUR_MS
+
+
+def test_a_message_without_a_user_has_a_stream_time_too():
+    """It is refused later; here it must not end the flow."""
+    assert StreamTime().advance([None, b"ann"], [5, 7]) == [5, 7]
