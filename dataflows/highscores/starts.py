@@ -116,7 +116,7 @@ class Starts:
         table, *others = map(self._context.topic, self._context.settings.tables)
         for topic, known in ((scores, {mark.scores_id}), (table, set(mark.table_ids))):
             if topic.id not in known | {""}:
-                return f"{topic.name} was recreated"
+                return f"{topic.name} was recreated, or is a copy from another cluster"
         news = [other.name for other in others if other.id not in mark.table_ids]
         return f"{news[0]} is new to group {group}, or was recreated" if news else ""
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import json
 import random
 import subprocess
 import sys
@@ -57,19 +56,12 @@ def past(seed, count, days=40):
         yield f"user{dice.randrange(30)}", value, made - late
 
 
-def drain(game, rules):
-    """Wait until everything is counted, and the boards are those of the last scores."""
-    until_true(lambda: game.lag() == 0, 60)
-    expected = board_oracle.expected(game.read("scores"), rules)
-    until_true(lambda: board_oracle.shown(game.read("top_5")) == expected, 60)
-
-
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_every_board_is_what_the_scores_alone_say(names, game, guarantee):
     rules = Rules(zone=ZONE)
     game.play(past(1, 3_000))
     with running({**names, "LEADERBOARD_GUARANTEE": guarantee}):
-        drain(game, rules)
+        board_oracle.drain(game, rules)
 
     board_oracle.check(game, rules)
 
@@ -98,7 +90,7 @@ def test_kills_at_any_moment_leave_no_board_behind_another(names, game, guarante
             flow.close()
     game.play(played)
     with running(given):
-        drain(game, rules)
+        board_oracle.drain(game, rules)
 
     board_oracle.check(game, rules)
 
@@ -113,7 +105,7 @@ def test_random_kills_of_both_flows_change_no_board(names, game):
             for flow in flows:
                 flow.kill()
     with running(names):
-        drain(game, rules)
+        board_oracle.drain(game, rules)
 
     board_oracle.check(game, rules)
 
@@ -122,8 +114,8 @@ def test_a_restart_publishes_nothing_anew_and_closed_periods_are_final(names, ga
     rules = Rules(zone=ZONE)
     game.play(past(4, 600, days=9))
     with running(names):
-        drain(game, rules)
-        until_true(lambda: finals(game) >= 5, 30)
+        board_oracle.drain(game, rules)
+        until_true(lambda: board_oracle.finals(game) >= 5, 30)
     with running(names):
         game.play(past(4, 600, days=9))  # late, or no better
         until_true(lambda: game.lag() == 0, 30)
@@ -136,11 +128,6 @@ def test_a_restart_publishes_nothing_anew_and_closed_periods_are_final(names, ga
     board_oracle.check_final(game.read("top_5"))
 
 
-def finals(game):
-    boards = [json.loads(seen.value or b"") for seen in game.read("top_5")]
-    return sum(board.get("final", False) for board in boards)
-
-
 def test_a_board_that_is_switched_on_later_is_filled_from_the_log(names, game):
     rules = Rules(zone=ZONE)
     game.play(past(6, 800, days=5))
@@ -148,7 +135,7 @@ def test_a_board_that_is_switched_on_later_is_filled_from_the_log(names, game):
         game.drain()
     game.play(past(7, 100, days=1))
     with running(names) as (highscores, _):
-        drain(game, rules)
+        board_oracle.drain(game, rules)
         said = highscores.said()
 
     assert f"{game.name('high_scores_day')} is new to group" in said
@@ -160,7 +147,7 @@ def test_the_lowest_score_can_be_the_best(names, game):
     ends = [("low", b"-9223372036854775808", 1), ("high", b"9223372036854775807", 1)]
     game.play([*past(8, 1_000, days=3), *ends, ("low", b"-9223372036854775807", 2)])
     with running({**names, "LEADERBOARD_ORDER": "lowest"}):
-        drain(game, rules)
+        board_oracle.drain(game, rules)
 
     board_oracle.check(game, rules)
 
@@ -186,7 +173,7 @@ def test_a_clock_in_the_year_3000_closes_no_period(names, timeless):
         until_true(lambda: users(timeless).get(day(now)) == ["bob", "ann"], 60)
 
     assert users(timeless)["day/3000-01-01"] == ["cyd"]
-    assert finals(timeless) == 0
+    assert board_oracle.finals(timeless) == 0
 
 
 def test_a_clock_in_the_year_3000_that_is_alone_makes_no_board_final(names, timeless):
@@ -200,7 +187,7 @@ def test_a_clock_in_the_year_3000_that_is_alone_makes_no_board_final(names, time
         timeless.play([("bob", b"7", now + 1)])
         until_true(lambda: users(timeless)[day(now)] == ["bob", "ann"], 30)
 
-    assert finals(timeless) == 0
+    assert board_oracle.finals(timeless) == 0
 
 
 def day(time_ms):

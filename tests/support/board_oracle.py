@@ -2,15 +2,18 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from tests.support import oracle
 from tests.support.oracle import Improvement, Seen
+from tests.support.until import until_true
 
 HOUR_MS = 3600 * 1000
+
+Key = TypeVar("Key")
 
 
 class Rules(NamedTuple):
@@ -115,6 +118,19 @@ def expected(scores: Sequence[Seen], rules: Rules) -> dict[str, dict[str, Any]]:
     return found
 
 
+def drain(game: Any, rules: Rules) -> None:
+    """Wait until everything is counted, and the boards are those of the last scores."""
+    until_true(lambda: game.lag() == 0, 60)
+    must = expected(game.read("scores"), rules)
+    until_true(lambda: shown(game.read("top_5")) == must, 60)
+
+
+def finals(game: Any) -> int:
+    """Count the final boards."""
+    boards = [json.loads(seen.value or b"") for seen in game.read("top_5")]
+    return sum(board.get("final", False) for board in boards)
+
+
 def check(game: Any, rules: Rules) -> None:
     """See that the tables and the last boards are what they must be, to the last message."""
     scores, boards = game.read("scores"), game.read("top_5")
@@ -150,6 +166,23 @@ def check_table(found: Found, must: Found) -> None:
         if expected[-1].score is not None:
             assert found[key][-1] == expected[-1], key
     assert not found.keys() - must.keys()
+
+
+def check_lasts(game: Any, rules: Rules) -> None:
+    """See that each user's last message and the last boards are right, whatever came before."""
+    scores = game.read("scores")
+    assert bests(oracle.written(game.read("high_scores"))) == bests(oracle.improvements(scores))
+    for board in rules.boards:
+        found = written(game.read(f"high_scores_{board}"))
+        assert bests(found) == bests(improvements(scores, board, rules))
+    assert shown(game.read("top_5")) == expected(scores, rules)
+    check_final(game.read("top_5"))
+
+
+def bests(found: Mapping[Key, list[Improvement]]) -> dict[Key, tuple[int | None, int]]:
+    """Return the last score and its time of each user who is in a table."""
+    lasts = {key: each[-1] for key, each in found.items()}
+    return {key: each[:2] for key, each in lasts.items() if each.score is not None}
 
 
 def check_final(boards: Iterable[Seen]) -> None:

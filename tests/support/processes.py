@@ -181,7 +181,7 @@ class Game:
             )
         assert self._producer.flush(70) == 0  # longer than a delivery may take
 
-    def play(self, played: Iterable[tuple[str, bytes | None, int]]) -> None:
+    def play(self, played: Iterable[tuple[str | bytes | None, bytes | None, int]]) -> None:
         """Send users and values, each made at its time in ms; wait until the broker has them."""
         for user, value, made in played:
             self._producer.produce(self.name("scores"), value, user, timestamp=made)
@@ -203,7 +203,7 @@ class Game:
         """Count the scores within these bounds, of an earlier moment, that are not committed."""
         return sum(
             max(0, end - max(low, each.offset))
-            for each, (low, end) in zip(self._committed(), bounds, strict=True)
+            for each, (low, end) in zip(self.committed(), bounds, strict=True)
         )
 
     def drain(self, out: str = "json", seconds: float = DRAIN_SECONDS) -> None:
@@ -237,11 +237,12 @@ class Game:
 
     def uncommitted(self) -> int:
         """Count the messages of `high-scores` whose scores a restart reads again."""
-        committed = {each.partition: each.offset for each in self._committed()}
+        committed = {each.partition: each.offset for each in self.committed()}
         origins = [seen.headers["origin"].decode().split("/") for seen in self.read("high_scores")]
         return sum(int(offset) >= committed[int(each)] for _, each, offset in origins)
 
-    def _committed(self) -> list[TopicPartition]:
+    def committed(self) -> list[TopicPartition]:
+        """Return the committed position of each partition of `scores`."""
         asked, ask = self._partitions("scores"), self._consumer.committed
         return retry(lambda: ask(asked, 30), "committed positions")
 
