@@ -5,10 +5,12 @@
 
 Both flows must have ended. It deletes what they have written, forgets the positions, and creates
 the topics again, with the partitions and formats that the settings say. `scores` stays. Then start
-both flows: they count all scores again. docs/upgrading.md says how to keep the board live meanwhile
-by flows with other names.
+both flows: they count all scores again, and log each ten seconds how many are counted and how long
+the rest takes. docs/upgrading.md says how to keep the board live meanwhile by flows with other
+names.
 """
 
+import math
 import sys
 import time
 from argparse import Namespace
@@ -23,7 +25,8 @@ from dataflows import command
 from dataflows.kafka.topics import await_topics
 from dataflows.positions import forget, positions
 
-SCORES_A_SECOND = 150_000  # that a flow counts on two cores, at least: docs/performance.md
+# What a flow counts on two cores, at least, with one board and with more: docs/performance.md
+SCORES_A_SECOND, WITH_PERIODS = 150_000, 75_000
 REQUEST_SECONDS = 30
 GONE_SECONDS = 30
 PAUSE_SECONDS = 0.5
@@ -38,7 +41,8 @@ def rebuild(settings: Settings, options: Namespace) -> None:
     names = [settings.topics.of(kind).name for kind in (*settings.tables, "top_5")]
     count = sum(each.end - each.low for each in positions(settings))
     print(f"deletes {', '.join(names)}, and lets the flows count {count} scores again")
-    print(f"that takes about {count / SCORES_A_SECOND:.0f} s; until then the boards are empty")
+    took = f"on two cores that takes {_seconds(settings, count)} s at most"
+    print(f"{took}; until then the boards are empty, or behind")
     if not settings.create_topics:
         seconds = settings.startup_timeout_seconds
         print(f"create_topics is false: it waits {seconds:g} s for you to create them again")
@@ -48,7 +52,11 @@ def rebuild(settings: Settings, options: Namespace) -> None:
     forget(settings)
     _delete(AdminClient(clients.client(settings)), names)
     await_topics(settings)
-    print("done: start both flows")
+    print("done: start both flows; they log how much is counted, and the seconds left")
+
+
+def _seconds(settings: Settings, count: int) -> int:
+    return math.ceil(count / (SCORES_A_SECOND if len(settings.boards) == 1 else WITH_PERIODS))
 
 
 def _delete(admin: AdminClient, names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from conf.loading import DEFAULTS, load
 from dataflows import process
 from tests import ROOT
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 MODULE = re.compile(r"python -m ([a-z0-9_.]+)(?: (dataflows\.\w+))?")
 VARIABLE = re.compile(rf"\b{PREFIX}([A-Z0-9_]+)")

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from dataflows.kafka.topics import await_topics
-from dataflows.positions import forget
+from dataflows.positions import Position, forget
 from dataflows.rebuild import main
 from tests.support import oracle
 from tests.support.load import some
@@ -30,6 +30,18 @@ def test_nothing_is_deleted_without_a_word(game, monkeypatch, capsys):
     assert f"deletes {game.name('high_scores')}, {game.name('top_5')}" in printed.out
     assert "create_topics is false: it waits 300 s for you to create them again" in printed.out
     assert "run it with --yes" in printed.err
+
+
+@pytest.mark.parametrize(("boards", "seconds"), [(["all-time"], 20), (["all-time", "day"], 40)])
+def test_how_long_it_takes_is_said_before(boards, seconds, monkeypatch, capsys):
+    there = [Position(0, None, 500_000, 2_500_000), Position(1, 7, 0, 1_000_000)]
+    monkeypatch.setattr("dataflows.rebuild.positions", lambda _: there)
+    monkeypatch.setenv("LEADERBOARD_BOARDS", json.dumps(boards))
+
+    assert main([]) == 1
+    assert (
+        f"3000000 scores again\non two cores that takes {seconds} s at" in capsys.readouterr().out
+    )
 
 
 def test_a_table_that_is_wrong_is_right_after_it_with_the_partitions_of_the_settings(
