@@ -21,7 +21,7 @@ RECIPE = re.compile(r"uv run just ([a-z]+)|`just ([a-z]+)")
 
 def matches(pattern):
     return [
-        pytest.param(document, found, id=f"{document.name}-{found.group()}")
+        pytest.param(document, found, id=f"{document.relative_to(ROOT)}-{found.group()}")
         for document in DOCUMENTS
         for found in {
             found.group(): found for found in pattern.finditer(document.read_text())

@@ -71,7 +71,7 @@ def test_a_copy_in_another_cluster_is_counted_anew_whatever_was_copied(
         target = stack.enter_context(contextlib.closing(open_game(there, monkeypatch)))
         for kind in ("scores", *tables):
             copy(source, target, kind)
-        positions = [(each.offset - GONE, each.metadata) for each in source.committed()]
+        positions = [(each.offset - GONE, each.metadata or "") for each in source.committed()]
         versions.commit(target, positions)
         translated = target.lag()
         marks = {mark for _, mark in positions}

@@ -206,10 +206,9 @@ def _write_topic(
         producer.begin_transaction()
     afters = [*[seen[:2] for seen in seens[1:]], (-1, 0)]
     for seen, (partition, offset) in zip(seens, afters, strict=True):
-        headers = [
-            (name, _bytes(_replace(_text(value) or "", news)))
-            for name, value in seen.headers.items()
-        ]
+        headers: dict[str, str | bytes | None] = {
+            name: _bytes(_replace(_text(value) or "", news)) for name, value in seen.headers.items()
+        }
         producer.produce(
             topic.name, seen.value, seen.key, seen.partition, timestamp=seen.time, headers=headers
         )
