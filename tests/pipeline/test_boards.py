@@ -69,7 +69,7 @@ def test_every_board_is_what_the_scores_alone_say(names, game, guarantee):
 def test_a_message_without_a_key_is_rejected_and_stops_no_board(names, game):
     game.send((None, b"5"), ("ann", b"7"))
     with running(names):
-        drain(game, Rules(zone=ZONE))
+        board_oracle.drain(game, Rules(zone=ZONE))
 
     assert [seen.value for seen in game.read("rejected")] == [b"5"]
     board_oracle.check(game, Rules(zone=ZONE))
