@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from bench.topics import partitions_of, produce, producer
 from conf.settings import Settings
-from dataflows.wire import encode_score
+from dataflows.wire import score_codec
 
 HIGHEST = 1_000_000  # no score reaches it
 SEED = 1
@@ -77,12 +77,12 @@ def expected(game: Game) -> Expected:
 def fill(settings: Settings, game: Game) -> None:
     """Write a game to an empty `scores`."""
     topic = settings.topics.scores
-    out = producer(settings)
+    out, encode = producer(settings), score_codec(topic.plain_format or "json").encode
     _write_marks(out, settings, "begin")
     span, now = game.days * DAY_MS, time.time_ns() // 1_000_000
     for number, (user, score) in enumerate(draw(game)):
         made = now - span + span * number // game.scores if span else 0
-        produce(out, topic.name, user, encode_score(score, topic.format), timestamp=made)
+        produce(out, topic.name, user, encode(score), timestamp=made)
     _finish(out)
     _write_marks(out, settings, "end")
     _finish(out)
@@ -107,8 +107,9 @@ def _mark(turn: str, partition: int) -> bytes:
 
 def _write_marks(out: Producer, settings: Settings, turn: str) -> None:
     topic = settings.topics.scores
+    value = score_codec(topic.plain_format or "json").encode(1)
     for each in partitions_of(settings, topic.name):
-        produce(out, topic.name, _mark(turn, each), encode_score(1, topic.format), partition=each)
+        produce(out, topic.name, _mark(turn, each), value, partition=each)
 
 
 def _finish(out: Producer) -> None:

@@ -13,8 +13,9 @@ from conf.arguments import add_version
 from conf.loading import SECRETS, layers, load
 from conf.settings import InvalidSettings
 
-HARMLESS = re.compile(  # of the properties under `[kafka]`
+HARMLESS = re.compile(  # of the properties under `[kafka]` and `[schema_registry]`
     r'kafka\."?(client\.|compression\.|debug|enable\.|log_level|security\.protocol)'
+    r"|schema_registry\.(url|timeout)$"
     r'|\.(bytes|kbytes|location|mechanisms?|messages|ms|username)"?$'
 )
 

@@ -12,9 +12,10 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from conf.logs import LIBRDKAFKA
-from conf.settings import InvalidSettings, Settings
+from conf.settings import REGISTRY_NUMBERS, InvalidSettings, Settings
 
 DELIVERY_TIMEOUT_SECONDS = 60
+REGISTRY_SECONDS = 2  # for each of connecting, sending and reading
 MESSAGE_BYTES = "message.max.bytes"
 BATCH_BYTES = 1_000_000  # librdkafka's default
 METADATA_MS = "topic.metadata.refresh.interval.ms"  # between checks for new partitions
@@ -97,12 +98,26 @@ def consumer(settings: Settings) -> dict[str, Any]:
     return {**_as_text(ours), **client(settings), **_as_text(guarantees)}
 
 
+def registry(settings: Settings) -> dict[str, Any]:
+    """Return a client of the Schema Registry; it answers or fails within 2 s, and tries once.
+
+    Whoever asks tries again later: a flow must not stand still meanwhile.
+    """
+    given = {
+        name: float(value) if name in REGISTRY_NUMBERS else value
+        for name, value in settings.schema_registry.items()
+    }
+    return {"timeout": REGISTRY_SECONDS, "max.retries": 0, **given}
+
+
 def check(settings: Settings) -> None:
-    """Let librdkafka judge the properties, as a client of each kind; none connects.
+    """Let the libraries judge the properties, as a client of each kind; none connects.
 
     Raises:
         InvalidSettings: With the property and what is wrong with it.
     """
+    if not settings.topics.scores.plain_format:
+        _check_registry(settings)
     for kind, properties in (
         (AdminClient, client(settings)),
         (Producer, transactional(settings, "check")),
@@ -110,6 +125,22 @@ def check(settings: Settings) -> None:
     ):
         if reason := _refusal(kind, properties):
             raise InvalidSettings(_name_property(settings.kafka, reason))
+
+
+def _check_registry(settings: Settings) -> None:
+    # Only here: it takes half a second and 28 MB to load.
+    from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
+
+    try:
+        SchemaRegistryClient(registry(settings)).close()
+    except (OSError, TypeError, ValueError) as error:  # of a file; of a property
+        files = [
+            f"{name} is {value!r}"
+            for name, value in settings.schema_registry.items()
+            if name.endswith(".location")
+        ]
+        msg = "; ".join([f"setting schema_registry: {error}", *files])
+        raise InvalidSettings(msg) from error
 
 
 def _name_property(properties: Mapping[str, object], reason: str) -> str:

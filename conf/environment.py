@@ -14,6 +14,7 @@ from conf.settings import InvalidSettings
 
 PREFIX = "LEADERBOARD_"
 FROM_FILE = "_FILE"
+PROPERTIES = {"kafka", "schema_registry"}  # sections of any property of a library
 FILE_VARIABLE = f"{PREFIX}SETTINGS"
 
 # Properties that are paths themselves. Source:
@@ -67,13 +68,13 @@ def _read(setting: str, path: str) -> str:
 
 def _path(name: str) -> list[str]:
     section, _, rest = name.removeprefix(PREFIX).lower().partition("__")
-    if section == "kafka" and rest:
+    if section in PROPERTIES and rest:
         return [section, re.sub("_+", ".", rest).replace("log.level", "log_level")]
     return [section, *(rest.split("__") if rest else ())]
 
 
 def _default(path: list[str], defaults: Mapping[str, Any]) -> object:
-    if path[0] == "kafka" and path[1:]:
+    if path[0] in PROPERTIES and path[1:]:
         return ""  # any property
     found: Any = defaults
     for name in path:

@@ -20,7 +20,8 @@ from conf.settings import InvalidSettings, Settings, Web
 
 DEFAULTS = Path(__file__).with_name("settings.toml")
 
-SECRETS = re.compile(r"kafka\b|web\.token\b")  # settings whose values no error shows
+# Settings whose values no error shows.
+SECRETS = re.compile(r"kafka\b|schema_registry\b|web\.token\b")
 
 
 def load() -> Settings:

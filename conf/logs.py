@@ -22,6 +22,7 @@ def set_up_logging(part: str, log: Log) -> None:
     out = logging.StreamHandler(sys.stderr)
     out.setFormatter(JsonFormatter(part) if log.format == "json" else logging.Formatter(FORMAT))
     logging.basicConfig(level=log.level.upper(), handlers=[out])
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request
     LIBRDKAFKA.filters = [_is_worth_a_line, BurstFilter()]
 
 

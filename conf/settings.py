@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Literal, NamedTuple, Self, cast, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -39,6 +40,17 @@ OUTSIDE = {  # properties that are settings of their own, outside `[kafka]`
     "metadata.broker.list": "bootstrap_servers",
 }
 
+REGISTRY_NUMBERS = frozenset(
+    {
+        "timeout",
+        "cache.capacity",
+        "cache.latest.ttl.sec",
+        "max.retries",
+        "retries.wait.ms",
+        "retries.max.wait.ms",
+    }
+)
+
 _DEFAULT_PORT = 9092
 _ADDRESS = re.compile(r"(?:\w+://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+)(?::([0-9]{1,5}))?")
 _MEASURED = re.compile(r"\.(ms|bytes|kbytes|messages)$")
@@ -46,6 +58,7 @@ _FRACTIONS = {"linger.ms", "queue.buffering.max.ms"}
 _ABOVE_0 = {"delivery.timeout.ms", "topic.metadata.refresh.interval.ms"}  # we compute with them
 
 Format = Literal["json", "int32", "int64"]
+RegistryFormat = Literal["avro", "protobuf", "json-schema"]
 Board = Literal["all-time", "day", "week", "month"]
 PERIOD_BOARDS: tuple[Board, ...] = ("day", "week", "month")
 Property = bool | int | float | str
@@ -144,6 +157,29 @@ def _is_number(name: str, value: Property) -> bool:
     return re.fullmatch(digits + fraction, str(value)) is not None
 
 
+def _check_registry(
+    properties: Mapping[str, Property], settings: ValidationInfo
+) -> Mapping[str, Property]:
+    for name in REGISTRY_NUMBERS & properties.keys():
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(properties[name])) is None:
+            msg = f"{name} must be a number, without a unit"
+            raise ValueError(msg)
+    urls = str(properties.get("url", ""))
+    for url in filter(None, urls.split(",")):
+        parts = urlsplit(url.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = 'url must be one such as "https://registry.example:8081"'
+            raise ValueError(msg)
+        if "@" in parts.netloc:
+            msg = "url may not hold a password: set basic.auth.user.info"
+            raise ValueError(msg)
+    topics = settings.data.get("topics")
+    if topics and not topics.scores.plain_format and not urls:
+        msg = f"url is missing: topics.scores.format {topics.scores.format} needs it"
+        raise ValueError(msg)
+    return properties
+
+
 def _check_post_origins(origins: tuple[str, ...], web: ValidationInfo) -> tuple[str, ...]:
     if origins and not web.data.get("token"):
         msg = "it needs web.token: otherwise any visitor of these pages could post"
@@ -192,7 +228,13 @@ class Scores(Topic):
     """The topic of all scores: the source of truth."""
 
     retention_ms: Retention
-    format: Format
+    format: Format | RegistryFormat
+    field: Annotated[str, Field(min_length=1, max_length=249)]
+
+    @property
+    def plain_format(self) -> Format | None:
+        """The format; None where a Schema Registry is needed to read it."""
+        return None if self.format in get_args(RegistryFormat) else cast("Format", self.format)
 
 
 class HighScores(Topic):
@@ -321,6 +363,13 @@ class Settings(_Frozen):
         Mapping[str, Property],
         BeforeValidator(_check_values),
         AfterValidator(_check_properties),
+        Field(repr=False),
+    ]
+
+    schema_registry: Annotated[
+        Mapping[str, Property],
+        BeforeValidator(_check_values),
+        AfterValidator(_check_registry),
         Field(repr=False),
     ]
 

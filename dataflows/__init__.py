@@ -32,6 +32,8 @@ What all of them use:
     leaderboard.py          the rules: scores, rows, boards, and their order (pure)
     periods.py              computes days, weeks, months, and the time at which each closes (pure)
     wire.py                 the formats of the topics: users, scores, origins, boards (pure)
+    scores.py               reads scores in each format of the settings
+    registry.py             reads those whose schemas are in a Schema Registry
     context.py              what the sources and sinks of one process share
     pace.py                 when something is due, by a clock that is never set back
     process.py              sets up the process, ends it at signals and failures

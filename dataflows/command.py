@@ -12,6 +12,7 @@ from conf.loading import start
 from conf.settings import InvalidSettings, Settings
 from dataflows.kafka.topics import Unavailable, WrongTopic
 from dataflows.process import FlowFailed
+from dataflows.scores import RegistryAway
 from dataflows.wire import BadMessage
 
 INTERRUPTED = 130  # the status that shells report for SIGINT
@@ -21,7 +22,7 @@ class Refused(RuntimeError):  # noqa: N818 - what the command is
     """The command does nothing; the text names the reason and the remedy."""
 
 
-ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, BadMessage)
+ERRORS = (InvalidSettings, Unavailable, WrongTopic, Refused, RegistryAway, BadMessage)
 
 
 def parser(name: str, text: str | None) -> ArgumentParser:

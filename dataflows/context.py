@@ -67,6 +67,7 @@ class FlowContext:
         self.cluster = cluster
         self._is_complete = threading.Event()  # the cluster
         report_waiting(cluster, self._is_complete)
+        self.waiting: dict[int, str] = {}  # partitions of `scores` that are held back, and why
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
@@ -149,6 +150,7 @@ class FlowContext:
         if not self.watchdog.is_alive():
             return ["no epoch ends"]
         found = [each.problem() for each in (self.restoring, self.catching_up)]
+        found += list(self.waiting.values())[:1]
         is_early = self.watchdog.epochs < READY_EPOCHS
         return list(filter(None, found)) or (["starting"] if is_early else [])
 

@@ -29,14 +29,14 @@ from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST
 from dataflows.periods import LAST_TIME, Calendar, StreamTime
 from dataflows.progress import Progress
+from dataflows.scores import decoder
 from dataflows.wire import (
     AGAIN,
     REASON,
+    SCHEMA,
     VOIDED,
     BadMessage,
     check_user,
-    decode_each,
-    encode_score,
     headers,
 )
 
@@ -51,6 +51,7 @@ class UserLog:
         self._settings = settings
         self._user = user
         self._sign = settings.sign
+        self._decode = decoder(settings)
         self.topic = await_topics(settings, ["scores"])["scores"]
         self.history = History()
         self._streams = [StreamTime() for _ in range(self.topic.partitions)]
@@ -83,8 +84,7 @@ class UserLog:
 
     def _take(self, messages: list[Message], stream: StreamTime) -> None:
         keys = [message.key() or b"" for message in messages]
-        values = [message.value() for message in messages]
-        scores = decode_each(values, self._settings.topics.scores.format)
+        scores = self._decode(messages)
         times = [
             0
             if score is None or isinstance(score, BadMessage)
@@ -102,19 +102,19 @@ class UserLog:
 def _event(message: Message, score: int | None, stream: int) -> Event:
     place = Place(message.partition() or 0, message.offset() or 0)
     time_ms = max(message.timestamp()[1], EARLIEST)
-    return Event(place, score, time_ms, stream, _headers(message))
+    found = _headers(message)
+    schema = found.pop(SCHEMA, None)
+    texts = {name: text.decode(errors="replace") for name, text in found.items()}
+    return Event(place, score, time_ms, stream, texts, message.value(), schema)
 
 
-def _headers(message: Message) -> dict[str, str]:
+def _headers(message: Message) -> dict[str, bytes]:
+    """Return the headers of corrections, and that of the schema."""
     try:
         found = headers(message)
     except BadMessage:  # another program's: it is no correction
         return {}
-    return {
-        name: found[name].decode(errors="replace")
-        for name in (REASON, VOIDED, AGAIN)
-        if name in found
-    }
+    return {name: found[name] for name in (REASON, VOIDED, AGAIN, SCHEMA) if name in found}
 
 
 def show(settings: Settings, options: Namespace) -> None:
@@ -230,7 +230,7 @@ class Correction:
         """
         self._producer.init_transactions(REQUEST_SECONDS)
         self._producer.begin_transaction()
-        headers = {VOIDED: ",".join(map(str, places)), REASON: reason}
+        headers = {VOIDED: ",".join(map(str, places)).encode(), REASON: reason.encode()}
         self._produce(None, 0, headers)
         if self._producer.flush(REQUEST_SECONDS) or self._errors:
             msg = f"nothing is changed: {_first(self._errors)}; run it again"
@@ -246,10 +246,9 @@ class Correction:
         """
         stream = self._found.stream(self._partition)
         again = self._found.history.again(calendar, places, stream)
-        form = self._settings.topics.scores.format
         for event in again:
-            value = encode_score(self._settings.sign * (event.score or 0), form)
-            self._produce(value, event.time, {AGAIN: str(event.place)})
+            schema = {SCHEMA: event.schema} if event.schema is not None else {}
+            self._produce(event.value, event.time, {AGAIN: str(event.place).encode(), **schema})
         self._commit()
         return len(again)
 
@@ -267,15 +266,14 @@ class Correction:
                     msg = f"not confirmed: {error.str()}; run it again"
                     raise command.Refused(msg) from failure
 
-    def _produce(self, value: bytes | None, time_ms: int, headers: dict[str, str]) -> None:
-        encoded: Any = {name: text.encode() for name, text in headers.items()}
+    def _produce(self, value: bytes | None, time_ms: int, headers: dict[str, Any]) -> None:
         self._producer.produce(
             self._found.topic.name,
             value,
             self._user,
             partition=self._partition,
             timestamp=time_ms,
-            headers=encoded,
+            headers=headers,
             on_delivery=self._note,
         )
 

@@ -41,7 +41,8 @@ def parse_place(text: str) -> Place:
 class Event(NamedTuple):
     """A message of the user: a score, greater the better, or None for a tombstone.
 
-    `stream` is the stream time of its partition there; `time` is its own, both in ms.
+    `stream` is the stream time of its partition there; `time` is its own, both in ms. `value` and
+    `schema`, a header, are what was written.
     """
 
     place: Place
@@ -49,6 +50,8 @@ class Event(NamedTuple):
     time: int
     stream: int
     headers: Mapping[str, str]
+    value: bytes | None = None
+    schema: bytes | None = None
 
 
 class History:

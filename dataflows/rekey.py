@@ -19,7 +19,7 @@ from dataflows.kafka.producer import IdempotentWriter, Record
 from dataflows.kafka.table import decode_bests, read_to_end
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
-from dataflows.wire import REKEYED, split_keys
+from dataflows.wire import REKEYED, score_codec, split_keys
 
 
 class Best(NamedTuple):
@@ -108,7 +108,7 @@ def _record(topic: Topic, step: Step) -> Record:
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
     table: dict[bytes, Best] = {}
     for messages in read_to_end(settings, topic.name, partition):
-        bests = decode_bests(messages, settings.topics.high_scores.format)
+        bests = decode_bests(messages, score_codec(settings.topics.high_scores.format))
         scores = [score and settings.sign * score for score in bests]
         times = [message.timestamp()[1] for message in messages]
         for message, time, rank_key in zip(messages, times, rank_keys(scores, times), strict=True):

@@ -5,6 +5,7 @@ JSON: RFC 8259. `int32` and `int64`: what Kafka's IntegerSerializer and LongSeri
 
 import re
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from operator import methodcaller
 from typing import Annotated, Any, NamedTuple, Protocol
@@ -18,6 +19,7 @@ ORIGIN = "origin"  # header of a message of `high-scores`: the score that it cam
 REKEYED = "rekeyed"  # header of a message of `high-scores` that was moved to its partition
 REASON = "reason"  # header of a tombstone of `scores`: why, for people
 VOIDED = "voided"  # header of a tombstone of `scores`: the places of the scores that it takes back
+SCHEMA = "__value_schema_id"  # header of a message of `scores`: its schema, by Confluent's clients
 AGAIN = "again"  # header of a message of `scores` that is there already: its first place
 POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-scores` it shows
 
@@ -25,7 +27,6 @@ POSITIONS = "positions"  # header of a message of `top-5`: how much of `high-sco
 # U+200C and U+200D are no part of these, since names in some scripts end with them.
 INVISIBLE = "\ufeff\u200b\u2060"
 
-_WIDTHS = {"int32": (4, "i"), "int64": (8, "q")}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, delete, C1
 _INVISIBLE_ENDS = re.compile(rf"\A[{INVISIBLE}]|[{INVISIBLE}]\Z")
 _INTEGERS_AND_COMMAS = b"0123456789-,"
@@ -43,6 +44,11 @@ class WithHeaders(Protocol):
 
     def set_headers(self, value: Any) -> None:  # noqa: ANN401
         """Replace them."""
+
+
+def detached(reason: BadMessage) -> BadMessage:
+    """Return a reason to keep: one that was raised holds frames, and a batch in a cycle."""
+    return BadMessage(*reason.args)
 
 
 _headers = methodcaller("headers")  # unlike a direct call it checks what the binding returns
@@ -119,104 +125,130 @@ def split_keys(keys: Iterable[bytes]) -> list[tuple[str, bytes]]:
     return [(name.decode("ascii", "replace"), user) for name, _, user in parts]
 
 
-def encode_score(score: int, form: Format) -> bytes:
-    """Write a score.
+class ScoreCodec(ABC):
+    """How the scores of a topic are written, where no Schema Registry is needed to read them."""
 
-    Raises:
-        OverflowError: The score does not fit the format.
-    """
-    if form == "json":
+    @abstractmethod
+    def encode(self, score: int) -> bytes:
+        """Write a score.
+
+        Raises:
+            OverflowError: The score does not fit the format.
+        """
+
+    @abstractmethod
+    def decode(self, value: bytes) -> int:
+        """Read one score, an int64.
+
+        Raises:
+            BadMessage: It is not a score; docs/formats.md has a table of values.
+        """
+
+    @abstractmethod
+    def _decode_joined(self, values: Sequence[bytes | None]) -> list[int] | None:
+        """Read many scores at once; no value can borrow bytes of its neighbour."""
+
+    def decode_all(self, values: Sequence[bytes | None]) -> list[int] | None:
+        """Read many scores at once; returns None where each value must be read by itself."""
+        try:
+            return self._decode_joined(values)
+        except TypeError:  # a None does not join: a tombstone
+            return None
+
+    def decode_each(self, values: Iterable[bytes | None]) -> list[int | BadMessage | None]:
+        """Read scores one by one: the score, why it cannot be read, or None for a tombstone."""
+        return [None if value is None else self._decode_or_reason(value) for value in values]
+
+    def _decode_or_reason(self, value: bytes) -> int | BadMessage:
+        try:
+            return self.decode(value)
+        except BadMessage as reason:
+            return detached(reason)
+
+
+class JsonScores(ScoreCodec):
+    """JSON: an integer, or an object with an integer in one of its fields."""
+
+    def __init__(self, field: str) -> None:
+        name = msgspec.field(name=field)
+        # Raw takes the last of duplicate fields.
+        record = msgspec.defstruct("Record", [("score", msgspec.Raw, name)])
+        self._decode_any = msgspec.json.Decoder(int | record).decode
+        self._reason = f"not an integer or an object with an integer {field}"
+
+    def encode(self, score: int) -> bytes:
+        """Write a score as an integer, which every field name can read."""
         return b"%d" % score
-    width, _ = _WIDTHS[form]
-    return score.to_bytes(width, "big", signed=True)
+
+    def decode(self, value: bytes) -> int:
+        """Read one score."""
+        try:
+            found: Any = self._decode_any(value.decode())  # msgspec lets bad UTF-8 pass elsewhere
+            score = found if isinstance(found, int) else _decode_integer(found.score)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            raise BadMessage(self._reason) from error
+        return check_range(score)
+
+    def _decode_joined(self, values: Sequence[bytes | None]) -> list[int] | None:
+        """Read plain integers: digits, minus and exactly n-1 commas keep the values apart."""
+        joined = b",".join(values)  # type: ignore[arg-type]  # a None raises TypeError
+        if joined.translate(None, _INTEGERS_AND_COMMAS) or joined.count(b",") != len(values) - 1:
+            return None
+        try:
+            scores = _decode_integers(b"[%b]" % joined)
+        except (msgspec.DecodeError, ValueError):
+            return None
+        if len(scores) != len(values):  # one empty value alone
+            return None
+        return scores if min(scores) >= LOWEST and max(scores) <= HIGHEST else None
 
 
-def decode_score(value: bytes, form: Format) -> int:
-    """Read one score, an int64.
+class IntegerScores(ScoreCodec):
+    """Big-endian integers of 4 bytes ("i" of `struct`) or 8 ("q")."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self._width = struct.calcsize(f">{code}")
+
+    def encode(self, score: int) -> bytes:
+        """Write a score."""
+        return score.to_bytes(self._width, "big", signed=True)
+
+    def decode(self, value: bytes) -> int:
+        """Read one score."""
+        if len(value) != self._width:
+            msg = f"not {self._width} bytes"
+            raise BadMessage(msg)
+        return int.from_bytes(value, "big", signed=True)
+
+    def _decode_joined(self, values: Sequence[bytes | None]) -> list[int] | None:
+        """Read integers: the length of each value is checked before they are joined."""
+        if set(map(len, values)) != {self._width}:  # type: ignore[arg-type]  # raises TypeError
+            return None
+        joined = b"".join(values)  # type: ignore[arg-type]
+        return list(struct.unpack(f">{len(values)}{self._code}", joined))
+
+
+_CODECS = {"int32": IntegerScores("i"), "int64": IntegerScores("q")}
+_decode_integers = msgspec.json.Decoder(list[int]).decode
+_decode_integer = msgspec.json.Decoder(int).decode
+
+
+def score_codec(form: Format, field: str = "score") -> ScoreCodec:
+    """Return the codec of a format; only JSON has a `field`."""
+    return _CODECS.get(form) or JsonScores(field)
+
+
+def check_range(score: int) -> int:
+    """Return a score.
 
     Raises:
-        BadMessage: It is not a score; docs/formats.md has a table of values.
+        BadMessage: It is no int64.
     """
-    return _decode_json(value) if form == "json" else _decode_integer(value, form)
-
-
-def decode_scores(values: Sequence[bytes | None], form: Format) -> list[int] | None:
-    """Read many scores at once; returns None where each value must be read by itself.
-
-    No value can borrow bytes of its neighbour: see `_decode_joined_json`,
-    `_decode_joined_integers`.
-    """
-    decode = _decode_joined_json if form == "json" else _decode_joined_integers
-    try:
-        return decode(values, form)
-    except TypeError:  # a None does not join: a tombstone
-        return None
-
-
-def decode_each(values: Iterable[bytes | None], form: Format) -> list[int | BadMessage | None]:
-    """Read scores one by one: the score, why it cannot be read, or None for a tombstone."""
-    return [None if value is None else _decode_or_reason(value, form) for value in values]
-
-
-def _decode_or_reason(value: bytes, form: Format) -> int | BadMessage:
-    try:
-        return decode_score(value, form)
-    except BadMessage as reason:
-        return BadMessage(*reason.args)  # as raised it would hold frames, and a batch in a cycle
-
-
-_decode_integers = msgspec.json.Decoder(list[int]).decode
-
-
-def _decode_joined_json(values: Sequence[bytes | None], _form: Format) -> list[int] | None:
-    """Read plain integers: digits, minus and exactly n-1 commas keep the values apart."""
-    joined = b",".join(values)  # type: ignore[arg-type]  # a None raises TypeError
-    if joined.translate(None, _INTEGERS_AND_COMMAS) or joined.count(b",") != len(values) - 1:
-        return None
-    try:
-        scores = _decode_integers(b"[%b]" % joined)
-    except (msgspec.DecodeError, ValueError):
-        return None
-    if len(scores) != len(values):  # one empty value alone
-        return None
-    return scores if min(scores) >= LOWEST and max(scores) <= HIGHEST else None
-
-
-def _decode_joined_integers(values: Sequence[bytes | None], form: Format) -> list[int] | None:
-    """Read integers of one width: the length of each value is checked before they are joined."""
-    width, code = _WIDTHS[form]
-    if set(map(len, values)) != {width}:  # type: ignore[arg-type]  # a None raises TypeError
-        return None
-    return list(struct.unpack(f">{len(values)}{code}", b"".join(values)))  # type: ignore[arg-type]
-
-
-class _Scored(msgspec.Struct):
-    score: msgspec.Raw  # the last of duplicate fields
-
-
-_decode_any = msgspec.json.Decoder(int | _Scored).decode
-_decode_integer_literal = msgspec.json.Decoder(int).decode
-
-
-def _decode_json(value: bytes) -> int:
-    try:
-        found = _decode_any(value.decode())  # msgspec would let bad UTF-8 pass in other fields
-        score = _decode_integer_literal(found.score) if isinstance(found, _Scored) else found
-    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-        msg = "not an integer or an object with an integer score"
-        raise BadMessage(msg) from error
     if not LOWEST <= score <= HIGHEST:
         msg = "score beyond int64"
         raise BadMessage(msg)
     return score
-
-
-def _decode_integer(value: bytes, form: Format) -> int:
-    width, _ = _WIDTHS[form]
-    if len(value) != width:
-        msg = f"not {width} bytes"
-        raise BadMessage(msg)
-    return int.from_bytes(value, "big", signed=True)
 
 
 class Rejected(NamedTuple):

@@ -36,13 +36,14 @@ def class_path() -> str:
     Raises:
         Unavailable: They are not in the cache and cannot be downloaded.
     """
-    place = _cache() / f"kafka-{KAFKA_VERSION}"
+    place = cache() / f"kafka-{KAFKA_VERSION}"
     if not _is_whole(place):
         _fetch(place)
     return f"{place}/*"
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Return the folder of what was downloaded."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "live-high-scores"
 

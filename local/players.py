@@ -18,7 +18,7 @@ from conf.arguments import add_version, count
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
-from dataflows.wire import encode_score
+from dataflows.wire import score_codec
 from local import children
 from local.crowd import Play, players, plays
 from local.supervisor import follow_parent
@@ -42,13 +42,17 @@ class Sender:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.scores
+        if (form := self._topic.plain_format) is None:
+            msg = f"setting topics.scores.format: players write no {self._topic.format}"
+            raise InvalidSettings(msg)
+        self._encode = score_codec(form).encode
         self._producer = Producer(clients.producer(settings))
         self._refused: str | None = None
         self.delivered = 0
 
     def send(self, play: Play, made: int = 0) -> None:
         """Send a score with a time in ms, 0: the present time."""
-        value = encode_score(play.score, self._topic.format)
+        value = self._encode(play.score)
         while True:
             try:
                 self._producer.produce(

@@ -52,7 +52,7 @@ PURE = (
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
     f"dataflows.{name}"
-    for name in ("leaderboard", "periods", "wire", "kafka.topics", "kafka.partitioner")
+    for name in ("leaderboard", "periods", "wire", "scores", "kafka.topics", "kafka.partitioner")
 }
 # Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
 PROCESSES = {"local.supervisor", "local.claims"}

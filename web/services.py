@@ -27,7 +27,7 @@ from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score
 from web.metrics import Metrics, Worker
-from web.posting.submission import Rules
+from web.posting.submission import NOT_ACCEPTED, Rules
 from web.posting.waiting import ScoreWatcher
 from web.ranks.rankings import Rankings
 from web.ranks.watches import Watches
@@ -62,6 +62,8 @@ class Services:
 
     async def start(self) -> None:
         """Start reading the topics, and publish from then on whether the board is the newest."""
+        if self.rules.score_format is None:
+            log.warning("%s", NOT_ACCEPTED)
         self.on_loop.bind()
         self.feeds.lateness.start()
         self.producer.start()
@@ -166,7 +168,7 @@ def make_services(
         on_loop,
         producer,
         watcher,
-        Rules(settings.user_max_bytes, settings.topics.scores.format),
+        Rules(settings.user_max_bytes, topics.scores.plain_format),
         RateLimiter(web.posts_per_second, web.posts_burst),
         ConcurrencyLimiter(web.streams, web.streams_per_client),
         refusals,

@@ -18,7 +18,7 @@ from dataflows.highscores.nested import AllTimeRule, NestedRule, Scores
 from dataflows.highscores.source import ScoresBatch
 from dataflows.highscores.spread import SpreadCheck
 from dataflows.kafka.partitioner import choose, murmur2
-from dataflows.wire import BadMessage, Rejected, check_user, decode_each, decode_scores
+from dataflows.wire import BadMessage, Rejected, check_user, score_codec
 
 SENT_USERS = 500_000  # of shards of other processes, whose last score sent is remembered
 
@@ -46,7 +46,8 @@ class CandidateFilter:
         self._shards = shards
         self._rule = rule
         self._sign = context.settings.sign
-        self._format = context.settings.topics.scores.format
+        topic = context.settings.topics.scores
+        self._codec = score_codec(topic.plain_format or "json", topic.field)
         self._user_max_bytes = context.settings.user_max_bytes
         self._spread = SpreadCheck()
         self._sent = Shard({}, [], {})
@@ -58,7 +59,7 @@ class CandidateFilter:
             yield from self._open_shards(batch.partition)
             return
         rejected: list[tuple[Message, BadMessage]] = []
-        scores = self._decode(batch.messages, rejected)
+        scores = self._decode(batch, rejected)
         read = batch.messages[-1].offset() or 0
         scores, is_closed = self._rule.advance(batch.partition, scores, read)
         removed = self._removed_by(batch, scores)
@@ -101,15 +102,16 @@ class CandidateFilter:
         columns = scores.users, scores.scores, scores.made(), offsets, scores.streams
         return Candidates(partition, *columns, *self._rule.state(partition))
 
-    def _decode(
-        self, messages: list[Message], rejected: list[tuple[Message, BadMessage]]
-    ) -> Scores:
+    def _decode(self, batch: ScoresBatch, rejected: list[tuple[Message, BadMessage]]) -> Scores:
+        messages = batch.messages
+        each: Any = batch.scores
         users: list[Any] = list(map(Message.key, messages))
-        values = list(map(Message.value, messages))
-        scores = decode_scores(values, self._format)
-        if scores is not None:
-            return Scores(users, self._signed(scores), messages)
-        each: list[Any] = decode_each(values, self._format)
+        if each is None:
+            values = list(map(Message.value, messages))
+            scores = self._codec.decode_all(values)
+            if scores is not None:
+                return Scores(users, self._signed(scores), messages)
+            each = self._codec.decode_each(values)
         bad = [isinstance(score, BadMessage) for score in each]
         rejected += zip(compress(messages, bad), compress(each, bad), strict=True)
         found = Scores(users, each, messages).select(map(not_, bad))

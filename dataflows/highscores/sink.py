@@ -22,7 +22,7 @@ from dataflows.highscores.starts import Starts
 from dataflows.kafka.producer import Headers, Record, Writer
 from dataflows.periods import Calendar
 from dataflows.process import return_freed_memory
-from dataflows.wire import ORIGIN, encode_score, origin_prefix, period_key
+from dataflows.wire import ORIGIN, origin_prefix, period_key, score_codec
 
 
 class HighScoresSink(FixedPartitionedSink[Candidates, None]):
@@ -61,7 +61,7 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
         self._context = context
         self._partition = partition
         self._topics = [context.topic(kind).name for kind in context.settings.tables]
-        self._form = context.settings.topics.high_scores.format
+        self._encode = score_codec(context.settings.topics.high_scores.format).encode
         self._sign = context.settings.sign
         self._scores_id = context.topic("scores").id
         self._restore_shard = restore_shard
@@ -108,11 +108,11 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
     def _records(
         self, topic: str, board: AllTime | ByPeriod, candidates: Candidates
     ) -> Iterator[Record]:
-        partition, form, sign = self._partition, self._form, self._sign
+        partition, encode, sign = self._partition, self._encode, self._sign
         sources = len(board.counted.until.keys() | {candidates.partition})
         prefix = origin_prefix(self._scores_id, sources, candidates.partition)
         for period, user, score, time_ms, offset in board.improvements(candidates):
-            value = None if score is None else encode_score(sign * score, form)
+            value = None if score is None else encode(sign * score)
             key = period_key(period, user) if period else user
             headers: Headers = [(ORIGIN, b"%b%d" % (prefix, offset))]
             yield topic, value, key, partition, None, None, time_ms, headers

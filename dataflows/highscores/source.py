@@ -42,11 +42,13 @@ from dataflows.highscores.group import GroupWatch
 from dataflows.highscores.starts import Start, Starts
 from dataflows.kafka.consumer import SharedConsumer
 from dataflows.progress import ReadUpTo
-from dataflows.wire import encode_mark
+from dataflows.scores import Decode, RegistryAway, registry_decoder
+from dataflows.wire import BadMessage, encode_mark
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 1800  # Kafka forgets the positions of a group after days without a commit
+HELD_SECONDS = 0.02  # no step runs meanwhile
 DRAIN_POLL_SECONDS = 0.002
 DRAIN_SECONDS = 2  # for one more epoch of the documented second
 
@@ -54,12 +56,15 @@ DRAIN_SECONDS = 2  # for one more epoch of the documented second
 class ScoresBatch(NamedTuple):
     """At most 10,000 messages of one partition of `scores`, by offset.
 
-    Once a batch with a higher `epoch` arrives, every sink has finished the earlier ones.
+    Once a batch with a higher `epoch` arrives, every sink has finished the earlier ones. `scores`
+    are decoded here where a Schema Registry is needed: only a source can wait without holding up
+    the flow.
     """
 
     partition: int
     epoch: int
     messages: list[Message]
+    scores: list[int | BadMessage | None] | None = None  # else the filter decodes them
 
 
 class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
@@ -77,22 +82,40 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
         """Read one partition; Bytewax's resume state is ignored, Kafka has the position."""
         start = self._starts.of(int(for_part))
         self._group.add(int(for_part), start.mark)
-        return ScoresPartition(self._context, self._starts.consumer, self._group, start)
+        return ScoresPartition(
+            self._context, self._starts.consumer, self._group, start, self._decode
+        )
 
     @cached_property
     def _group(self) -> GroupWatch:
         return GroupWatch(self._context.settings, self._context.topic("scores").name)
 
+    @cached_property
+    def _decode(self) -> Decode | None:
+        settings = self._context.settings
+        return None if settings.topics.scores.plain_format else registry_decoder(settings)
+
 
 class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
-    """One partition of `scores`. Its first batch is empty: it opens the shards of its number."""
+    """One partition of `scores`. Its first batch is empty: it opens the shards of its number.
+
+    With `decode` it decodes what it reads. While the Schema Registry is away it holds a batch back,
+    and the flow goes on.
+    """
 
     def __init__(
-        self, context: FlowContext, consumer: SharedConsumer, group: GroupWatch, start: Start
+        self,
+        context: FlowContext,
+        consumer: SharedConsumer,
+        group: GroupWatch,
+        start: Start,
+        decode: Decode | None = None,
     ) -> None:
         self._context = context
         self._consumer = consumer
         self._group = group
+        self._decode = decode
+        self._held: tuple[list[Message], int | None] | None = None
         self._topic = start.position.topic
         self._partition = start.position.partition
         self._place = self._topic, self._partition
@@ -130,7 +153,14 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
-        messages, end = self._consumer.poll(self._place)
+        messages, end = self._held or self._consumer.poll(self._place)
+        scores = None
+        if self._decode:
+            try:
+                scores = self._decode(messages)
+            except RegistryAway as error:
+                return self._hold(messages, end, error)
+            self._release()
         if messages:
             self._position = self._after(messages[-1])
         if end is not None and end > self._position.offset:  # behind the mark of a transaction
@@ -139,7 +169,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if not messages:
             return []
         metrics.scores_read.inc(len(messages))
-        return [ScoresBatch(self._partition, self._epoch, messages)]
+        return [ScoresBatch(self._partition, self._epoch, messages, scores)]
 
     def next_awake(self) -> datetime:
         """Return a time in the past: `SharedConsumer` does the waiting."""
@@ -157,6 +187,20 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
     def close(self) -> None:
         """Stop reading; commits nothing."""
         self._consumer.remove(self._place)
+
+    def _hold(
+        self, messages: list[Message], end: int | None, reason: RegistryAway
+    ) -> list[ScoresBatch]:
+        """Keep a batch for the next call, which comes after the other partitions'."""
+        self._held = messages, end
+        self._context.waiting[self._partition] = str(reason)
+        time.sleep(HELD_SECONDS)
+        return []
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = None
+            self._context.waiting.pop(self._partition, None)
 
     def _after(self, message: Message) -> TopicPartition:
         offset, epoch = (message.offset() or 0) + 1, message.leader_epoch()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
-from conf.settings import Format, Settings
+from conf.settings import Settings
 from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic
@@ -21,9 +21,9 @@ from dataflows.wire import (
     ORIGIN,
     REKEYED,
     BadMessage,
-    decode_each,
-    decode_scores,
+    ScoreCodec,
     header,
+    score_codec,
     split_keys,
 )
 
@@ -162,7 +162,7 @@ class TableDecoder:
     Args:
         topic: The table.
         partition: The one that is read.
-        form: How scores are written there.
+        codec: How scores are written there.
         sign: 1, or -1 to negate scores.
         periods: Those of a board by period; None for the board of all time.
     """
@@ -171,14 +171,14 @@ class TableDecoder:
         self,
         topic: Topic,
         partition: int,
-        form: Format,
+        codec: ScoreCodec,
         *,
         sign: int = 1,
         periods: Callable[[str], Period | None] | None = None,
     ) -> None:
         self._topic = topic
         self._partition = partition
-        self._form = form
+        self._codec = codec
         self._sign = sign
         self._periods = periods
         self._strays: dict[bytes, str] = {}  # to the place of the last message
@@ -257,10 +257,10 @@ class TableDecoder:
 
     def _decode_scores(self, messages: list[Message]) -> list[int | None]:
         values = [message.value() for message in messages]
-        found = decode_scores(values, self._form) if values else []
+        found = self._codec.decode_all(values) if values else []
         if found is not None:
             return list(found) if self._sign > 0 else [-score for score in found]
-        return [score and self._sign * score for score in decode_bests(messages, self._form)]
+        return [score and self._sign * score for score in decode_bests(messages, self._codec)]
 
 
 def board_decoder(
@@ -268,17 +268,17 @@ def board_decoder(
 ) -> TableDecoder:
     """Return a decoder of one partition of the table of a board."""
     find = None if board == ALL_TIME else partial(calendar.find, board)
-    form = settings.topics.high_scores.format
-    return TableDecoder(topic, partition, form, sign=settings.sign, periods=find)
+    codec = score_codec(settings.topics.high_scores.format)
+    return TableDecoder(topic, partition, codec, sign=settings.sign, periods=find)
 
 
-def decode_bests(messages: list[Message], form: Format) -> list[int | None]:
+def decode_bests(messages: list[Message], codec: ScoreCodec) -> list[int | None]:
     """Read bests one by one; None is a tombstone.
 
     Raises:
         FlowFailed: One cannot be read.
     """
-    return list(map(_checked, messages, decode_each(map(Message.value, messages), form)))
+    return list(map(_checked, messages, codec.decode_each(map(Message.value, messages))))
 
 
 def place(message: Message) -> str:

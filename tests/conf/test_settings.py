@@ -76,6 +76,11 @@ BAD = [
     ("ORDER", "best", "order"),
     ("SETTINGS", "/nowhere.toml", "/nowhere.toml"),
     ("WEB__PROT_FILE", "/dev/null", "web.prot"),
+    ("SCHEMA_REGISTRY", "[1]", "schema_registry"),
+    ("SCHEMA_REGISTRY__TIMEOUT", "2s", "timeout"),
+    ("SCHEMA_REGISTRY__URL", "registry:8081", "schema_registry"),
+    ("SCHEMA_REGISTRY__URL", "http://a:1,b:2", "schema_registry"),
+    ("SCHEMA_REGISTRY__URL", "http://ann:x@a:1", "basic.auth.user.info"),
     ("STARTUP_TIMEOUT_SECONDS", "inf", "startup_timeout_seconds"),
     ("TIME_ZONE", "", "time_zone"),
     ("TIME_ZONE", "../UTC", "time_zone"),
@@ -83,6 +88,8 @@ BAD = [
     ("TOP5__SIZES", "3", "top5.sizes"),
     ("TOPICS__HIGH_SCORES__FORMAT", "int32", "high_scores.format int32"),
     ("TOPICS__HIGH_SCORES__NAME", "scores", "scores.name and high_scores.name"),
+    ("TOPICS__SCORES__FIELD", "", "topics.scores.field"),
+    ("TOPICS__SCORES__FORMAT", "avro", "schema_registry: url is missing"),
     ("TOPICS__SCORES__FORMAT", "xml", "topics.scores.format"),
     ("TOPICS__SCORES__NAME", "high-scores-day", "scores.name and high_scores_day.name"),
     ("TOPICS__SCORES__NAME", "..", "topics.scores.name"),
@@ -109,6 +116,27 @@ def test_what_is_wrong_is_named_in_one_line(monkeypatch, name, value, named):
 
     assert named in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("NO_SUCH", "1", "no.such"),
+        ("BASIC_AUTH_USER_INFO", "geheim", "basic.auth.user.info"),
+        ("SSL_CA_LOCATION", "/nowhere", "ssl.ca.location is '/nowhere'"),
+    ],
+)
+def test_a_bad_property_of_the_schema_registry_is_named(monkeypatch, name, value, named):
+    monkeypatch.setenv("LEADERBOARD_TOPICS__SCORES__FORMAT", "avro")
+    monkeypatch.setenv("LEADERBOARD_SCHEMA_REGISTRY__URL", "http://127.0.0.1:1")
+    monkeypatch.setenv(f"LEADERBOARD_SCHEMA_REGISTRY__{name}", value)
+
+    with pytest.raises(InvalidSettings) as raised:
+        load()
+
+    assert named in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "geheim" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +224,8 @@ def test_a_property_of_the_environment_goes_before_the_same_of_a_file(monkeypatc
         ("LEADERBOARD_KAFKA__NO_SUCH", "geheim"),
         ("LEADERBOARD_KAFKA__SSL_KEYSTORE_PASSWORD", "geheim"),
         ("LEADERBOARD_KAFKA__SSL_KEY_PEM", "geheim"),
+        ("LEADERBOARD_SCHEMA_REGISTRY", '{"url": "http://ann:geheim@a:1"}'),
+        ("LEADERBOARD_SCHEMA_REGISTRY", '{"url": ["geheim"]}'),
         ("LEADERBOARD_WEB", '{"token": ["geheim"]}'),
         ("LEADERBOARD_WEB__TOKEN__X", "geheim"),
     ],
@@ -347,6 +377,7 @@ def test_all_settings_are_printed_with_their_sources_and_without_secrets(
     monkeypatch.setenv("LEADERBOARD_SETTINGS", str(file))
     monkeypatch.setenv("LEADERBOARD_WEB__PORT", "8080")
     monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_USERNAME", "ann")
+    monkeypatch.setenv("LEADERBOARD_SCHEMA_REGISTRY__BASIC_AUTH_USER_INFO", "ann:s3cret")
     for name in SECRETS:
         variable = f"LEADERBOARD_KAFKA__{name.replace('.', '_').upper()}"
         monkeypatch.setenv(variable, "principal=s3cret")
@@ -361,6 +392,7 @@ def test_all_settings_are_printed_with_their_sources_and_without_secrets(
     assert text.count('"***"') == len(SECRETS) + 1
     assert 'kafka."sasl.username" = "ann" # environment\n' in text
     assert 'kafka."sasl.password" = "***" # environment\n' in text
+    assert 'schema_registry."basic.auth.user.info" = "***" # environment\n' in text
     assert tomllib.loads(text)["web"]["port"] == 8080
 
 

@@ -16,15 +16,12 @@ from dataflows.wire import (
     Origin,
     check_user,
     decode_board,
-    decode_each,
     decode_origin,
     decode_positions,
-    decode_score,
-    decode_scores,
     encode_board,
     encode_origin,
     encode_positions,
-    encode_score,
+    score_codec,
 )
 from tests import ROOT
 from tests.support import oracle
@@ -49,7 +46,7 @@ def test_the_table_of_the_documentation_is_there():
 @pytest.mark.parametrize(("value", "gives"), TABLE)
 def test_every_kind_of_value_gives_what_the_documentation_says(value, gives):
     try:
-        actual = str(decode_score(value.encode(), "json"))
+        actual = str(score_codec("json").decode(value.encode()))
     except BadMessage as reason:
         actual = f"refused: {reason}"
 
@@ -84,7 +81,7 @@ def test_what_each_serializer_gives_is_what_the_documentation_says(row):
 
     assert SERIALIZERS.get(serializer, lambda _: value)(written) == value
     assert user.partition(", ")[0] == given_by(lambda: f"user {check_user(value, 99).decode()}")
-    assert scores == [given_by(lambda f=form: decode_score(value, f)) for form in FORMATS]
+    assert scores == [given_by(lambda f=form: score_codec(f).decode(value)) for form in FORMATS]
 
 
 def test_the_table_of_serializers_is_there():
@@ -97,8 +94,10 @@ def test_a_score_is_read_as_it_was_written(form, score):
     bits = 32 if form == "int32" else 64
     score %= 2 ** (bits - 1)
 
-    assert decode_score(encode_score(score, form), form) == score
-    assert decode_score(encode_score(-score, form), form) == -score
+    codec = score_codec(form)
+
+    assert codec.decode(codec.encode(score)) == score
+    assert codec.decode(codec.encode(-score)) == -score
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -109,7 +108,7 @@ def test_a_score_is_read_as_it_was_written(form, score):
 @example(value=b'{"score":' + b"9" * 10_000 + b"}")
 def test_any_bytes_are_a_score_or_a_bad_message_as_the_oracle_says(form, value):
     try:
-        actual = decode_score(value, form)
+        actual = score_codec(form).decode(value)
     except BadMessage:
         actual = None
 
@@ -124,9 +123,10 @@ def test_any_bytes_are_a_score_or_a_bad_message_as_the_oracle_says(form, value):
 @example(batch=[b"\0\0\0", b"\0\0\0\0\0"])
 def test_no_value_borrows_from_its_neighbour(form, batch):
     one_by_one = [
-        score if not isinstance(score, BadMessage) else None for score in decode_each(batch, form)
+        score if not isinstance(score, BadMessage) else None
+        for score in score_codec(form).decode_each(batch)
     ]
-    at_once = decode_scores(batch, form)
+    at_once = score_codec(form).decode_all(batch)
 
     assert at_once is None or at_once == one_by_one
     assert one_by_one == [value and oracle.score(value, form) for value in batch] or b"" in batch
@@ -135,7 +135,9 @@ def test_no_value_borrows_from_its_neighbour(form, batch):
 @pytest.mark.parametrize("form", FORMATS)
 @given(scores=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1))
 def test_plain_scores_are_read_at_once(form, scores):
-    assert decode_scores([encode_score(score, form) for score in scores], form) == scores
+    codec = score_codec(form)
+
+    assert codec.decode_all(list(map(codec.encode, scores))) == scores
 
 
 unseen = st.sampled_from("\t\n\r\x7f\x85\xa0\u200b\u200d\u2028\u2060\ufeff")

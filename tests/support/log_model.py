@@ -24,7 +24,7 @@ from dataflows.wire import (
     encode_board,
     encode_origin,
     encode_positions,
-    encode_score,
+    score_codec,
 )
 from tests.support import oracle
 
@@ -33,7 +33,7 @@ SHARDS = 2
 ALL = 10**6
 ID = "now"  # of each topic
 
-_JSON = SimpleNamespace(format="json")
+_JSON = SimpleNamespace(format="json", plain_format="json", field="score")
 _TOPICS = SimpleNamespace(scores=_JSON, high_scores=_JSON)
 _CONTEXT: Any = SimpleNamespace(
     settings=SimpleNamespace(
@@ -118,7 +118,7 @@ class Highscores:
         found = []
         (held,) = self._shards[shard].boards
         for _, user, score, time, offset in held.improvements(candidates):
-            value = None if score is None else encode_score(score, "json")
+            value = None if score is None else score_codec("json").encode(score)
             origin = Origin(ID, candidates.partition, offset, len(held.counted.until))
             found.append((user, value, time, (ORIGIN, encode_origin(origin))))
         return found

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import Topic
-from dataflows.wire import ORIGIN, BadMessage, decode_origin, decode_score, header
+from dataflows.wire import ORIGIN, BadMessage, decode_origin, header, score_codec
 from web.kafka import client
 from web.kafka.progress import Progress
 from web.kafka.records import Best, News, Posted, Receipt
@@ -52,6 +52,7 @@ class Outcomes:
         unreadable: Unreadable,
     ) -> None:
         self._settings = settings
+        self._codec = score_codec(settings.topics.high_scores.format)
         self._admin = admin
         self._topic = topic
         self._progress = progress
@@ -106,7 +107,7 @@ class Outcomes:
         origin = decode_origin(found)
         if origin.topic_id != self._id_of_scores(origin.topic_id):
             return None
-        score = decode_score(value, self._settings.topics.high_scores.format)
+        score = self._codec.decode(value)
         receipt = Receipt(origin.partition, origin.offset)
         return Best(message.key() or b"", receipt, score, message.timestamp()[1])
 

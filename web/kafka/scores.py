@@ -5,13 +5,14 @@ samples: it pauses, then jumps to just before the end of each partition.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic, await_topics
-from dataflows.wire import AGAIN, BadMessage, check_user, decode_score, header
+from dataflows.scores import Decode, RegistryAway, decoder
+from dataflows.wire import AGAIN, BadMessage, check_user, header
 from web.clock import now_ms
 from web.kafka import client
 from web.kafka.progress import Progress
@@ -39,6 +40,7 @@ def read(
     """Pass on the topic's id, then scores and once a second the end offsets, until it stops."""
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
     begin(topic.id)
+    decode = decoder(settings)
     admin = client.make_admin(settings)
     monitor = client.TopicMonitor(reader, admin, topic)
     flow = client.FlowMonitor(reader, admin, settings.group, topic)
@@ -47,7 +49,7 @@ def read(
         progress = Progress(_jump(consumer, topic, goal))
         while not reader.stopping():
             messages = client.poll(consumer, {topic.name: progress}, BATCH)
-            put(list(_scores(messages, settings)))
+            put(list(_scores(messages, decode, settings.user_max_bytes)))
             if len(messages) == BATCH:
                 reader.wait(PAUSE_SECONDS)
                 _jump(consumer, topic, ends := monitor.end_offsets())
@@ -74,22 +76,21 @@ def _jump(consumer: Consumer, topic: Topic, ends: Mapping[int, int]) -> dict[int
     return starts
 
 
-def _scores(messages: Iterable[Message], settings: Settings) -> Iterable[Score]:
-    """Yield the scores of messages; tombstones and what cannot be read are skipped.
+def _scores(messages: Iterable[Message], decode: Decode, user_max_bytes: int) -> Iterator[Score]:
+    """Yield the scores of messages; tombstones and what cannot be read now are skipped.
 
     So are scores that a correction has written once more: nobody has made them now.
     """
     for message in messages:
-        value = message.value()
-        if message.error() is not None or value is None:
+        if message.error() is not None:
             continue
         try:
-            user = check_user(message.key(), settings.user_max_bytes).decode()
-            score = decode_score(value, settings.topics.scores.format)
+            (score,) = decode([message])
+            user = check_user(message.key(), user_max_bytes).decode()
             is_again = header(message, AGAIN) is not None
-        except BadMessage:
+        except (BadMessage, RegistryAway):
             continue
-        if is_again:
+        if is_again or not isinstance(score, int):
             continue
         partition, offset = message.partition() or 0, message.offset() or 0
         yield Score(message.timestamp()[1], partition, offset, user, score)

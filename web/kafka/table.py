@@ -18,8 +18,8 @@ from dataflows.leaderboard import rank_keys
 from dataflows.periods import ALL_TIME
 from dataflows.wire import (
     BadMessage,
-    decode_score,
     encode_positions,
+    score_codec,
     split_keys,
 )
 from web.kafka import client
@@ -86,6 +86,7 @@ class TableReader:
         self._reader = reader
         self._settings = settings
         self._rankings = rankings
+        self._codec = score_codec(settings.topics.high_scores.format)
         self._consumer = consumer
         self.admin = client.make_admin(settings)
         self._pause_at = 0.0
@@ -209,8 +210,7 @@ class TableReader:
         value = message.value()
         try:
             user.decode()
-            form = self._settings.topics.high_scores.format
-            score = None if value is None else self._settings.sign * decode_score(value, form)
+            score = None if value is None else self._settings.sign * self._codec.decode(value)
         except (BadMessage, UnicodeDecodeError) as error:
             self._reader.unreadable.add(message, error)
         else:

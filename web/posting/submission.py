@@ -10,10 +10,15 @@ from urllib.request import parse_http_list
 import msgspec
 
 from conf.settings import Format
-from dataflows.wire import INVISIBLE, BadMessage, check_user, encode_score
+from dataflows.wire import INVISIBLE, BadMessage, check_user, score_codec
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+
+NOT_ACCEPTED = (
+    "scores are not accepted here: producers write them to Kafka with the serializer of a "
+    "Schema Registry"
+)
 
 _FIELDS = 10  # of a form, at most
 _SECONDS_DIGITS = 9  # at most
@@ -36,15 +41,16 @@ class Submission(NamedTuple):
 
     key: bytes
     value: bytes
+    score: int
     token: str | None
     wait_seconds: int = 0  # that the client is ready to wait for the outcome
 
 
 class Rules(NamedTuple):
-    """The limits of a user, and the format of a score."""
+    """The limits of a user, and the format of a score; None: scores are not accepted."""
 
     user_max_bytes: int
-    score_format: Format
+    score_format: Format | None
 
     @property
     def body_max_bytes(self) -> int:
@@ -56,16 +62,21 @@ def parse(content_type: str, body: bytes, rules: Rules) -> Submission:
     """Parse a body.
 
     Raises:
-        Refused: With status 400, 413, 415 or 422, the field, and what is wrong with it.
+        Refused: With status 400, 403, 413, 415 or 422, the field, and what is wrong with it.
     """
+    form = rules.score_format
+    if form is None:
+        raise Refused(403, "body", NOT_ACCEPTED)
     if len(body) > rules.body_max_bytes:
         text = f"the body is longer than {rules.body_max_bytes} bytes"
         raise Refused(413, "body", text)
     fields = _fields(content_type, body)
     token = fields.get("token")
+    user, score = _user(fields.get("user"), rules), _score(fields.get("score"), form)
     return Submission(
-        _user(fields.get("user"), rules),
-        _score(fields.get("score"), rules),
+        user,
+        score_codec(form).encode(score),
+        score,
         token if isinstance(token, str) else None,
         _seconds(str(fields.get("wait", ""))),
     )
@@ -140,16 +151,16 @@ def _user(user: object, rules: Rules) -> bytes:
         raise Refused(422, "user", text) from error
 
 
-def _score(score: object, rules: Rules) -> bytes:
+def _score(score: object, form: Format) -> int:
     if score is None or score == "":
         text = "score is missing"
         raise Refused(422, "score", text)
     number = _integer(score)
-    bits = 32 if rules.score_format == "int32" else 64
+    bits = 32 if form == "int32" else 64
     if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
         text = f"score must be from {-(2 ** (bits - 1))} to {2 ** (bits - 1) - 1}"
         raise Refused(422, "score", text)
-    return encode_score(number, rules.score_format)
+    return number
 
 
 def _integer(score: object) -> int:

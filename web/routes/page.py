@@ -125,7 +125,7 @@ async def render(
         user_max_bytes=services.settings.user_max_bytes,
         score_bits=32 if services.settings.topics.scores.format == "int32" else 64,
         heartbeat_seconds=services.settings.web.heartbeat_seconds,
-        form=services.settings.web.form,
+        form=services.settings.web.form and services.rules.score_format is not None,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
         display=display,

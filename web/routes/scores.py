@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from quart import Blueprint, Request, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from dataflows.wire import decode_score
 from web.access import origin
 from web.kafka.producer import Unacknowledged
 from web.kafka.records import Receipt
@@ -112,12 +111,11 @@ async def _write_and_watch_board(
     services: Services, score: Submission, wait_seconds: int
 ) -> _Accepted:
     user, feeds = score.key.decode(), services.feeds
-    value = decode_score(score.value, services.rules.score_format)
-    is_known = has_row(feeds.newest_board, user, value)
+    is_known = has_row(feeds.newest_board, user, score.score)
     receipt = await services.producer.produce(score.key, score.value)
     result: Outcome = "received"
     if not is_known:
-        result = await outcome_on_board(feeds, user, value, wait_seconds)
+        result = await outcome_on_board(feeds, user, score.score, wait_seconds)
     return _Accepted(receipt, result, wait_seconds)
 
 

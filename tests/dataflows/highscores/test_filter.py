@@ -30,7 +30,9 @@ class Context:
     """The settings and the topics that the filter asks for."""
 
     settings = SimpleNamespace(
-        topics=SimpleNamespace(scores=SimpleNamespace(format="json")), user_max_bytes=16, sign=1
+        topics=SimpleNamespace(scores=SimpleNamespace(plain_format="json", field="score")),
+        user_max_bytes=16,
+        sign=1,
     )
 
     def topic(self, kind):

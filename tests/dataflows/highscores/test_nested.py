@@ -129,7 +129,7 @@ def _value(score):
 
 
 def _context():
-    topics = SimpleNamespace(scores=SimpleNamespace(format="json"))
+    topics = SimpleNamespace(scores=SimpleNamespace(plain_format="json", field="score"))
     context: Any = SimpleNamespace(
         settings=SimpleNamespace(topics=topics, user_max_bytes=16, sign=1),
         topic=lambda kind: SimpleNamespace(partitions=1 if kind == "scores" else SHARDS),

@@ -12,6 +12,7 @@ from dataflows.highscores.starts import Starts
 from dataflows.periods import Calendar
 from dataflows.process import Stopping
 from dataflows.progress import Progress
+from dataflows.scores import RegistryAway
 from dataflows.wire import CommitMark, decode_mark
 
 CALENDAR = Calendar(["day"], "UTC", 24)
@@ -52,7 +53,7 @@ class FakeConsumer:
         self.marks.add(position.metadata)
 
 
-def partition(consumer):
+def partition(consumer, decode=None):
     """Return partition 1 of `scores` with the id "s", for a table of the id "t"."""
     topics = {
         "scores": SimpleNamespace(name="scores", id="s", partitions=2),
@@ -62,15 +63,21 @@ def partition(consumer):
         stopping=Stopping(),
         topic=topics.get,
         settings=SimpleNamespace(
-            group="highscores", guarantee="exactly_once", tables=("high_scores",)
+            group="highscores",
+            guarantee="exactly_once",
+            tables=("high_scores",),
+            topics=SimpleNamespace(scores=SimpleNamespace(plain_format="json")),
         ),
         watchdog=SimpleNamespace(note_progress=lambda: None, note_epoch=lambda _: None),
         catching_up=Progress("catching up"),
         transactions=SimpleNamespace(commit_if_due=lambda: None),
+        waiting={},
     )
     starts = Starts(context, Calendar((), "UTC", 24))
     starts.__dict__["consumer"] = consumer
-    return opened(source.ScoresSource(context, starts).build_part("scores", "000001", None))
+    scores = source.ScoresSource(context, starts)
+    scores.__dict__["_decode"] = decode
+    return opened(scores.build_part("scores", "000001", None))
 
 
 @pytest.fixture
@@ -123,6 +130,30 @@ def test_the_position_passes_the_mark_of_a_transaction_at_the_end_of_the_log():
     epoch(read)
 
     assert consumer.commits == [6, 7]
+
+
+def test_a_batch_waits_for_the_schema_registry_and_its_position_with_it():
+    failures = ["away", "away"]
+
+    def decode(messages):
+        if messages and failures:
+            raise RegistryAway(failures.pop())
+        return [7 for _ in messages]
+
+    consumer: Any = FakeConsumer("s:t:3:abcd")
+    read = partition(consumer, decode)
+    epoch(read, 5, 6)
+    waiting, committed = dict(read._context.waiting), list(consumer.commits)  # noqa: SLF001
+    consumer.ready = [Message("scores", 1, 7)]
+    (batch,) = read.next_batch()
+    read.snapshot()
+    read.next_batch()
+
+    assert (waiting, committed) == ({1: "away"}, [])
+    assert [message.offset() for message in batch.messages] == [5, 6]
+    assert batch.scores == [7, 7]
+    assert consumer.commits == [7]
+    assert not read._context.waiting  # noqa: SLF001
 
 
 def test_at_rest_a_position_is_committed_once_in_half_an_hour(clock):

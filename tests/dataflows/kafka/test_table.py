@@ -15,7 +15,7 @@ from dataflows.kafka import table
 from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
 from dataflows.process import RESTART, FlowFailed, Stopping
-from dataflows.wire import encode_board
+from dataflows.wire import encode_board, score_codec
 from tests.support import oracle
 from tests.support.processes import Flow, open_game
 from tests.support.until import until_true
@@ -182,7 +182,7 @@ def test_a_web_app_that_starts_while_scores_come_all_the_time_catches_up(game, r
 
 def decoder(partition, partitions):
     topic: Any = SimpleNamespace(name="high-scores", partitions=partitions)
-    return table.TableDecoder(topic, partition, "json")
+    return table.TableDecoder(topic, partition, score_codec("json"))
 
 
 def best(user, partition, **headers):
