@@ -9,6 +9,7 @@ import base64
 import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import Any, TypeVar, cast
@@ -52,6 +53,8 @@ INTEGERS = {
 }
 
 Found = TypeVar("Found", Schema, RegisteredSchema)
+Ask = Callable[[str | None], Schema]
+"""Asks for a schema, as it was registered or in another form."""
 Read = Callable[[bytes], object]
 """Reads what stands for the score in a value that begins with the id of its schema."""
 
@@ -91,13 +94,15 @@ class Registry(SchemaRegistryClient):
             RegistryAway: The registry does not answer.
         """
         ask = super().get_schema
-        found = self._find(schema_id, lambda: ask(schema_id, subject_name, fmt, reference_format))
+        found = self._find(
+            (schema_id, fmt), lambda: ask(schema_id, subject_name, fmt, reference_format)
+        )
         return self._checked(found)
 
     def get_schema_by_guid(self, guid: str, fmt: str | None = None) -> Schema:
         """Return a schema by its GUID; raises as `get_schema` does."""
         ask = super().get_schema_by_guid
-        return self._checked(self._find(guid, lambda: ask(guid, fmt)))
+        return self._checked(self._find((guid, fmt), lambda: ask(guid, fmt)))
 
     def get_version(
         self,
@@ -108,7 +113,7 @@ class Registry(SchemaRegistryClient):
     ) -> RegisteredSchema:
         """Return a schema that another one refers to; raises as `get_schema` does."""
         ask = super().get_version
-        key = subject_name, version
+        key = f"{subject_name} version {version}", fmt
         return self._find(key, lambda: ask(subject_name, version, deleted, fmt))
 
     def note_failure(self, error: Exception) -> RegistryAway:
@@ -122,7 +127,7 @@ class Registry(SchemaRegistryClient):
             self._pause = min(2 * self._pause, PAUSE_SECONDS[1])
         return RegistryAway(self._failure)
 
-    def _find(self, key: Hashable, ask: Callable[[], Found]) -> Found:
+    def _find(self, key: tuple[Hashable, str | None], ask: Callable[[], Found]) -> Found:
         if key in self._found:
             return cast("Found", self._found[key])
         if self._unknown.get(key, 0) > time.monotonic():
@@ -130,12 +135,13 @@ class Registry(SchemaRegistryClient):
         if time.monotonic() < self._ask_at:
             raise RegistryAway(self._failure)
         try:
+            self.clear_caches()  # type: ignore[no-untyped-call]  # they know one form of each
             found = ask()
             self._pause = PAUSE_SECONDS[0]
         except Exception as error:  # whatever it is, the message is not at fault
             if not self._is_unknown(error):
                 raise self.note_failure(error) from error
-            self._note_unknown(key)
+            self._note_unknown(key, key[0])
             raise _unknown() from error
         self._found[key] = found
         return found
@@ -155,11 +161,11 @@ class Registry(SchemaRegistryClient):
         except Exception:  # noqa: BLE001 - whatever answers, it is none
             return False
 
-    def _note_unknown(self, key: Hashable) -> None:
+    def _note_unknown(self, key: Hashable, name: Hashable) -> None:
         if len(self._unknown) >= UNKNOWN:
             self._unknown.clear()
         self._unknown[key] = time.monotonic() + UNKNOWN_SECONDS
-        log.warning("%s has no schema %s: messages that name it are refused", self._title, key)
+        log.warning("%s has no schema %s: messages that name it are refused", self._title, name)
 
     def _checked(self, found: Schema) -> Schema:
         if found.schema_type != self._kind:
@@ -261,12 +267,12 @@ class ProtobufReader:
         return partial(_field_of, deserialize, field.name, has_presence=field.has_presence)
 
     def _describe(self, schema: SchemaId) -> Descriptor:
-        if schema.id is not None:
-            found = self._registry.get_schema(schema.id, fmt=SERIALIZED)
-        else:
-            found = self._registry.get_schema_by_guid(str(schema.guid), SERIALIZED)
+        number, guid, registry = schema.id, str(schema.guid), self._registry
         files: dict[str, FileDescriptorProto] = {}
-        self._collect("", found, files)
+        if number is not None:
+            self._collect("", lambda fmt: registry.get_schema(number, fmt=fmt), files)
+        else:
+            self._collect("", lambda fmt: registry.get_schema_by_guid(guid, fmt), files)
         file = descriptor_pool.DescriptorPool(_Files(files)).FindFileByName("")
         messages: Iterable[Descriptor] = file.message_types_by_name.values()
         for index in schema.message_indexes or (0,):
@@ -274,23 +280,31 @@ class ProtobufReader:
             messages = message.nested_types
         return message
 
-    def _collect(self, name: str, schema: Schema, files: dict[str, FileDescriptorProto]) -> None:
+    def _collect(self, name: str, ask: Ask, files: dict[str, FileDescriptorProto]) -> None:
         """Add a schema and those that it refers to, under the names by which they are imported."""
-        file = files[name] = self._parse(schema)
-        file.name = name
+        schema, files[name] = self._parse(ask)
+        files[name].name = name
         for each in schema.references or ():
             imported = each.name or ""
             if imported not in files and not imported.startswith(BUILT_IN):
-                ask = self._registry.get_version
-                found = ask(each.subject or "", each.version, deleted=True, fmt=SERIALIZED)
-                self._collect(imported, found.schema, files)
+                find = partial(self._find_version, each.subject or "", each.version)
+                self._collect(imported, find, files)
 
-    def _parse(self, schema: Schema) -> FileDescriptorProto:
-        """Parse a descriptor: without a compiler the text of a `.proto` file cannot be read."""
-        try:
-            return FileDescriptorProto.FromString(base64.b64decode(schema.schema_str or ""))
-        except (ValueError, DecodeError) as error:
-            raise self._registry.note_failure(ValueError(NO_DESCRIPTOR)) from error
+    def _find_version(self, subject: str, version: int | None, fmt: str | None) -> Schema:
+        return self._registry.get_version(subject, version, deleted=True, fmt=fmt).schema
+
+    def _parse(self, ask: Ask) -> tuple[Schema, FileDescriptorProto]:
+        """Return a schema, and its descriptor: as it was registered, or else as it is made of text.
+
+        Clients register one or the other. Confluent's registry returns text where it is not asked
+        for more, Apicurio's cannot make a descriptor of one.
+        """
+        for fmt in (None, SERIALIZED):
+            schema = ask(fmt)
+            with suppress(ValueError, DecodeError):
+                descriptor = base64.b64decode(schema.schema_str or "", validate=True)
+                return schema, FileDescriptorProto.FromString(descriptor)
+        raise self._registry.note_failure(ValueError(NO_DESCRIPTOR))
 
 
 class _Files:

@@ -282,6 +282,14 @@ def test_a_protobuf_file_may_import_others_and_those_of_google(registry, read):
     assert read("protobuf")(value) == [7]
 
 
+def test_the_registry_makes_a_descriptor_of_a_schema_that_was_registered_as_text(registry, read):
+    value = write(registry.url, "protobuf")
+    (schema,) = registry.schemas
+    schema["serialized"], schema["schema"] = schema["schema"], 'syntax = "proto3"; // and so on'
+
+    assert read("protobuf")(value) == [120]
+
+
 def test_a_schema_that_is_no_descriptor_refuses_nothing(registry, read):
     registry.answer(
         "POST",

@@ -38,6 +38,7 @@ def protobuf(url):
 def test_a_score_is_read_and_an_unknown_schema_refused(url, monkeypatch, form, write):
     monkeypatch.setenv("LEADERBOARD_TOPICS__SCORES__FORMAT", form)
     monkeypatch.setenv("LEADERBOARD_SCHEMA_REGISTRY__URL", url)
+    monkeypatch.setattr(records, "TOPIC", form)  # a subject has schemas of one format
     value = write(url)
     unknown = value[:1] + b"\0\1\2\3" + value[5:]
     negative = value[:1] + b"\xff\xff\xff\xff" + value[5:]

@@ -71,7 +71,10 @@ class StandInRegistry:
         """Return the status and the document of an answer."""
         self.asked.append(path)
         parts = [unquote(part) for part in urlsplit(path).path.strip("/").split("/")]
-        return self.refusal or self._route(method, parts, body)
+        status, found = self.refusal or self._route(method, parts, body)
+        if "format=serialized" in path and "serialized" in found:
+            return status, {**found, "schema": found["serialized"]}
+        return status, found
 
     def _route(  # noqa: PLR0911 - one for each route
         self, method: str, parts: list[str], body: dict[str, Any]
