@@ -188,7 +188,8 @@ class RegistryDecoder:
     def __init__(self, settings: Settings) -> None:
         topic = settings.topics.scores
         kind, make = READERS[topic.format]
-        self._read = make(Registry(settings, kind), topic.field)
+        self._registry = Registry(settings, kind)
+        self._read = make(self._registry, topic.field)
         self._unreadable = f"not {topic.format} that fits its schema"
         self._no_integer = f"not an integer or a record with an integer {topic.field}"
 
@@ -199,6 +200,10 @@ class RegistryDecoder:
             RegistryAway: The registry does not answer.
         """
         return list(map(self._decode, messages))
+
+    def close(self) -> None:
+        """Close the connection to the registry."""
+        self._registry.close()
 
     def _decode(self, message: Message) -> int | BadMessage | None:
         value = message.value()

@@ -1,10 +1,12 @@
 """What a stand-in cannot show: the formats of a registry with a real one, Apicurio's."""
 
+from contextlib import closing
+
 import pytest
 from confluent_kafka import Message
 
 from conf.loading import load
-from dataflows.scores import decoder
+from dataflows.registry import RegistryDecoder
 from tests.support import records
 from tests.support.apicurio import apicurio
 
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]  # it may have to be d
 def url(tmp_path_factory):
     with apicurio(tmp_path_factory.mktemp("apicurio") / "log") as url:
         yield url
+        records.client(url).close()
 
 
 def avro(url):
@@ -44,4 +47,7 @@ def test_a_score_is_read_and_an_unknown_schema_refused(url, monkeypatch, form, w
     negative = value[:1] + b"\xff\xff\xff\xff" + value[5:]
     messages = [Message("scores", 0, 1, b"ann", each) for each in (value, unknown, negative)]
 
-    assert list(map(str, decoder(load())(messages))) == ["120", "unknown schema", "unknown schema"]
+    with closing(RegistryDecoder(load())) as decode:
+        found = [str(score) for score in decode(messages)]
+
+    assert found == ["120", "unknown schema", "unknown schema"]
