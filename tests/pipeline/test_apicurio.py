@@ -25,7 +25,8 @@ def avro(url):
 
 
 def json_schema(url):
-    return records.json_schema(url, {"type": "object"}, {"score": 120})
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}
+    return records.json_schema(url, schema, {"score": 120})
 
 
 def protobuf(url):
