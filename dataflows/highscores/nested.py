@@ -109,9 +109,15 @@ class NestedRule:
         self._read: dict[int, int] = {}  # by partition: the last offset
 
     def state(self, partition: int) -> tuple[int, int]:
-        """Return the stream time of a partition, and the offset up to which it is read."""
+        """Return the stream time of a partition, and the offset up to which it is read.
+
+        That is -1 of an empty partition, and less of one that is read again and has not begun: it
+        may have scores of every period.
+        """
         start = self._starts.of(partition)
-        return start.stream.now, self._read.get(partition, max(start.offset, 0) - 1)
+        if partition in self._read or self._starts.has_scores(partition):
+            return start.stream.now, self._read.get(partition, start.offset - 1)
+        return 0, -1
 
     def advance(self, partition: int, scores: Scores, read: int) -> tuple[Scores, bool]:
         """Return the scores with their stream times, and whether a period was closed by them.

@@ -66,12 +66,18 @@ class Starts:
         Raises:
             FlowFailed: The broker does not answer.
         """
-        oldest = min((start.began for start in self._all if self._has_scores(start)), default=0)
+        starts = (start for partition, start in enumerate(self._all) if self.has_scores(partition))
+        oldest = min((start.began for start in starts), default=0)
         return oldest and self._calendar.oldest_open(board, oldest).start
 
-    def _has_scores(self, start: Start) -> bool:
-        """Return whether a partition has scores, counted or not: an empty one has no periods."""
-        return start.began > 0 or start.offset < self._ends[start.position.partition]
+    def has_scores(self, partition: int) -> bool:
+        """Return whether a partition has scores, counted or not: an empty one has no periods.
+
+        Raises:
+            FlowFailed: The broker does not answer.
+        """
+        start = self._all[partition]
+        return start.began > 0 or start.position.offset < self._ends[partition]
 
     @cached_property
     def _ends(self) -> list[int]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -139,10 +140,11 @@ def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_gra
 
 
 def test_the_documented_command_grants_a_right(secured, tmp_path):
-    folder = secured.access.folder
+    for name in ("ca.pem", "broker.pem"):  # Java would not read the path of the folder
+        shutil.copy(secured.access.folder / name, tmp_path)
     (tmp_path / "admin.properties").write_text(
         "security.protocol=SSL\nssl.truststore.type=PEM\nssl.keystore.type=PEM\n"
-        f"ssl.truststore.location={folder}/ca.pem\nssl.keystore.location={folder}/broker.pem\n"
+        "ssl.truststore.location=ca.pem\nssl.keystore.location=broker.pem\n"
     )
     command = documented.line("docs/security.md", "kafka-acls.sh")
     command = command.replace("localhost:9092", secured.broker.client["bootstrap.servers"])

@@ -186,12 +186,18 @@ def test_the_tables_of_closed_periods_are_given_back(log, rules):
         assert period.closes_at > pipeline.stream.now
 
 
-@pytest.mark.parametrize("offset", [OFFSET_BEGINNING, 0, 8])
-def test_a_partition_without_new_scores_keeps_no_closed_period_in_memory(offset):
-    """It is empty, or all of its scores were counted before: no message of it will say its time."""
+@pytest.mark.parametrize(
+    ("offset", "has_scores", "kept"),
+    [(OFFSET_BEGINNING, False, 2), (0, False, 2), (8, True, 2), (OFFSET_BEGINNING, True, 30)],
+    ids=["empty", "empty and known", "all counted", "to be read again"],
+)
+def test_a_partition_holds_closed_periods_in_memory_only_while_it_may_have_scores_of_them(
+    offset, has_scores, kept
+):
+    """Of an empty one, and one whose scores are all counted, no message will say its time."""
     calendar = Calendar(["day"], "UTC", 24)
     start = SimpleNamespace(stream=StreamTime(MONDAY if offset > 0 else 0), offset=offset)
-    starts: Any = SimpleNamespace(of=lambda _partition: start)
+    starts: Any = SimpleNamespace(of=lambda _: start, has_scores=lambda _: has_scores)
     tables: dict[str, dict[bytes, int]] = {}
     counted = Counted({1: 7} if offset > 0 else {}, {})
     fold = ByPeriod("day", calendar, tables, counted, sources=2)
@@ -202,7 +208,7 @@ def test_a_partition_without_new_scores_keeps_no_closed_period_in_memory(offset)
         time = MONDAY + (number - 30) * 24 * HOUR_MS
         list(fold.improvements(Candidates(0, [b"a"], [1], [time], [number], [time], time, number)))
 
-    assert len(tables) == 2
+    assert len(tables) == kept
 
 
 def test_the_users_of_these_tests_are_in_both_shards():
