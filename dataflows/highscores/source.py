@@ -154,18 +154,12 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]
         messages, end = self._held or self._consumer.poll(self._place)
-        scores = None
-        if self._decode:
-            try:
-                scores = self._decode(messages)
-            except RegistryAway as error:
-                return self._hold(messages, end, error)
-            self._release()
-        if messages:
-            self._position = self._after(messages[-1])
-        if end is not None and end > self._position.offset:  # behind the mark of a transaction
-            epoch = _epoch(self._position)
-            self._position = TopicPartition(*self._place, end, leader_epoch=epoch)
+        try:
+            scores = self._decode(messages) if self._decode else None
+        except RegistryAway as error:
+            return self._hold(messages, end, error)
+        self._release()
+        self._move(messages, end)
         if not messages:
             return []
         metrics.scores_read.inc(len(messages))
@@ -201,6 +195,14 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         if self._held:
             self._held = None
             self._context.waiting.pop(self._partition, None)
+
+    def _move(self, messages: list[Message], end: int | None) -> None:
+        """Note what is read; an end may be behind the mark of a transaction."""
+        if messages:
+            self._position = self._after(messages[-1])
+        if end is not None and end > self._position.offset:
+            epoch = _epoch(self._position)
+            self._position = TopicPartition(*self._place, end, leader_epoch=epoch)
 
     def _after(self, message: Message) -> TopicPartition:
         offset, epoch = (message.offset() or 0) + 1, message.leader_epoch()
