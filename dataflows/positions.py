@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from conf import clients
 from conf.settings import Settings
 from dataflows import command
+from dataflows.kafka.consumer import bounds, retry
 from dataflows.kafka.topics import await_topics
 
 log = logging.getLogger(__name__)
@@ -52,19 +53,26 @@ class Position(NamedTuple):
 
 
 def positions(settings: Settings) -> list[Position]:
-    """Read the committed positions of all partitions of `scores`, in their order."""
+    """Read the committed positions of all partitions of `scores`, in their order.
+
+    Raises:
+        FlowFailed: The broker does not answer.
+    """
     topic = await_topics(settings, ["scores"])["scores"]
     consumer = Consumer(clients.consumer(settings))
     try:
         asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
-        found = consumer.committed(asked, timeout=REQUEST_SECONDS)
+        found = retry(
+            lambda: consumer.committed(asked, timeout=REQUEST_SECONDS),
+            f"committed positions of {topic.name}",
+        )
         return [_position(consumer, committed) for committed in found]
     finally:
         consumer.close()
 
 
 def _position(consumer: Consumer, committed: TopicPartition) -> Position:
-    low, end = consumer.get_watermark_offsets(committed, timeout=REQUEST_SECONDS)
+    low, end = bounds(consumer, committed.topic, committed.partition)
     offset = committed.offset if committed.offset >= 0 else None
     return Position(committed.partition, offset, low, end)
 

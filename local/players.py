@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.arguments import add_version, count
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
+from dataflows.kafka.consumer import bounds
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
+from dataflows.process import FlowFailed
 from dataflows.wire import score_codec
 from local import children
 from local.crowd import Play, players, plays
@@ -29,7 +31,6 @@ LOG_SECONDS = 5
 DAY_SECONDS = 24 * 3600
 SCORES_A_DAY = 1_500  # of the past, about
 POLL_SECONDS = 0.2  # at most, between checks for refused scores
-REQUEST_SECONDS = 30
 FLUSH_SECONDS = 3  # at the end; a missing broker must not delay Ctrl-C
 
 
@@ -115,12 +116,15 @@ def play(sender: Sender, game: Iterator[Play]) -> None:
 
 
 def _played(settings: Settings, topic: Topic) -> int:
-    """Return the number of scores that were ever sent."""
+    """Return the number of scores that were ever sent.
+
+    Raises:
+        FlowFailed: The broker does not answer.
+    """
     consumer = Consumer(clients.consumer(settings))
     try:
         return sum(
-            consumer.get_watermark_offsets(TopicPartition(topic.name, each), REQUEST_SECONDS)[1]
-            for each in range(topic.partitions)
+            bounds(consumer, topic.name, partition)[1] for partition in range(topic.partitions)
         )
     finally:
         consumer.close()
@@ -145,7 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             play(sender, itertools.islice(game, options.count))
         finally:
             sender.finish()
-    except (InvalidSettings, Unavailable, WrongTopic, Undelivered, KafkaException) as error:
+    except FlowFailed:  # the log has it
+        return 1
+    except KafkaException as error:
+        print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
+        return 1
+    except (InvalidSettings, Unavailable, WrongTopic, Undelivered) as error:
         print(error, file=sys.stderr)
         return 1
     log.info("%d scores in all", sender.delivered)

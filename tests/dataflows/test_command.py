@@ -5,6 +5,7 @@ import importlib
 import signal
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -129,3 +130,27 @@ def test_a_group_that_nobody_has_used_has_nothing_to_forget(game):
     forget(game.settings)
 
     assert {each.offset for each in positions(game.settings)} == {None}
+
+
+def test_a_broker_that_does_not_lead_a_new_topic_yet_is_asked_again(game, monkeypatch):
+    class Refused(Consumer):
+        """A consumer whose first question of each kind the broker refuses."""
+
+        refused: ClassVar = {"committed", "get_watermark_offsets"}
+
+        def committed(self, *asked, **limits):
+            return self._ask(super().committed, *asked, **limits)
+
+        def get_watermark_offsets(self, *asked, **limits):
+            return self._ask(super().get_watermark_offsets, *asked, **limits)
+
+        def _ask(self, question, *asked, **limits):
+            if question.__name__ in self.refused:
+                self.refused.discard(question.__name__)
+                raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+            return question(*asked, **limits)
+
+    monkeypatch.setattr("dataflows.positions.Consumer", Refused)
+
+    assert [each.end for each in positions(game.settings)] == [0] * 8
+    assert not Refused.refused

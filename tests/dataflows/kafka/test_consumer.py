@@ -81,9 +81,10 @@ def test_a_commit_that_fails_is_reported_to_the_partitions_in_it(shared, game):
         note = partial(note_failure, failed, partition)
         shared.add(at(shared, partition, 0), note)
     shared.commit(TopicPartition(game.name("scores"), 0, 5))
-    until_true(lambda: shared.poll((name(shared), 0)) and committed(shared, game) == 5, 30)
+    found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
+    until_true(lambda: poll(shared, PARTITIONS, found) or committed(shared, game) == 5, 30)
     shared.commit(TopicPartition(game.name("scores"), 1, 7, metadata="x" * 10_000))
-    until_true(lambda: shared.poll((name(shared), 0)) and failed, 30)
+    until_true(lambda: poll(shared, PARTITIONS, found) or failed, 30)
 
     assert failed == [1]
 
