@@ -1,14 +1,15 @@
 """A model of growth: straight lines through the smallest and largest measurements, and checks.
 
 The memory and the restart of a flow need a base and an amount for each user. Catching up needs an
-amount of CPU for each score, and more for each that improves.
+amount of CPU for each score, and more for each best that it makes: of all time, and of each period.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.candidates import OURS
+from bench.candidates import OURS, THREE
 from bench.facts import Facts, Row, groups
+from bench.restarts import THREE_BOARDS
 
 MILLION = 1_000_000
 FAR = 100 * MILLION  # users
@@ -47,7 +48,7 @@ def through(points: Sequence[Point]) -> Line:
 def checks(facts: Facts) -> list[Check]:
     """Check each line that has enough points."""
     found = list(_catch_up(facts))
-    for flow in ("highscores", "top5"):
+    for flow in ("highscores", "top5", THREE_BOARDS):
         found += _of_users(f"memory of {flow}, MiB", _by_users(facts, flow, "resident_mib"))
         found += _of_users(f"{flow} back after kill -9, s", _by_users(facts, flow, "seconds"))
     return found
@@ -69,7 +70,7 @@ def _of_users(what: str, points: Sequence[Point]) -> list[Check]:
 
 
 def _catch_up(facts: Facts) -> list[Check]:
-    """Model the CPU of a million scores by the share of them that improves."""
+    """Model the CPU of a million scores by the bests that they make on all boards."""
     rows = [
         row
         for row in (
@@ -83,11 +84,16 @@ def _catch_up(facts: Facts) -> list[Check]:
         return []
     line = through(points)
     what = "CPU s of a million scores"
-    model = f"{line.base:.2f} + {line.slope:.2f} times the share that improves"
-    return [Check(what, model, f"a share of {x:.3f}", line.at(x), y) for x, y in points[1:-1]]
+    model = f"{line.base:.2f} + {line.slope:.2f} times the bests of a score"
+    three = [_point(rows) for rows in [facts.rows("variants", candidate=THREE)] if rows]
+    return [
+        Check(what, model, f"{x:.3f} bests of a score{on}", line.at(x), y)
+        for found, on in ((points[1:-1], ""), (three, ", on three boards"))
+        for x, y in found
+    ]
 
 
 def _point(rows: Sequence[Row]) -> Point:
-    """Return the share that improves and the CPU seconds of a million scores, of the median run."""
+    """Return the bests of a score and the CPU seconds of a million scores, of the median run."""
     row = sorted(rows, key=lambda each: each["cpu_seconds"])[len(rows) // 2]
     return row["messages"] / row["scores"], row["cpu_seconds"] / row["scores"] * MILLION

@@ -61,11 +61,12 @@ def _restarts(broker: Broker, plan: Plan) -> Part:
                 for row in restarts.run(table, flow, plan.kills):
                     part.add(row)
             part.add(restarts.rest_of_web(table))
-    with broker.fresh_topics(**candidates.THREE_BOARDS.environment) as (settings, environment):
-        table = restarts.Table(settings, environment, plan.history.users, plan.rest_seconds)
-        restarts.count(table, plan.history)
-        for row in restarts.run(table, "highscores", plan.kills):
-            part.add(row | {"flow": "highscores, three boards", "history_days": plan.history.days})
+    for game in plan.histories:
+        with broker.fresh_topics(**candidates.THREE_BOARDS.environment) as (settings, environment):
+            table = restarts.Table(settings, environment, game.users, plan.rest_seconds)
+            restarts.count(table, game)
+            for row in restarts.run(table, "highscores", plan.kills):
+                part.add(row | {"flow": restarts.THREE_BOARDS, "history_days": game.days})
     return part
 
 

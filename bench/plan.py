@@ -16,7 +16,7 @@ class Plan(NamedTuple):
     rounds: int
     variants: tuple[Game, ...]
     tables: tuple[int, ...]  # users, least first
-    history: Game  # that is behind the open periods at a restart with three boards
+    histories: tuple[Game, ...]  # behind the open periods at a restart with three boards
     kills: int
     rest_seconds: float
     warm_ups: tuple[Load, ...]  # of Kafka, which is slow while its code is new; they do not count
@@ -55,7 +55,7 @@ PLANS = {
         rounds=5,
         variants=_variants(_FULL._replace(scores=2_000_000)),
         tables=(100_000, 300_000, 1_000_000),
-        history=Game(2_000_000, 100_000, days=365),
+        histories=tuple(Game(2_000_000, users, days=365) for users in (30_000, 100_000, 300_000)),
         kills=3,
         rest_seconds=5,
         warm_ups=tuple(Load(10_000, 45, guarantee) for guarantee in GUARANTEES),
@@ -74,7 +74,7 @@ PLANS = {
         rounds=1,
         variants=(_QUICK._replace(is_replay=True), _QUICK._replace(days=3)),
         tables=(20_000,),
-        history=_QUICK._replace(days=365),
+        histories=(_QUICK._replace(days=365),),
         kills=1,
         rest_seconds=1,
         warm_ups=(),
@@ -90,7 +90,7 @@ PLANS = {
             _TINY._replace(days=3, shards=12),
         ),
         tables=(1_000,),
-        history=_TINY._replace(days=365),
+        histories=(_TINY._replace(days=365),),
         kills=1,
         rest_seconds=0.5,
         warm_ups=(),

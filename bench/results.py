@@ -11,6 +11,7 @@ from bench.game import Expected
 from bench.runs import Candidate, broker_pid, cpu_seconds, memory_mib, start, stop
 from bench.topics import Ends, Table
 from conf.settings import Settings
+from dataflows.kafka.topics import await_topics
 
 LIMIT_SECONDS = 240
 POLL_SECONDS = 0.02
@@ -21,6 +22,7 @@ TAIL = 400  # characters of what a candidate said that has failed
 class Result(NamedTuple):
     """A run: seconds and CPU seconds from the first message to the last, peak MiB, messages.
 
+    The messages are those of the tables of all boards, with the markers of transactions.
     `wrong` says what is wrong, and is empty where the result is right: only then its time counts.
     The CPU seconds of the broker are those of the same time; with a loop, of its whole run.
     """
@@ -50,7 +52,8 @@ class Run(NamedTuple):
 
     candidate: Candidate
     expected: Expected
-    ends: Ends
+    ends: Ends  # of `high-scores`
+    all_ends: Ends  # of the tables of all boards
     table: Table
     processes: Sequence[subprocess.Popen[bytes]]
     output: IO[bytes]
@@ -67,9 +70,11 @@ def run(
     """Run a candidate until its table is right or it has ended, four minutes at most."""
     table = Table(settings, settings.topics.high_scores.name)
     ends = Ends(settings, settings.topics.high_scores.name)
+    topics = await_topics(settings, settings.tables)
+    all_ends = Ends(settings, *(topic.name for topic in topics.values()))
     with tempfile.TemporaryFile() as output:
         processes = start(candidate, environment, output)
-        running = Run(candidate, expected, ends, table, processes, output)
+        running = Run(candidate, expected, ends, all_ends, table, processes, output)
         try:
             return (_await_report if candidate.reports else _await_output)(running)
         except Failed as error:
@@ -77,6 +82,7 @@ def run(
         finally:
             stop(processes)
             ends.close()
+            all_ends.close()
             table.close()
 
 
@@ -94,7 +100,7 @@ def _await_report(running: Run) -> Result:
     wrong = "" if is_right else "wrong bests"
     if is_right and running.candidate.writes:
         wrong = _difference(running)
-    return Result(**found, messages=running.ends.news(), broker_cpu_seconds=broker, wrong=wrong)
+    return Result(**found, messages=running.all_ends.news(), broker_cpu_seconds=broker, wrong=wrong)
 
 
 def _await_output(running: Run) -> Result:
@@ -126,7 +132,7 @@ def _moment(running: Run) -> Moment:
 def _result(running: Run, first: Moment, last: Moment) -> Result:
     seconds, cpu, broker = (end - begin for begin, end in zip(first, last, strict=True))
     peak = sum(memory_mib(process.pid, "VmHWM") for process in running.processes)
-    return Result(seconds, cpu, peak, running.ends.news(), broker)
+    return Result(seconds, cpu, peak, running.all_ends.news(), broker)
 
 
 def _difference(running: Run) -> str:

@@ -26,7 +26,8 @@ def run(broker: Broker, game: Game, candidates: Sequence[Candidate | Skipped], r
         for candidate in candidates:
             if isinstance(candidate, Skipped):
                 continue
-            with broker.fresh_topics(scores, **given) as (settings, environment):
+            own = {**given, **candidate.environment}
+            with broker.fresh_topics(scores, **own) as (settings, environment):
                 games.fill_table(settings, game)
                 found = results.run(settings, candidate, environment, games.expected(game))
             rate = game.scores / found.seconds if found.seconds else 0.0

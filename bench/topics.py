@@ -18,10 +18,10 @@ from confluent_kafka import (
 
 from conf import clients
 from conf.settings import Settings
+from local.players import end_offset
 
 QUEUE_MESSAGES = 1_000_000
 REQUEST_SECONDS = 10
-RETRY_SECONDS = 0.1
 PAUSE_SECONDS = 0.01  # between two looks at how many messages are due
 BATCH = 10_000  # messages
 READ_SECONDS = 60
@@ -87,29 +87,21 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
     return sorted(consumer.list_topics(topic, REQUEST_SECONDS).topics[topic].partitions)
 
 
-def _end(consumer: Consumer, part: TopicPartition) -> int:
-    """Return the end offset of a partition; a new one has no leader at first."""
-    deadline = time.monotonic() + REQUEST_SECONDS
-    while True:
-        try:
-            return int(consumer.get_watermark_offsets(part, REQUEST_SECONDS)[1])
-        except KafkaException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_SECONDS)
-
-
 class Ends:
-    """The end offsets of a topic, as any client sees them."""
+    """The end offsets of topics, as any client sees them."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, *names: str) -> None:
         self._consumer = Consumer(clients.consumer(settings))
-        self._parts = [TopicPartition(name, each) for each in _partitions(self._consumer, name)]
+        self._parts = [
+            TopicPartition(name, each)
+            for name in names
+            for each in _partitions(self._consumer, name)
+        ]
         self._before = self.count()
 
     def count(self) -> int:
         """Count the messages that were ever written, and the transaction markers."""
-        return sum(_end(self._consumer, part) for part in self._parts)
+        return sum(end_offset(self._consumer, part) for part in self._parts)
 
     def news(self) -> int:
         """Count what was written since this object was made."""
@@ -127,7 +119,7 @@ class News:
         self._consumer = Consumer(clients.consumer(settings))
         parts = [TopicPartition(topic, each) for each in _partitions(self._consumer, topic)]
         for part in parts:
-            part.offset = _end(self._consumer, part)
+            part.offset = end_offset(self._consumer, part)
         self._consumer.assign(parts)
 
     def first(self, seconds: float) -> bytes:
@@ -164,7 +156,7 @@ class Table:
         Raises:
             TimeoutError: They are not reached within 60 s.
         """
-        ends = {part.partition: _end(self._consumer, part) for part in self._parts}
+        ends = {part.partition: end_offset(self._consumer, part) for part in self._parts}
         deadline = time.monotonic() + READ_SECONDS
         while any(self._positions[each] < end for each, end in ends.items()):
             if time.monotonic() > deadline:

@@ -11,15 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from conf import clients
 from conf.arguments import add_version, count
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
-from dataflows.kafka.consumer import bounds
 from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
-from dataflows.process import FlowFailed
 from dataflows.wire import score_codec
 from local import children
 from local.crowd import Play, players, plays
@@ -31,6 +29,7 @@ LOG_SECONDS = 5
 DAY_SECONDS = 24 * 3600
 SCORES_A_DAY = 1_500  # of the past, about
 POLL_SECONDS = 0.2  # at most, between checks for refused scores
+REQUEST_SECONDS = 30
 FLUSH_SECONDS = 3  # at the end; a missing broker must not delay Ctrl-C
 
 
@@ -115,16 +114,29 @@ def play(sender: Sender, game: Iterator[Play]) -> None:
             logged_at, logged = logged_at + passed, sender.delivered
 
 
-def _played(settings: Settings, topic: Topic) -> int:
-    """Return the number of scores that were ever sent.
+def end_offset(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return where a partition ends; a new one has no leader at first, and is asked again.
 
     Raises:
-        FlowFailed: The broker does not answer.
+        KafkaException: No answer within 30 s.
     """
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(partition, REQUEST_SECONDS)[1])
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _played(settings: Settings, topic: Topic) -> int:
+    """Return the number of scores that were ever sent."""
     consumer = Consumer(clients.consumer(settings))
     try:
         return sum(
-            bounds(consumer, topic.name, partition)[1] for partition in range(topic.partitions)
+            end_offset(consumer, TopicPartition(topic.name, partition))
+            for partition in range(topic.partitions)
         )
     finally:
         consumer.close()
@@ -149,8 +161,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             play(sender, itertools.islice(game, options.count))
         finally:
             sender.finish()
-    except FlowFailed:  # the log has it
-        return 1
     except KafkaException as error:
         print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
         return 1

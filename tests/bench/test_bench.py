@@ -152,6 +152,25 @@ def test_a_line_through_the_ends_foretells_the_middle():
     assert line.at(2.0) == pytest.approx(14.0)
 
 
+def test_the_model_of_catching_up_is_checked_where_a_score_makes_several_bests(tmp_path):
+    facts = Facts(tmp_path)
+    base = {"form": "json", "partitions": 8, "scores": 1_000, "wrong": ""}
+    points = {"none": (0, 1.0), "some": (500, 3.5), "all": (1_000, 5.0)}
+    rows = [
+        base | {"candidate": OURS, "game": game, "messages": bests, "cpu_seconds": cpu / 1_000}
+        for game, (bests, cpu) in points.items()
+    ]
+    three = {"candidate": candidates.THREE, "game": "some", "messages": 2_000, "cpu_seconds": 0.008}
+    facts.keep("variants", "tiny", Part([*rows, base | three], {}))
+
+    middle, boards = growth.checks(facts)
+
+    assert (middle.at, middle.predicted, middle.measured) == ("0.500 bests of a score", 3.0, 3.5)
+    assert boards.at == "2.000 bests of a score, on three boards"
+    assert boards.predicted == pytest.approx(9.0)
+    assert boards.measured == pytest.approx(8.0)
+
+
 def test_a_plot_is_xml_that_names_every_bar():
     text = plots.bars("A & B", "note", [plots.Bar("<one>", 1.0, 0.5, 1.5)])
 
