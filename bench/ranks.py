@@ -30,13 +30,13 @@ from conf.settings import Settings
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import rank_keys
 from local.claims import ports
-from web.__main__ import SWITCH_SECONDS
-from web.kafka.table import PAUSE_SECONDS, WORK_SECONDS
+from web.__main__ import set_up_interpreter
+from web.kafka.table import BATCH, PAUSE_SECONDS, WORK_SECONDS
 from web.ranks import documents
 from web.ranks.rankings import Change, Rankings
 
 UPDATES = 1_000  # a second
-BATCH = 50  # updates at once
+UPDATED = 50  # users at once
 CALLS = 2_000  # of each kind
 CONNECTIONS = 50  # of the client
 PIPELINE = 10_000  # commands to Redis at once, while it is filled
@@ -93,7 +93,7 @@ class _Inside:
     def _run(self) -> None:
         started = time.monotonic()
         scores = _scores(self._users)
-        while changes := [_change(*pair) for pair in islice(scores, 1_000)]:
+        while changes := [_change(*pair) for pair in islice(scores, BATCH)]:
             self.rankings.load(changes)
             self._pause_if_due()
         for _ in self.rankings.build():
@@ -111,11 +111,13 @@ class _Inside:
     def _update(self) -> None:
         started, used, count = time.monotonic(), 0.0, 0
         while not self._stopping.wait(max(0, started + count / UPDATES - time.monotonic())):
-            changes = [_change(b"player-%d" % _random.randrange(self._users)) for _ in range(BATCH)]
+            changes = [
+                _change(b"player-%d" % _random.randrange(self._users)) for _ in range(UPDATED)
+            ]
             before = time.thread_time()
             self.rankings.apply(changes, {})
             used += time.thread_time() - before
-            count += BATCH
+            count += UPDATED
         self.update_us = used / max(1, count) * 1e6
 
 
@@ -125,7 +127,7 @@ def _change(user: bytes, score: int | None = None) -> Change:
 
 
 async def _measure_inside(users: int, seconds: float) -> Row:
-    sys.setswitchinterval(SWITCH_SECONDS)
+    set_up_interpreter()
     before = _resident()
     inside = _Inside(users)
     inside.thread.start()

@@ -31,8 +31,8 @@ from web.ranks.rankings import Change, Rankings
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-BATCH = 1_000  # messages at once, at most: two milliseconds of the interpreter's lock
-WORK_SECONDS = 0.005  # of loading between two pauses
+BATCH = 500  # messages at once, at most: a millisecond of the interpreter's lock
+WORK_SECONDS = 0.003  # of loading between two pauses
 PAUSE_SECONDS = 0.001  # for the event loop, which otherwise waits for each of its system calls
 LOG_SECONDS = 5  # between log lines about the progress
 DROP_SECONDS = 60  # between looks for periods that are too old

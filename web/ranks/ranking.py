@@ -14,7 +14,7 @@ from sortedcontainers import SortedList
 from dataflows.leaderboard import Row, row
 
 SHARDS = 64  # dicts of users
-STEP = 1_000  # users in one step
+STEP = 300  # users in one step
 
 Pair = tuple[int, bytes]  # a rank key and its user; they sort as on a board
 
