@@ -18,6 +18,7 @@ DELIVERY_TIMEOUT_SECONDS = 60
 REGISTRY_SECONDS = 2  # for each of connecting, sending and reading
 MESSAGE_BYTES = "message.max.bytes"
 BATCH_BYTES = 1_000_000  # librdkafka's default
+TRANSACTION_LINGER_MS = 100
 METADATA_MS = "topic.metadata.refresh.interval.ms"  # between checks for new partitions
 READ_AHEAD = {
     "queued.max.messages.kbytes": 2 * 1024,  # of all partitions together: two batches of 10,000
@@ -72,7 +73,13 @@ def transactional(settings: Settings, name: str, least_ms: int = 1000) -> dict[s
     """
     properties = producer(settings)
     timeout_ms = max(int(properties["delivery.timeout.ms"]), least_ms)
-    ours = {"transactional.id": f"leaderboard-{name}", "transaction.timeout.ms": str(timeout_ms)}
+    ours = {
+        "transactional.id": f"leaderboard-{name}",
+        "transaction.timeout.ms": str(timeout_ms),
+        # All of a transaction is queued before its commit, which sends what waits at once. Without
+        # this, the first few messages went alone: the broker needed a quarter more CPU.
+        "linger.ms": str(TRANSACTION_LINGER_MS),
+    }
     return {**properties, **ours}
 
 

@@ -149,7 +149,7 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         self._commit(self._consumer.commit)
         if self._watch:
             self._watch.check()
-        self._context.transactions.commit_if_due()
+        self._context.transactions.commit_if_due(is_behind=self._consumer.is_behind)
         if self._is_first:
             self._is_first = False
             return [ScoresBatch(self._partition, self._epoch, [])]

@@ -77,6 +77,7 @@ class SharedConsumer:
         self._uncommitted: dict[Place, TopicPartition] = {}
         self._polled: dict[Place, list[Message]] = {}
         self._ends: dict[Place, int] = {}
+        self.is_behind = False  # the last poll brought half a batch or more: more is waiting
 
     def committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Return the committed positions of partitions, in their order.
@@ -165,6 +166,7 @@ class SharedConsumer:
             self._consumer.commit(offsets=positions, asynchronous=True)
         messages, ends = consume(self._consumer, self._wait_seconds())
         self._turns = 0 if messages else self._turns + 1
+        self.is_behind = len(messages) >= BATCH // 2
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
         for place, run in self._by_place(messages):
             if place in self._positions:  # it was not removed

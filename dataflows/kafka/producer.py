@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2  # between checks for errors
 REQUEST_SECONDS = 10
 KEPT_RECORDS = 20_000
+BEHIND_SECONDS = 0.25  # by which the next commits wait while the flow catches up
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_KBYTES = 64 * 1024
 KEPT_ERRORS = 1_000
@@ -314,8 +315,10 @@ class TransactionPace:
     """When the shards of a process commit: all at the same moment, `per_second` times at most.
 
     The first moment after a pause is at once. What a shard has written since the last moment is in
-    one transaction. For the thread of the sources: they call `commit_if_due` before each poll, when
-    the sinks have what the last poll brought.
+    one transaction. A flow that is behind commits every 0.25 s more rarely: nobody waits for what
+    is late anyway, and each transaction costs the broker as much as a hundred records. For the
+    thread of the sources: they call `commit_if_due` before each poll, when the sinks have what the
+    last poll brought.
     """
 
     def __init__(self, per_second: float, deadlines: Deadlines) -> None:
@@ -327,7 +330,7 @@ class TransactionPace:
         """Note that a writer has records to commit."""
         self._writers[writer] = None
 
-    def commit_if_due(self) -> None:
+    def commit_if_due(self, *, is_behind: bool = False) -> None:
         """Let the writers commit if a moment has come, or set the deadline for the next.
 
         Raises:
@@ -336,7 +339,8 @@ class TransactionPace:
         if not self._writers:
             return
         now = time.monotonic()
-        if now >= self._pace.due_at:
+        due_at = self._pace.due_at + (BEHIND_SECONDS if is_behind else 0.0)
+        if now >= due_at:
             self._pace.note(now)
             waiting = [writer for writer in self._writers if not writer.commit()]
             self._writers = dict.fromkeys(waiting)

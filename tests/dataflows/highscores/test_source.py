@@ -21,6 +21,8 @@ CALENDAR = Calendar(["day"], "UTC", 24)
 class FakeConsumer:
     """A consumer without Kafka: messages that a test gives it, and the positions it committed."""
 
+    is_behind = False
+
     def __init__(self, metadata=""):
         self.ready: list[Message] = []
         self.end: int | None = None
@@ -70,7 +72,7 @@ def partition(consumer, decode=None):
         ),
         watchdog=SimpleNamespace(note_progress=lambda: None, note_epoch=lambda _: None),
         catching_up=Progress("catching up"),
-        transactions=SimpleNamespace(commit_if_due=lambda: None),
+        transactions=SimpleNamespace(commit_if_due=lambda **_: None),
         waiting={},
     )
     starts = Starts(context, Calendar((), "UTC", 24))

@@ -64,6 +64,18 @@ def test_each_partition_gets_its_own_messages_in_order(shared):
     assert found == {partition: list(range(COUNT)) for partition in PARTITIONS}
 
 
+def test_a_process_is_behind_while_polls_are_full(shared):
+    shared.add(at(shared, 0))
+    found: dict[int, list[int]] = {0: []}
+    until_true(lambda: poll(shared, [0], found) or found[0], 30)
+    is_behind = shared.is_behind
+    until_true(lambda: poll(shared, [0], found) or len(found[0]) == COUNT, 30)
+    poll(shared, [0], found)
+
+    assert is_behind
+    assert not shared.is_behind
+
+
 def test_a_partition_that_is_added_late_gets_nothing_of_the_others(shared):
     found: dict[int, list[int]] = {partition: [] for partition in PARTITIONS}
     shared.add(at(shared, 0))

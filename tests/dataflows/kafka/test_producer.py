@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException, Producer
@@ -137,6 +138,27 @@ def test_a_write_of_no_records_does_not_delay_the_commit_of_the_next(settings):
 
     assert left[:2] == [float("inf")] * 2
     assert left[2] <= 10
+
+
+def test_a_flow_that_is_behind_commits_more_rarely_until_it_has_caught_up():
+    class Kept:
+        """A writer whose transactions end at once."""
+
+        commits = 0
+
+        def commit(self):
+            self.commits += 1
+            return True
+
+    writer: Any = Kept()
+    pace = TransactionPace(0, Deadlines())
+    commits = []
+    for is_behind in (True, True, False):
+        pace.note_written(writer)
+        pace.commit_if_due(is_behind=is_behind)
+        commits.append(writer.commits)
+
+    assert commits == [1, 1, 2]
 
 
 class Slow(Producer):
