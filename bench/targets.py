@@ -171,6 +171,17 @@ TARGETS = (
         1 / 3,
     ),
     Target(
+        "at least once, as that Processor, to it",
+        _over(_rate("java", AT_LEAST_ONCE), _rate("java", TUNED)),
+        2,
+        is_least=True,
+    ),
+    Target(
+        "its CPU, to that Processor's",
+        _over(_cpu("java", AT_LEAST_ONCE), _cpu("java", TUNED)),
+        1 / 3,
+    ),
+    Target(
         "a replay where nothing improves, to the loop",
         _to_loop(is_replay=True),
         0.95,
