@@ -272,7 +272,11 @@ def offsets_at(consumer: Consumer, partitions: Iterable[TopicPartition], time: i
         KafkaException: The broker does not answer.
     """
     asked = [TopicPartition(each.topic, each.partition, time) for each in partitions]
-    return [found.offset for found in consumer.offsets_for_times(asked, REQUEST_SECONDS)]
+    found = consumer.offsets_for_times(asked, REQUEST_SECONDS)
+    for each in found:
+        if each.error is not None:  # of one partition: the others may have an answer
+            raise KafkaException(each.error)
+    return [each.offset for each in found]
 
 
 def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:

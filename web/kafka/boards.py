@@ -48,7 +48,7 @@ def read(
     """Pass on the id of the topic, what is on it, and then boards until the reader stops."""
     topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
     begin(topic.id)
-    monitor = client.TopicMonitor(reader, client.make_admin(settings), topic)
+    monitor = client.TopicMonitor(reader, client.Broker(settings), topic)
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     with client.make_consumer(settings) as consumer:
         boards = _Boards(reader, topic, calendar, consumer)
@@ -111,9 +111,9 @@ class _Boards:
         seconds = client.ANSWER_SECONDS
         at = TopicPartition(self._topic.name, partition)
         low, end = self._consumer.get_watermark_offsets(at, timeout=seconds)
-        asked = [TopicPartition(self._topic.name, partition, now_ms() - SPAN_MS)]
-        (since,) = self._consumer.offsets_for_times(asked, timeout=seconds)
-        return Span(low, since.offset if since.offset >= 0 else end - LAST_MESSAGES, end)
+        begin = now_ms() - SPAN_MS
+        (since,) = client.offsets_at(self._consumer, self._topic.name, [partition], begin)
+        return Span(low, since if since >= 0 else end - LAST_MESSAGES, end)
 
     def _read_to(self, ends: Mapping[int, int], monitor: client.TopicMonitor) -> list[Shown]:
         """Return the boards up to these offsets.

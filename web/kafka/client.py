@@ -7,15 +7,13 @@ from contextlib import suppress
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from conf import clients
 from conf.settings import Settings
@@ -30,6 +28,7 @@ ENDS_SECONDS = 1  # between questions for the end offsets
 POSITIONS_SECONDS = 5  # between questions for the committed positions of the flow
 IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
+LATEST = -1  # as a time: where a partition ends (ListOffsets)
 QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
     "log_level": "2",
     "reconnect.backoff.max.ms": "1000",
@@ -46,39 +45,67 @@ def make_consumer(settings: Settings, **properties: object) -> Consumer:
     return Consumer({**clients.consumer(settings), **QUIET, **ours, **properties})
 
 
-def make_admin(settings: Settings) -> AdminClient:
-    """Return a client for questions to the broker."""
-    return AdminClient({**clients.admin(settings), **QUIET})
+class Broker:
+    """Answers questions, on connections of its own; each answer within 2 s. For one thread.
+
+    A consumer asks for what changes. A request of an AdminClient to a leader or a coordinator ends
+    the process where that fails over: librdkafka aborts.
+    Source: https://github.com/confluentinc/librdkafka/issues/3663
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = Consumer({**clients.consumer(settings), **QUIET})
+        self._admin = AdminClient({**clients.admin(settings), **QUIET})
+
+    def ends(self, topic: Topic) -> dict[int, int]:
+        """Return the end of each partition: its last stable offset.
+
+        Raises:
+            KafkaException: No answer.
+        """
+        found = offsets_at(self._consumer, topic.name, range(topic.partitions), LATEST)
+        return dict(enumerate(found))
+
+    def committed(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the committed position of the flow in partitions; negative without one.
+
+        Raises:
+            KafkaException: No answer.
+        """
+        asked = [TopicPartition(topic, each) for each in partitions]
+        found = _without_errors(self._consumer.committed(asked, timeout=ANSWER_SECONDS))
+        return {each.partition: each.offset for each in found}
+
+    def identify(self, name: str) -> tuple[str, int]:
+        """Return the shortened id of a topic, and the number of its partitions.
+
+        Raises:
+            KafkaException: No answer.
+        """
+        asked = TopicCollection([name])
+        futures = self._admin.describe_topics(asked, request_timeout=ANSWER_SECONDS)
+        found = futures[name].result()
+        return short_id(found.topic_id), len(found.partitions)
 
 
-def end_offsets(admin: AdminClient, topic: Topic) -> dict[int, int]:
-    """Return the end of each partition: its last stable offset.
+def offsets_at(consumer: Consumer, topic: str, partitions: Iterable[int], time: int) -> list[int]:
+    """Return the offset of the first message of a time, in ms, or of a later one, by partition.
+
+    It is negative where there is none; for the time `LATEST` it is the end.
 
     Raises:
         KafkaException: No answer within 2 s.
     """
-    wanted = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
-    latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    futures = admin.list_offsets(
-        dict.fromkeys(wanted, latest),
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=ANSWER_SECONDS,
-    )
-    return {at.partition: future.result().offset for at, future in futures.items()}
+    asked = [TopicPartition(topic, partition, time) for partition in partitions]
+    found = consumer.offsets_for_times(asked, timeout=ANSWER_SECONDS)
+    return [each.offset for each in _without_errors(found)]
 
 
-def committed_positions(
-    admin: AdminClient, group: str, partitions: Iterable[TopicPartition]
-) -> dict[int, int]:
-    """Return the committed position of a group in each of these partitions; negative without one.
-
-    Raises:
-        KafkaException: No answer within 2 s.
-    """
-    asked = [ConsumerGroupTopicPartitions(group, list(partitions))]
-    futures = admin.list_consumer_group_offsets(asked, request_timeout=ANSWER_SECONDS)
-    found = futures[group].result().topic_partitions
-    return {each.partition: each.offset for each in found}
+def _without_errors(found: list[TopicPartition]) -> list[TopicPartition]:
+    for each in found:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return found
 
 
 def assign(consumer: Consumer, positions: list[TopicPartition]) -> None:
@@ -120,27 +147,16 @@ def is_partition_end(message: Message) -> bool:
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
-def identify(admin: AdminClient, name: str) -> tuple[str, int]:
-    """Return the shortened id of a topic, and the number of its partitions.
-
-    Raises:
-        KafkaException: No answer within 2 s.
-    """
-    futures = admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_SECONDS)
-    found = futures[name].result()
-    return short_id(found.topic_id), len(found.partitions)
-
-
 class TopicMonitor:
     """Asks the broker now and then for the ends of a topic, and whether it is still the same."""
 
-    def __init__(self, reader: TopicReader, admin: AdminClient, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, broker: Broker, topic: Topic) -> None:
         self._reader = reader
-        self._admin = admin
+        self._broker = broker
         self._topic = topic
         self._next_round = 0.0
         self._rounds = 0
-        self._identity = identify(self._admin, topic.name)
+        self._identity = broker.identify(topic.name)
 
     def end_offsets(self) -> dict[int, int]:
         """Return the end of each partition.
@@ -148,7 +164,7 @@ class TopicMonitor:
         Raises:
             KafkaException: No answer within 2 s.
         """
-        ends = end_offsets(self._admin, self._topic)
+        ends = self._broker.ends(self._topic)
         self._reader.note_answer()
         return ends
 
@@ -171,7 +187,7 @@ class TopicMonitor:
             return None
 
     def _check_identity(self) -> None:
-        if identify(self._admin, self._topic.name) != self._identity:
+        if self._broker.identify(self._topic.name) != self._identity:
             msg = f"topic {self._topic.name} was recreated or has more partitions"
             raise TopicChanged(msg)
 
@@ -179,11 +195,10 @@ class TopicMonitor:
 class FlowMonitor:
     """Asks the broker now and then whether the flow counts what arrives on `scores`."""
 
-    def __init__(self, reader: TopicReader, admin: AdminClient, group: str, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, broker: Broker, topic: Topic) -> None:
         self._reader = reader
-        self._admin = admin
-        self._group = group
-        self._partitions = [TopicPartition(topic.name, each) for each in range(topic.partitions)]
+        self._broker = broker
+        self._topic = topic
         self._progress = FlowProgress()
         self._next_round = 0.0
 
@@ -194,6 +209,7 @@ class FlowMonitor:
             return
         self._next_round = now + POSITIONS_SECONDS
         with suppress(KafkaException):  # no answer, or no right to ask
-            positions = committed_positions(self._admin, self._group, self._partitions)
+            asked = range(self._topic.partitions)
+            positions = self._broker.committed(self._topic.name, asked)
             self._progress.update(positions, ends, now)
         self._reader.flow_problem = self._progress.problem(now)

@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException, Message, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, Message
 
 from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import Topic
 from dataflows.wire import ORIGIN, BadMessage, decode_origin, header, score_codec
-from web.kafka import client
+from web.kafka.client import Broker
 from web.kafka.progress import Progress
 from web.kafka.records import Best, News, Posted, Receipt
 from web.kafka.unreadable import Unreadable
@@ -37,7 +36,7 @@ class Outcomes:
 
     Args:
         settings: Those of the flow and of `scores`.
-        admin: Asks the broker for the flow's position.
+        broker: Knows the flow's position.
         topic: `high-scores`.
         progress: How far it is read.
         unreadable: Counts its messages that cannot be read.
@@ -46,14 +45,14 @@ class Outcomes:
     def __init__(
         self,
         settings: Settings,
-        admin: AdminClient,
+        broker: Broker,
         topic: Topic,
         progress: Progress,
         unreadable: Unreadable,
     ) -> None:
         self._settings = settings
         self._codec = score_codec(settings.topics.high_scores.format)
-        self._admin = admin
+        self._broker = broker
         self._topic = topic
         self._progress = progress
         self._unreadable = unreadable
@@ -81,15 +80,14 @@ class Outcomes:
         with suppress(KafkaException):  # no answer
             counted = self._before_position(users)
             if counted:
-                ends = client.end_offsets(self._admin, self._topic)
+                ends = self._broker.ends(self._topic)
                 homes = {each: partition_of(users[each], len(ends)) for each in counted}
                 return {each: (home, ends[home]) for each, home in homes.items()}
         return {}
 
     def _before_position(self, receipts: Collection[Receipt]) -> list[Receipt]:
         name = self._settings.topics.scores.name
-        wanted = [TopicPartition(name, each) for each in {it.partition for it in receipts}]
-        found = client.committed_positions(self._admin, self._settings.group, wanted)
+        found = self._broker.committed(name, {receipt.partition for receipt in receipts})
         return [each for each in receipts if found.get(each.partition, -1) > each.offset]
 
     def _read(self, message: Message) -> Best | None:
@@ -118,7 +116,7 @@ class Outcomes:
         """
         if expected != self._scores_id and time.monotonic() >= self._scores_id_expires:
             try:
-                self._scores_id, _ = client.identify(self._admin, self._settings.topics.scores.name)
+                self._scores_id, _ = self._broker.identify(self._settings.topics.scores.name)
             except KafkaException:
                 return expected
             self._scores_id_expires = time.monotonic() + TOPICS_SECONDS

@@ -41,9 +41,9 @@ def read(
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
     begin(topic.id)
     decode = decoder(settings)
-    admin = client.make_admin(settings)
-    monitor = client.TopicMonitor(reader, admin, topic)
-    flow = client.FlowMonitor(reader, admin, settings.group, topic)
+    broker = client.Broker(settings)
+    monitor = client.TopicMonitor(reader, broker, topic)
+    flow = client.FlowMonitor(reader, broker, topic)
     with client.make_consumer(settings, **SMALL) as consumer:
         goal = monitor.end_offsets()
         progress = Progress(_jump(consumer, topic, goal))

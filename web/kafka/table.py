@@ -60,7 +60,7 @@ def read(reader: TopicReader, settings: Settings, rankings: Rankings, posts: Pos
         tables.load()
         table = tables.all_time
         posts.begin(table.topic.id)
-        outcomes = Outcomes(settings, tables.admin, table.topic, table.progress, reader.unreadable)
+        outcomes = Outcomes(settings, tables.broker, table.topic, table.progress, reader.unreadable)
         while not reader.stopping():
             messages = tables.poll()
             if waiting := posts.posted():
@@ -88,7 +88,7 @@ class TableReader:
         self._rankings = rankings
         self._codec = score_codec(settings.topics.high_scores.format)
         self._consumer = consumer
-        self.admin = client.make_admin(settings)
+        self.broker = client.Broker(settings)
         self._pause_at = 0.0
         self._run(rankings.reset())
         topics = await_topics(settings, settings.tables, stopping=reader.stopping)
@@ -158,7 +158,7 @@ class TableReader:
         return messages
 
     def _table(self, board: str, topic: Topic) -> _Table:
-        monitor = client.TopicMonitor(self._reader, self.admin, topic)
+        monitor = client.TopicMonitor(self._reader, self.broker, topic)
         return _Table(board, topic, monitor, monitor.end_offsets(), Progress({}))
 
     def _assign(self) -> None:
@@ -173,10 +173,11 @@ class TableReader:
         name, since = table.topic.name, self._rankings.oldest(table.board)
         if not since:
             return [TopicPartition(name, each, OFFSET_BEGINNING) for each in table.goal]
-        asked = [TopicPartition(name, each, since) for each in table.goal]
-        found = self._consumer.offsets_for_times(asked, timeout=client.ANSWER_SECONDS)
-        ends = table.goal
-        starts = {it.partition: it.offset if it.offset >= 0 else ends[it.partition] for it in found}
+        found = client.offsets_at(self._consumer, name, table.goal, since)
+        starts = {
+            partition: offset if offset >= 0 else end
+            for (partition, end), offset in zip(table.goal.items(), found, strict=True)
+        }
         table.progress.jump(starts)
         return [TopicPartition(name, *each) for each in starts.items()]
 
