@@ -26,6 +26,7 @@ from tests.support.processes import open_game
 from tests.support.until import until_true
 from tests.support.web_process import started
 
+PAUSED_SECONDS = 18  # a request of the web app takes 15 s at most
 GUARANTEES = ["exactly_once", "at_least_once"]
 
 
@@ -97,6 +98,25 @@ def test_a_dead_broker_of_three_costs_the_web_app_no_cpu_and_posts_go_on(cluster
             await_in_sync(cluster.address)
 
     assert max(used) < 0.2, used
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_each_broker_of_three_may_stop_while_the_web_app_asks_it(cluster, monkeypatch):
+    """An AdminClient that asked for ends and positions ended the process by SIGABRT."""
+    with (
+        opened(cluster.address, "exactly_once", monkeypatch) as (names, _),
+        started(names) as web,
+    ):
+        failure = Pause(cluster)
+        for number in NUMBERS:
+            failure.begin(number)
+            time.sleep(PAUSED_SECONDS)  # it is the fault
+            failure.end(number)
+            until_true(lambda: is_posted(web.address), FAILOVER_SECONDS)
+            await_in_sync(cluster.address)
+
+        assert web.process.poll() is None
 
 
 def is_posted(address):
