@@ -85,7 +85,8 @@ def _catch_up(facts: Facts) -> list[Check]:
     line = through(points)
     what = "CPU s of a million scores"
     model = f"{line.base:.2f} + {line.slope:.2f} times the bests of a score"
-    three = [_point(rows) for rows in [facts.rows("variants", candidate=THREE)] if rows]
+    boards = facts.rows("variants", candidate=THREE)
+    three = [_point(boards)] if boards else []
     return [
         Check(what, model, f"{x:.3f} bests of a score{on}", line.at(x), y)
         for found, on in ((points[1:-1], ""), (three, ", on three boards"))

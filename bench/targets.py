@@ -107,6 +107,10 @@ def _to_loop(**game: object) -> Figure:
     return _over(_rate("variants", OURS, **game), _rate("variants", LOOP, **game))
 
 
+def _to_processor(figure: Callable[..., Figure], candidate: str) -> Figure:
+    return _over(figure("java", candidate), figure("java", TUNED))
+
+
 def _exactness(name: str) -> Figure:
     """Return what exactly once costs with the default of 20 boards/s."""
     return _over(_sse(name, "exactly_once", 20), _sse(name, "at_least_once", 20))
@@ -161,26 +165,18 @@ TARGETS = (
     ),
     Target(
         "the same, to a hand-tuned Kafka Streams Processor",
-        _over(_rate("java", OURS), _rate("java", TUNED)),
+        _to_processor(_rate, OURS),
         2,
         is_least=True,
     ),
-    Target(
-        "its CPU, to that Processor's",
-        _over(_cpu("java", OURS), _cpu("java", TUNED)),
-        1 / 3,
-    ),
+    Target("its CPU, to that Processor's", _to_processor(_cpu, OURS), 1 / 3),
     Target(
         "at least once, as that Processor, to it",
-        _over(_rate("java", AT_LEAST_ONCE), _rate("java", TUNED)),
+        _to_processor(_rate, AT_LEAST_ONCE),
         2,
         is_least=True,
     ),
-    Target(
-        "its CPU, to that Processor's",
-        _over(_cpu("java", AT_LEAST_ONCE), _cpu("java", TUNED)),
-        1 / 3,
-    ),
+    Target("the same, its CPU", _to_processor(_cpu, AT_LEAST_ONCE), 1 / 3),
     Target(
         "a replay where nothing improves, to the loop",
         _to_loop(is_replay=True),

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2  # between checks for errors
 REQUEST_SECONDS = 10
 KEPT_RECORDS = 20_000
-BEHIND_SECONDS = 0.25  # by which the next commits wait while the flow catches up
+BEHIND_SECONDS = 0.25  # by which commits wait longer while the flow catches up
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_KBYTES = 64 * 1024
 KEPT_ERRORS = 1_000
@@ -315,10 +315,9 @@ class TransactionPace:
     """When the shards of a process commit: all at the same moment, `per_second` times at most.
 
     The first moment after a pause is at once. What a shard has written since the last moment is in
-    one transaction. A flow that is behind commits every 0.25 s more rarely: nobody waits for what
-    is late anyway, and each transaction costs the broker as much as a hundred records. For the
-    thread of the sources: they call `commit_if_due` before each poll, when the sinks have what the
-    last poll brought.
+    one transaction. A flow that is behind waits 0.25 s longer: what it writes is late anyway, and
+    few large transactions cost the broker less than many small ones. For the thread of the sources:
+    they call `commit_if_due` before each poll, when the sinks have what the last poll brought.
     """
 
     def __init__(self, per_second: float, deadlines: Deadlines) -> None:
