@@ -23,7 +23,7 @@ def set_up_logging(part: str, log: Log) -> None:
     out.setFormatter(JsonFormatter(part) if log.format == "json" else logging.Formatter(FORMAT))
     logging.basicConfig(level=log.level.upper(), handlers=[out])
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs each request
-    LIBRDKAFKA.filters = [_is_worth_a_line, BurstFilter()]
+    LIBRDKAFKA.filters = [_is_worth_a_line, _warn, BurstFilter()]
 
 
 class JsonFormatter(logging.Formatter):
@@ -69,6 +69,13 @@ class BurstFilter(logging.Filter):
             since, count = now, 0
         self._seen[kind] = since, count + 1
         return count < BURST_LINES
+
+
+def _warn(record: logging.LogRecord) -> bool:
+    """Make a warning of an error: librdkafka tries again, and a part logs what it has given up."""
+    if record.levelno == logging.ERROR:
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+    return True
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

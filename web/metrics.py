@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -56,6 +56,7 @@ class Metrics(Collector):
         refusals: Refusals,
         *,
         rankings: Rankings,
+        uncounted: Callable[[], float],
         worker: Worker | None = None,
     ) -> None:
         self._feeds = feeds
@@ -64,6 +65,7 @@ class Metrics(Collector):
         self._unreadable = unreadable  # by topic
         self._refusals = refusals
         self._rankings = rankings
+        self._uncounted = uncounted  # scores, or NaN
         self._worker = worker
         self._labels = {} if worker is None else {"worker": str(worker.number)}
         self._share_at = 0.0  # monotonic seconds
@@ -75,10 +77,20 @@ class Metrics(Collector):
             ["outcome", *self._labels],
             registry=self._registry,
         )
+        self._rank_requests = Counter(
+            "leaderboard_web_rank_requests",
+            "Requests for ranks: of a user, of some users, and of a page.",
+            ["outcome", *self._labels],
+            registry=self._registry,
+        )
 
     def count_post(self, outcome: str) -> None:
         """Count a post: `accepted`, `refused` (bad input), `limited` or `unacknowledged`."""
         self._posts.labels(outcome, *self._labels.values()).inc()
+
+    def count_rank_request(self, outcome: str) -> None:
+        """Count a request for ranks: `found`, `unknown` (no such user or period) or `not_ready`."""
+        self._rank_requests.labels(outcome, *self._labels.values()).inc()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format, and those that other workers share."""
@@ -120,6 +132,13 @@ class Metrics(Collector):
             "leaderboard_web_unreadable",
             "Messages of the flows' topics that cannot be read.",
             [({"topic": topic}, each.count) for topic, each in self._unreadable.items()],
+        )
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_uncounted_scores",
+            "Scores that the flow has not counted, by its committed positions; NaN before these "
+            "are known.",
+            [({}, self._uncounted())],
         )
         updated = self._feeds.newest_board.updated
         yield self._metric(

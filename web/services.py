@@ -179,6 +179,7 @@ def make_services(
             unreadable,
             refusals,
             rankings=rankings,
+            uncounted=lambda: readers[1].uncounted,
             worker=worker,
         ),
         files.Files(files.STATIC),

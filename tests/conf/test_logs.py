@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from conf import logs
+from conf.loading import load
 from conf.logs import BurstFilter
 from conf.version import version
 from tests import ROOT
@@ -55,6 +56,14 @@ def test_of_a_kind_five_lines_pass_in_a_minute_and_the_next_says_how_many_did_no
     assert first == [f"FAIL [{number}]" for number in range(5)] + [None] * 3
     assert other == "TERM [0]"
     assert later == "FAIL [9] (3 more before)"
+
+
+def test_an_error_of_librdkafka_is_a_warning_and_what_ends_a_client_is_not(caplog):
+    logs.set_up_logging("web", load().log)
+    logs.LIBRDKAFKA.error("FAIL: a broker is away")
+    logs.LIBRDKAFKA.critical("FATAL: fenced")
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "CRITICAL"]
 
 
 def test_a_log_of_json_has_an_object_in_each_line_with_the_part_that_wrote_it(monkeypatch):

@@ -25,6 +25,7 @@ def test_the_document_names_the_labels_of_each_metric(settings):
     services = create_app(settings).extensions["leaderboard"]
     services.refusals.add("post", "client", "192.0.2.1")
     services.metrics.count_post("accepted")
+    services.metrics.count_rank_request("found")
     text = services.metrics.text().decode()
     samples = re.findall(r"^(leaderboard_web_\w+)(?<!_created)\{(.+)\} ", text, re.MULTILINE)
     seen = {name: set(re.findall(r'(\w+)="', labels)) for name, labels in samples}

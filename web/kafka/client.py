@@ -203,7 +203,10 @@ class FlowMonitor:
         self._next_round = 0.0
 
     def check(self, ends: Mapping[int, int]) -> None:
-        """Note on the reader whether the flow stands still; the broker is asked every 5 s."""
+        """Note on the reader how far the flow is behind, and whether it stands still.
+
+        The broker is asked every 5 s.
+        """
         now = time.monotonic()
         if now < self._next_round:
             return
@@ -212,4 +215,5 @@ class FlowMonitor:
             asked = range(self._topic.partitions)
             positions = self._broker.committed(self._topic.name, asked)
             self._progress.update(positions, ends, now)
+            self._reader.uncounted = self._progress.uncounted
         self._reader.flow_problem = self._progress.problem(now)

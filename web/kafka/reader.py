@@ -4,6 +4,7 @@ A failure is logged, then reading starts again; until it has caught up the app i
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class TopicReader:
         self.answered_ms = now_ms()  # of the broker's last answer, of the start until the first
         self.not_ready = ""  # how far what was there at the start is read; set by `read`
         self.flow_problem = ""  # why what is read is not counted; set by `read`
+        self.uncounted = math.nan  # messages that the flow has not counted; set by `read`
         self._read = read
         self._on_unavailable = on_unavailable
         self._stop = threading.Event()

@@ -231,9 +231,9 @@ class TableReader:
         self._reader.not_ready = self._rankings.not_ready = progress
 
     def _progress(self) -> str:
-        tables = self._tables.values()
-        read = sum(sum(table.progress.next_offsets.values()) for table in tables)
-        return f"{read} of {sum(sum(each.goal.values()) for each in tables)} messages are read"
+        goals = [(table, *goal) for table in self._tables.values() for goal in table.goal.items()]
+        read = sum(min(end, table.progress.next_offsets.get(each, 0)) for table, each, end in goals)
+        return f"{read} of {sum(end for *_, end in goals)} messages are read"
 
     def _run(self, steps: Iterable[None]) -> None:
         for _ in steps:

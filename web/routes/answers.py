@@ -5,21 +5,39 @@ from http import HTTPStatus
 from quart import Response, jsonify
 
 from web.ranks import documents
-from web.ranks.rankings import NotRanked, Rankings
+from web.ranks.rankings import NotRanked
+from web.services import Services
 
 RETRY_SECONDS = 1  # until what is missing may have been read
 
 
-def ranked(rankings: Rankings, board: str, period: str, make: documents.Make) -> Response:
+def ranked(services: Services, board: str, period: str, make: documents.Make) -> Response:
     """Answer with a document of a moment of the table, or with 404 and the reason."""
     try:
-        with rankings.open(board, period) as found:
-            document = make(found)
+        document, positions = find_ranked(services, board, period, make)
     except NotRanked as missing:
         seconds = RETRY_SECONDS if missing.is_temporary else 0
         return error(404, str(missing), retry_after=seconds)
-    headers = {"Table-Positions": found.positions, "Cache-Control": "no-store"}
+    headers = {"Table-Positions": positions, "Cache-Control": "no-store"}
     return Response(documents.encode(document), None, headers, content_type="application/json")
+
+
+def find_ranked(
+    services: Services, board: str, period: str, make: documents.Make
+) -> tuple[documents.Document, str]:
+    """Make a document of a moment of the table, and count that; return the positions too.
+
+    Raises:
+        NotRanked: With the reason.
+    """
+    try:
+        with services.rankings.open(board, period) as found:
+            document = make(found)
+    except NotRanked as missing:
+        services.metrics.count_rank_request("not_ready" if missing.is_temporary else "unknown")
+        raise
+    services.metrics.count_rank_request("found")
+    return document, found.positions
 
 
 def error(status: int, text: str, *, retry_after: int = 0, **more: str) -> Response:

@@ -59,7 +59,7 @@ def _page(services: Services, feed: BoardFeed, period: str) -> Response:
     def make(ranked: Ranked) -> Document:
         return documents.page(ranked, first, count, final=is_final)
 
-    return answers.ranked(services.rankings, feed.name, period, make)
+    return answers.ranked(services, feed.name, period, make)
 
 
 async def _respond(feeds: Feeds, feed: BoardFeed, period: str) -> Response:

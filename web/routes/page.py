@@ -20,7 +20,7 @@ from web.posting.submission import Refused
 from web.ranks import documents
 from web.ranks.documents import COUNT, Document
 from web.ranks.rankings import NotRanked
-from web.routes import asked
+from web.routes import answers, asked
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -138,8 +138,7 @@ async def render(
 def _ranked(services: Services, board: str, period: str, make: documents.Make) -> Document:
     """Make a document of the ranks of a period, or one with only the `error`."""
     try:
-        with services.rankings.open(board, period) as ranked:
-            return make(ranked)
+        return answers.find_ranked(services, board, period, make)[0]
     except NotRanked as error:
         return {"error": f"{error}."}
 

@@ -35,9 +35,7 @@ def blueprint(services: Services) -> Blueprint:
     @ranks.post("/boards/<board>/users")
     async def users(board: str) -> Response:
         names = _names(await request.get_data(as_text=False))  # type: ignore[arg-type]  # bytes
-        return answers.ranked(
-            services.rankings, board, "", lambda ranked: documents.rows(ranked, names)
-        )
+        return answers.ranked(services, board, "", lambda it: documents.rows(it, names))
 
     return ranks
 
@@ -45,7 +43,7 @@ def blueprint(services: Services) -> Blueprint:
 def _player(services: Services, board: str, period: str, user: str) -> Response:
     around = asked.number("around", documents.AROUND, 0, AROUND_MAX)
     return answers.ranked(
-        services.rankings, board, period, lambda ranked: documents.player(ranked, user, around)
+        services, board, period, lambda ranked: documents.player(ranked, user, around)
     )
 
 

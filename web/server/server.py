@@ -69,10 +69,11 @@ def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
 
 
 def url(web: Web, sock: socket.socket) -> str:
-    """Return the address to open in a browser."""
+    """Return the address to open in a browser, and whether every other address leads here."""
     host, port = sock.getsockname()[:2]
-    host = "127.0.0.1" if host in ANY_HOST else f"[{host}]" if ":" in host else host
-    return f"{'https' if web.certificate else 'http'}://{host}:{port}"
+    others = " and every other address of this machine" if host in ANY_HOST else ""
+    host = "127.0.0.1" if others else f"[{host}]" if ":" in host else host
+    return f"{'https' if web.certificate else 'http'}://{host}:{port}{others}"
 
 
 class Server:

@@ -1,5 +1,7 @@
 """How far partitions are read, and whether reading has stalled."""
 
+import math
+
 import pytest
 
 from web.kafka.progress import STALL_SECONDS, Arrivals, FlowProgress, Progress, Stalled
@@ -75,6 +77,14 @@ def test_a_flow_that_stands_still_while_scores_arrive_is_a_problem_after_15_seco
 def test_a_flow_that_goes_on_is_no_problem_nor_is_one_for_which_nothing_arrives():
     assert not flow_progress((5, 5, 0), (5, 6, 5), (6, 7, 21), (6, 8, 30))
     assert not flow_progress((5, 6, 0), (5, 6, 60))  # the end of a transaction has an offset too
+
+
+def test_what_is_not_counted_is_unknown_at_first_then_from_the_position_or_the_beginning_on():
+    progress = FlowProgress()
+    assert math.isnan(progress.uncounted)
+
+    progress.update({0: 5, 1: -1001, 2: 3}, {0: 7, 1: 10, 2: 2}, 0)
+    assert progress.uncounted == 12
 
 
 def test_no_flow_at_all_is_a_problem_once_scores_have_arrived():

@@ -1,6 +1,7 @@
 """The routes of ranks, with the rankings put in by hand."""
 
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -249,3 +250,18 @@ async def test_periods_that_are_older_than_the_last_are_dropped():
 
         assert (("day", today) in rankings.sizes()) == kept
     assert rankings.sizes() == {("all-time", ""): 1}
+
+
+async def test_each_request_for_ranks_is_counted_by_what_came_of_it():
+    app = make_app()
+    client = app.test_client()
+    await client.get("/boards/all-time/users/ann")
+    fill(app, *all_time("ann"))
+    for path in ("/boards/all-time/users/ann", "/boards/all-time/users/bob", "/?user=ann"):
+        await client.get(path)
+    text = app.extensions["leaderboard"].metrics.text().decode()
+
+    counted = re.findall(
+        r'^leaderboard_web_rank_requests_total{outcome="(.+)"} (.+)$', text, re.MULTILINE
+    )
+    assert dict(counted) == {"not_ready": "1.0", "found": "2.0", "unknown": "1.0"}

@@ -113,7 +113,7 @@ async def test_two_colons_listen_for_both_families(monkeypatch, address):
         writer.close()
         shown = url(served.services.settings.web, served.sock)
 
-    assert shown == f"http://127.0.0.1:{served.port}"
+    assert shown == f"http://127.0.0.1:{served.port} and every other address of this machine"
 
 
 def test_with_few_descriptors_the_app_serves_as_many_as_it_can_and_does_not_spin():
