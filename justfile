@@ -15,7 +15,7 @@ demo *arguments:
 reset:
     @python -m local.reset
 
-# Run all tests, or with `quick` those that need neither Kafka nor a browser; arguments go to pytest.
+# Run the tests: with `quick` those that need neither Kafka nor a browser, with `-m long` the longest; arguments go to pytest.
 test *arguments:
     @python -m tests "$@"
 

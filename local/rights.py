@@ -36,7 +36,7 @@ class Right(NamedTuple):
 def rights(settings: Settings) -> list[Right]:
     """Return the least rights of each user, for topics that are there already.
 
-    Write implies Describe, and Read does. A group is read by whoever commits its positions.
+    Write implies Describe, and so do Read and Delete. Whoever commits positions reads the group.
     """
     topics = settings.topics
     scores, high_scores, top_5 = topics.scores.name, topics.high_scores.name, topics.top_5.name
@@ -67,10 +67,28 @@ def rights(settings: Settings) -> list[Right]:
         Right("web", "group", group, ("Describe",)),
         Right("web", "group", f"{group}-web", ("Describe",)),
         Right("players", "topic", scores, ("Write", "DescribeConfigs")),
+        Right("positions", "topic", scores, ("Describe", "DescribeConfigs")),
+        Right("positions", "group", group, ("Delete",)),
+        Right("correct", "topic", scores, ("Read", "Write", "DescribeConfigs")),
+        Right("correct", "group", group, ("Describe",)),
+        Right("correct", "transactional id", f"leaderboard-correct-{group}", ("Write",)),
+        *[Right("rekey", "topic", table, ("Read", "Write", "DescribeConfigs")) for table in tables],
+        Right("rekey", "group", group, ("Describe",)),
+        *[
+            Right("rebuild", "topic", name, ("Create", "Delete", "DescribeConfigs"))
+            for name in (*tables, top_5)
+        ],
+        *[
+            Right("rebuild", "topic", name, ("Describe", "DescribeConfigs"))
+            for name in (scores, rejected)
+        ],
+        Right("rebuild", "group", group, ("Delete",)),
     ]
 
 
-USERS = ("topics", "highscores", "top5", "web", "players")
+PARTS = ("topics", "highscores", "top5", "web", "players")
+COMMANDS = ("positions", "correct", "rekey", "rebuild")
+USERS = PARTS + COMMANDS
 
 
 def grant(client: Mapping[str, str], table: list[Right]) -> None:

@@ -1,7 +1,11 @@
 """What the documents name is there: files, settings, modules, recipes, statuses."""
 
+import argparse
 import importlib.util
 import re
+import runpy
+import shlex
+import sys
 import tomllib
 
 import pytest
@@ -16,6 +20,10 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 MODULE = re.compile(r"python -m ([a-z0-9_.]+)(?: (dataflows\.\w+))?")
 VARIABLE = re.compile(rf"\b{PREFIX}([A-Z0-9_]+)")
+COMMAND = re.compile(
+    r"(?:^    |`)(?:[^`\n]*\s)?python -m (?!tests)([\w.]+[^`\n]*?)(?: +#.*)?(?:`|$)", re.MULTILINE
+)
+PLACEHOLDER = re.compile(r"\b[A-Z_]{3,}\b")
 RECIPE = re.compile(r"uv run just ([a-z]+)|`just ([a-z]+)")
 
 
@@ -27,6 +35,17 @@ def matches(pattern):
             found.group(): found for found in pattern.finditer(document.read_text())
         }.values()
     ]
+
+
+COMMANDS = sorted(
+    {
+        command.strip()
+        for document in DOCUMENTS
+        for command in COMMAND.findall(document.read_text())
+        if not PLACEHOLDER.search(command)
+    }
+    - {"dataflows", "dataflows.correct"}  # names of programs, without what they need
+)
 
 
 def anchors(path):
@@ -46,6 +65,27 @@ def test_every_link_leads_somewhere(document, found):
 def test_every_program_is_there(document, found):
     for name in filter(None, found.groups()):
         assert importlib.util.find_spec(name), document
+
+
+class AcceptedError(Exception):
+    """The arguments were parsed without an error."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_arguments_that_its_program_accepts(command, monkeypatch):
+    parse = argparse.ArgumentParser.parse_known_args
+
+    def stop(*arguments, **options):
+        parse(*arguments, **options)
+        raise AcceptedError
+
+    module, *arguments = shlex.split(command)
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", stop)
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    monkeypatch.delitem(sys.modules, module, raising=False)
+
+    with pytest.raises(AcceptedError):
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.parametrize(("document", "found"), matches(VARIABLE))

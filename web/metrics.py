@@ -39,6 +39,10 @@ class Source(Protocol):
     title: str
     errors: int  # ever
 
+    def problem(self) -> str:
+        """Return why the app may show something outdated, or take no score; "" if nothing is."""
+        ...
+
 
 class Metrics(Collector):
     """A counter of posts, and the state of the streams, the readers and the producer.
@@ -115,6 +119,13 @@ class Metrics(Collector):
         yield from self._of_streams()
         yield from self._of_overload()
         yield from self._of_ranks()
+        troubled = [*self._sources, self._feeds.lateness]
+        yield self._metric(
+            "gauge",
+            "leaderboard_web_problems",
+            "Reasons for which `/ready` answers 503 now.",
+            [({}, sum(bool(each.problem()) for each in troubled))],
+        )
         yield self._metric(
             "counter",
             "leaderboard_web_failures",

@@ -114,6 +114,45 @@ def test_each_part_needs_no_right_more_than_the_documents_list(secured, game, cr
     oracle.check(game.read)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "positions --forget",
+        "correct show ann",
+        "correct remove bob --reason test",
+        "rekey",
+        "rebuild --yes",
+    ],
+)
+def test_each_command_needs_no_right_more_than_the_documents_list(secured, game, command):
+    game.send(("ann", b"5"), ("bob", b"6"))
+    name, *arguments = command.split()
+    done = subprocess.run(
+        [sys.executable, "-m", f"dataflows.{name}", *arguments],
+        env={**os.environ, **secured.environment("with_password", name)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_score_is_voided_with_no_right_more_than_the_documents_list(secured, game):
+    game.send(("zoe", b"5"), ("zoe", b"7"))
+    place = "{}@{}".format(*scores_of(game, b"zoe")[-1])
+    command = [sys.executable, "-m", "dataflows.correct", "void", "zoe", place, "--reason", "test"]
+    environment = {**os.environ, **secured.environment("with_password", "correct")}
+    subprocess.run(command, env=environment, timeout=100, check=True)
+
+    assert scores_of(game, b"zoe")[-1].value == b"5"
+
+
+def scores_of(game, user):
+    return [each for each in game.read("scores") if each.key == user]
+
+
 def test_a_wrong_password_says_so(secured):
     wrong = {"LEADERBOARD_KAFKA__SASL_PASSWORD_FILE": str(secured.access.password_file("top5"))}
     with contextlib.closing(
