@@ -156,7 +156,7 @@ class TopicMonitor:
         self._topic = topic
         self._next_round = 0.0
         self._rounds = 0
-        self._identity = broker.identify(topic.name)
+        self._identity = topic.id, topic.partitions
 
     def end_offsets(self) -> dict[int, int]:
         """Return the end of each partition.

@@ -64,10 +64,10 @@ def read(reader: TopicReader, settings: Settings, rankings: Rankings, posts: Pos
         outcomes = Outcomes(settings, tables.broker, table.topic, table.progress, reader.unreadable)
         while not reader.stopping():
             messages = tables.poll()
-            if len(messages) < BATCH:
-                reader.wait(GATHER_SECONDS)
             if waiting := posts.posted():
                 posts.put(outcomes.news(waiting, messages))
+            if len(messages) < BATCH:
+                reader.wait(GATHER_SECONDS)
 
 
 class TableReader:

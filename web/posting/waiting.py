@@ -1,5 +1,6 @@
 """The posted scores whose outcomes clients wait for."""
 
+from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -45,10 +46,12 @@ class ScoreWatcher:
 
     def put(self, news: News) -> None:
         """Note what is newly known."""
+        bests = defaultdict(list)
+        for best in news.bests:
+            bests[best.user].append(best)
         for each in self._pending:
-            for best in news.bests:
-                if best.user == each.user:
-                    each.add_best(best)
+            for best in bests.get(each.user, ()):
+                each.add_best(best)
             if each.receipt is not None and each.receipt in news.counted:
                 each.set_counted(*news.counted[each.receipt])
             each.advance(news.next_offsets)

@@ -131,7 +131,7 @@ async def _body(
         services.refusals.add("stream", limit, client.address)
         yield _refusal("full", REFUSED_RETRY_MS)
         return
-    release = partial(_release, services, stream, client)
+    release = partial(_release, services, stream.watch, client.address)  # not the Connection
     subscriber = GeneratorSubscriber(hub.catch_up, client.cut)
     is_handed_over = False
     try:
@@ -164,10 +164,10 @@ async def _body(
             release()
 
 
-def _release(services: Services, stream: _Stream, client: _Client) -> None:
-    services.stream_limiter.release(client.address)
-    if stream.watch:
-        services.watches.remove(stream.watch)
+def _release(services: Services, watch: Watch | None, address: str) -> None:
+    services.stream_limiter.release(address)
+    if watch:
+        services.watches.remove(watch)
 
 
 def _refusal(reason: str, retry_ms: tuple[int, int]) -> bytes:

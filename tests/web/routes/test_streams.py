@@ -1,6 +1,7 @@
 """The body of a stream, with and without a server."""
 
 import asyncio
+import gc
 import re
 
 import httpx
@@ -15,6 +16,7 @@ from tests.support.until import until
 from web.live.freshness import Status
 from web.live.recent import Score
 from web.routes import streams
+from web.server.handover import Connection
 from web.services import make_services
 
 LIVE = b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -34,6 +36,20 @@ async def test_a_client_that_leaves_before_or_at_the_first_chunk_is_forgotten(ch
 
     assert len(services.stream_limiter) == 0
     assert len(services.feeds.all_time.live) == 0
+
+
+async def test_of_a_connection_that_is_handed_over_only_the_transport_is_kept(monkeypatch):
+    async with serving(monkeypatch) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(LIVE)
+        await reader.readuntil(b"event: beat")
+        await until(lambda: len(served.feeds.all_time.live) == 1)
+        gc.collect()
+        connections = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        kept = [each for each in connections if not each.transport.is_closing()]
+        writer.close()
+
+    assert not kept
 
 
 async def received(served, path):
