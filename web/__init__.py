@@ -49,12 +49,13 @@ A user's rank, from messages of `high-scores`, or of the table topic of another 
     ranks/watches.py       sends it to clients of `/live` that watch a user
 
 Around them, `__main__` starts a process or several (server/workers.py), app.py connects the routes
-with what services.py starts and stops, metrics.py counts. kafka/progress.py and live/freshness.py
-tell when the board is stale, live/lateness.py how late the event loop is. live/history.py keeps the
-last ten minutes for a client that connects. routes/board.py answers clients that poll, for the
-board and the period that routes/asked.py finds, routes/users.py removes a user,
-routes/operations.py operators, and access/cors.py lets pages of other origins read. routes/page.py
-renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py count and log
-what is refused or cannot be read. routes/answers.py answers with ranks or an error. clock.py has
-the time.
+with what services.py starts and stops, metrics.py counts, and shared_metrics.py shows what other
+workers have counted. kafka/progress.py and live/freshness.py tell when the board is stale,
+kafka/flow.py when the flow counts nothing, live/lateness.py how late the event loop is.
+live/history.py keeps the last ten minutes for a client that connects. routes/board.py answers
+clients that poll, for the board and the period that routes/asked.py finds, routes/users.py removes
+a user, routes/operations.py operators, and access/cors.py lets pages of other origins read.
+routes/page.py renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py
+count and log what is refused or cannot be read. routes/answers.py answers with ranks or an error.
+clock.py has the time.
 """

@@ -20,9 +20,9 @@ from conf.settings import InvalidSettings, Settings
 from conf.version import version
 from local.supervisor import follow_parent, stop_event
 from web.app import create_app
-from web.metrics import Worker
 from web.server.server import Server, listen, listen_shared, url
 from web.server.workers import UNAVAILABLE, run_workers
+from web.shared_metrics import Worker
 
 log = logging.getLogger(__name__)
 

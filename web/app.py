@@ -11,10 +11,10 @@ from conf.settings import Settings, Web
 from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts
-from web.metrics import Worker
 from web.routes import ranks
 from web.routes.asked import UserConverter
 from web.services import make_services
+from web.shared_metrics import Worker
 
 BODY_SECONDS = 10  # for the body of a request to arrive
 BROKEN = {400, 408, 413, 414, 431, 505}  # statuses after which the next request cannot be located

@@ -1,10 +1,8 @@
 """The metrics of one app for Prometheus."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import Metric
@@ -15,22 +13,12 @@ from web.access.refusals import Refusals
 from web.kafka.unreadable import Unreadable
 from web.live.feeds import Feeds
 from web.ranks.rankings import Rankings
+from web.shared_metrics import SharedMetrics, Worker, merge
 from web.threads import PendingCalls
 
 MIME_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Samples = Sequence[tuple[dict[str, str], float]]  # labels and values
-
-
-SHARE_SECONDS = 1
-STALE_SECONDS = 10  # after which what a worker has shared is that of a dead one
-
-
-class Worker(NamedTuple):
-    """One of several processes on a port: its number, and the folder where they share metrics."""
-
-    number: int
-    folder: Path
 
 
 class Source(Protocol):
@@ -47,8 +35,7 @@ class Source(Protocol):
 class Metrics(Collector):
     """A counter of posts, and the state of the streams, the readers and the producer.
 
-    With `worker`, every sample has its number as a label. Each worker writes its metrics to a file
-    once a second, because a scrape reaches one of them and must show all.
+    With `worker`, every sample has its number as a label, and the text has those of the others.
     """
 
     def __init__(  # noqa: PLR0913 - one of each
@@ -70,9 +57,8 @@ class Metrics(Collector):
         self._refusals = refusals
         self._rankings = rankings
         self._uncounted = uncounted  # scores, or NaN
-        self._worker = worker
+        self._shared = None if worker is None else SharedMetrics(worker)
         self._labels = {} if worker is None else {"worker": str(worker.number)}
-        self._share_at = 0.0  # monotonic seconds
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self._posts = Counter(
@@ -99,17 +85,12 @@ class Metrics(Collector):
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format, and those that other workers share."""
         own = generate_latest(self._registry)
-        return own if self._worker is None else merge([own, *_shared_by_others(self._worker)])
+        return own if self._shared is None else merge([own, *self._shared.of_others()])
 
     def share(self, now: float) -> None:
-        """Let the other workers show these metrics; `now` in monotonic seconds."""
-        if self._worker is None or now < self._share_at:
-            return
-        self._share_at = now + SHARE_SECONDS
-        path = self._worker.folder / str(self._worker.number)
-        new = path.with_suffix(".new")
-        new.write_bytes(generate_latest(self._registry))
-        new.replace(path)
+        """Let the other workers show these metrics, once a second; `now` in monotonic seconds."""
+        if self._shared and self._shared.is_due(now):
+            self._shared.write(generate_latest(self._registry))
 
     def collect(self) -> Iterable[Metric]:
         """Yield the state of the streams, the readers and the board."""
@@ -119,12 +100,12 @@ class Metrics(Collector):
         yield from self._of_streams()
         yield from self._of_overload()
         yield from self._of_ranks()
-        troubled = [*self._sources, self._feeds.lateness]
+        problems = [each.problem() for each in self._sources] + [self._feeds.lateness.problem()]
         yield self._metric(
             "gauge",
             "leaderboard_web_problems",
             "Reasons for which `/ready` answers 503 now.",
-            [({}, sum(bool(each.problem()) for each in troubled))],
+            [({}, sum(map(bool, problems)))],
         )
         yield self._metric(
             "counter",
@@ -233,20 +214,3 @@ class Metrics(Collector):
         for labels, value in samples:
             metric.add_sample(name + suffix, {**labels, **self._labels}, value)
         return metric
-
-
-def merge(texts: Iterable[bytes]) -> bytes:
-    """Merge texts in Prometheus's format: each metric once, with the samples of all."""
-    samples: dict[bytes, list[bytes]] = {}
-    for text in texts:
-        for metric in re.split(rb"^(?=# HELP )", text, flags=re.MULTILINE)[1:]:
-            description, kind, *lines = metric.splitlines(keepends=True)
-            samples.setdefault(description + kind, []).extend(lines)
-    return b"".join(head + b"".join(lines) for head, lines in samples.items())
-
-
-def _shared_by_others(worker: Worker) -> Iterable[bytes]:
-    for path in sorted(worker.folder.glob("*[0-9]")):  # a file that ends with .new may vanish
-        is_fresh = time.time() - path.stat().st_mtime < STALE_SECONDS
-        if path.name != str(worker.number) and is_fresh:
-            yield path.read_bytes()

@@ -26,11 +26,12 @@ from web.live import recent
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
 from web.live.recent import Score
-from web.metrics import Metrics, Worker
+from web.metrics import Metrics
 from web.posting.submission import NOT_ACCEPTED, Rules
 from web.posting.waiting import ScoreWatcher
 from web.ranks.rankings import Rankings
 from web.ranks.watches import Watches
+from web.shared_metrics import Worker
 from web.threads import OnLoop, PendingCalls
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import re
 
 from tests import ROOT
 from web.app import create_app
-from web.metrics import Worker, merge
+from web.shared_metrics import Worker, merge
 
 
 def metrics_of(settings, worker=None):

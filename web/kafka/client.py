@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from confluent_kafka import (
     Consumer,
@@ -18,14 +17,13 @@ from confluent_kafka.admin import AdminClient
 from conf import clients
 from conf.settings import Settings
 from dataflows.kafka.topics import Topic, short_id
-from web.kafka.progress import FlowProgress, Progress
+from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets
-POSITIONS_SECONDS = 5  # between questions for the committed positions of the flow
 IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
 LATEST = -1  # as a time: where a partition ends (ListOffsets)
@@ -190,30 +188,3 @@ class TopicMonitor:
         if self._broker.identify(self._topic.name) != self._identity:
             msg = f"topic {self._topic.name} was recreated or has more partitions"
             raise TopicChanged(msg)
-
-
-class FlowMonitor:
-    """Asks the broker now and then whether the flow counts what arrives on `scores`."""
-
-    def __init__(self, reader: TopicReader, broker: Broker, topic: Topic) -> None:
-        self._reader = reader
-        self._broker = broker
-        self._topic = topic
-        self._progress = FlowProgress()
-        self._next_round = 0.0
-
-    def check(self, ends: Mapping[int, int]) -> None:
-        """Note on the reader how far the flow is behind, and whether it stands still.
-
-        The broker is asked every 5 s.
-        """
-        now = time.monotonic()
-        if now < self._next_round:
-            return
-        self._next_round = now + POSITIONS_SECONDS
-        with suppress(KafkaException):  # no answer, or no right to ask
-            asked = range(self._topic.partitions)
-            positions = self._broker.committed(self._topic.name, asked)
-            self._progress.update(positions, ends, now)
-            self._reader.uncounted = self._progress.uncounted
-        self._reader.flow_problem = self._progress.problem(now)

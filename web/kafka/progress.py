@@ -1,9 +1,8 @@
-"""How far the partitions of a topic are read, and whether reading or the flow has stalled; pure.
+"""How far the partitions of a topic are read, and whether reading has stalled; pure.
 
 An end offset is the last stable offset: messages of open transactions are past it.
 """
 
-import math
 from collections.abc import Mapping, Sized
 
 STALL_SECONDS = 15  # within which the ends seen at their beginning must be reached
@@ -66,34 +65,3 @@ class Arrivals:
         if self._answers > STALL_SECONDS:
             msg = "reading has stalled at its start, though there are more messages"
             raise Stalled(msg)
-
-
-class FlowProgress:
-    """Whether the flow commits positions while scores arrive, and how many it has not counted."""
-
-    def __init__(self) -> None:
-        self.uncounted = math.nan  # offsets between positions and ends; NaN before both are known
-        self._positions: Mapping[int, int] | None = None
-        self._ends: Mapping[int, int] = {}  # when the positions were first seen
-        self._uncounted_since: float | None = None
-
-    def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
-        """Add the committed positions and the ends of `scores`; `now` is in seconds.
-
-        A position is negative where none was committed.
-        """
-        self.uncounted = sum(max(0, end - max(0, positions[each])) for each, end in ends.items())
-        if positions != self._positions:
-            self._positions, self._ends, self._uncounted_since = positions, ends, None
-        elif ends != self._ends and self._uncounted_since is None:
-            self._uncounted_since = now
-
-    def problem(self, now: float) -> str:
-        """Return that scores are not counted; "" if they are, or if none have arrived."""
-        since = self._uncounted_since
-        if since is None or now - since <= STALL_SECONDS:
-            return ""
-        return (
-            f"scores arrive, but for more than {STALL_SECONDS} s no flow has counted any: "
-            "the positions of its group stand still"
-        )

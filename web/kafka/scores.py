@@ -15,6 +15,7 @@ from dataflows.scores import Decode, RegistryAway, decoder
 from dataflows.wire import AGAIN, BadMessage, check_user, header
 from web.clock import now_ms
 from web.kafka import client
+from web.kafka.flow import FlowMonitor
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
 from web.live.rate import EndOffsets
@@ -43,7 +44,7 @@ def read(
     decode = decoder(settings)
     broker = client.Broker(settings)
     monitor = client.TopicMonitor(reader, broker, topic)
-    flow = client.FlowMonitor(reader, broker, topic)
+    flow = FlowMonitor(reader, broker, topic)
     with client.make_consumer(settings, **SMALL) as consumer:
         goal = monitor.end_offsets()
         progress = Progress(_jump(consumer, topic, goal))

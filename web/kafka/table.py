@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf.settings import Settings, table_kind
 from dataflows.kafka.partitioner import partitions_of
-from dataflows.kafka.topics import Topic, await_topics
+from dataflows.kafka.topics import Stopped, Topic, await_topics
 from dataflows.leaderboard import rank_keys
 from dataflows.periods import ALL_TIME
 from dataflows.wire import (
@@ -75,12 +75,6 @@ class TableReader:
 
     A key in a partition where its user does not belong is left out, as the flows do. Of a board by
     period it reads what is younger than the oldest period that is kept.
-
-    Raises:
-        Unavailable: A topic was not there in time.
-        WrongTopic: A topic is set up wrongly.
-        Stopped: The reader stops.
-        KafkaException: No answer.
     """
 
     def __init__(
@@ -93,47 +87,33 @@ class TableReader:
         self._consumer = consumer
         self.broker = client.Broker(settings)
         self._pause_at = 0.0
-        self._run(rankings.reset())
-        topics = await_topics(settings, settings.tables, stopping=reader.stopping)
-        boards = {topics[table_kind(board)].name: board for board in settings.boards}
-        by_name = {topic.name: topic for topic in topics.values()}
-        self._tables = {name: self._table(board, by_name[name]) for name, board in boards.items()}
-        self._progress_of = {name: table.progress for name, table in self._tables.items()}
+        self._tables: dict[str, _Table] = {}  # by topic
         self._kept: dict[tuple[str, str], bool] = {}
         self._next_drop = 0.0
 
     @property
     def all_time(self) -> _Table:
-        """The table of all time."""
+        """The table of all time, once they are loaded."""
         return self._tables[self._settings.topics.high_scores.name]
 
     def load(self) -> None:
-        """Read what is there, and bring it into order.
+        """Wait for the tables, read what is there, and bring it into order.
 
         Raises:
+            Unavailable: A topic was not there in time.
+            WrongTopic: A topic is set up wrongly.
+            Stopped: The reader stops.
             KafkaException: The broker reports an error.
             Stalled: The broker has more messages, but none arrives.
             TopicChanged: A table was recreated or has more partitions.
         """
-        began = log_at = time.monotonic()
-        arrivals = Arrivals()
-        self._assign()
-        while not all(each.progress.has_reached(each.goal) for each in self._tables.values()):
-            if self._reader.stopping():
-                return
-            messages = self._receive()
-            answered = {table.board for table, _ in self._ends()}
-            arrivals.check(messages, has_answered=ALL_TIME in answered)
-            self._rankings.load(self._changes(messages))
-            self._report(self._progress())
-            if time.monotonic() >= log_at + LOG_SECONDS:
-                log_at = time.monotonic()
-                log.info("ranks: %s", self._rankings.not_ready)
-            self._pause_if_due()
+        self._run(self._rankings.reset())
+        self._open()
+        began = time.monotonic()
+        self._read_to_goals()
         self._report("the users are brought into order")
         self._run(self._rankings.build())
-        if not self._reader.ever_caught_up:  # what is garbage when it freezes is never freed
-            gc.freeze()  # a collection would look at every user
+        self._freeze_once()
         self._rankings.apply((), self._positions())
         self._report("")
         self._reader.note_caught_up()
@@ -164,9 +144,33 @@ class TableReader:
         monitor = client.TopicMonitor(self._reader, self.broker, topic)
         return _Table(board, topic, monitor, monitor.end_offsets(), Progress({}))
 
-    def _assign(self) -> None:
-        starts = [start for table in self._tables.values() for start in self._starts(table)]
-        client.assign(self._consumer, starts)
+    def _open(self) -> None:
+        kinds, stopping = self._settings.tables, self._reader.stopping
+        topics = await_topics(self._settings, kinds, stopping=stopping)
+        tables = [self._table(board, topics[table_kind(board)]) for board in self._settings.boards]
+        self._tables = {table.topic.name: table for table in tables}
+        client.assign(self._consumer, [start for each in tables for start in self._starts(each)])
+
+    def _read_to_goals(self) -> None:
+        log_at = time.monotonic()
+        arrivals = Arrivals()
+        while not all(each.progress.has_reached(each.goal) for each in self._tables.values()):
+            if self._reader.stopping():
+                raise Stopped
+            messages = self._receive()
+            answered = {table.board for table, _ in self._ends()}
+            arrivals.check(messages, has_answered=ALL_TIME in answered)
+            self._rankings.load(self._changes(messages))
+            self._report(self._progress())
+            if time.monotonic() >= log_at + LOG_SECONDS:
+                log_at = time.monotonic()
+                log.info("ranks: %s", self._rankings.not_ready)
+            self._pause_if_due()
+
+    def _freeze_once(self) -> None:
+        """Let no garbage collection look at the users; what is garbage by then is never freed."""
+        if not self._reader.ever_caught_up:
+            gc.freeze()
 
     def _starts(self, table: _Table) -> list[TopicPartition]:
         """Return the offset from which each partition is read.
@@ -190,7 +194,8 @@ class TableReader:
         return [(table, ends) for table, ends in asked if ends is not None]
 
     def _receive(self) -> list[Message]:
-        messages = client.poll(self._consumer, self._progress_of, BATCH, POLL_SECONDS)
+        progress = {name: table.progress for name, table in self._tables.items()}
+        messages = client.poll(self._consumer, progress, BATCH, POLL_SECONDS)
         return [message for message in messages if message.error() is None]
 
     def _changes(self, messages: list[Message]) -> list[Change]:

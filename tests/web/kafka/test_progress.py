@@ -1,10 +1,8 @@
 """How far partitions are read, and whether reading has stalled."""
 
-import math
-
 import pytest
 
-from web.kafka.progress import STALL_SECONDS, Arrivals, FlowProgress, Progress, Stalled
+from web.kafka.progress import STALL_SECONDS, Arrivals, Progress, Stalled
 
 
 def test_it_has_reached_what_was_read_and_nothing_more():
@@ -59,34 +57,3 @@ def test_a_start_at_which_nothing_arrives_has_stalled_once_the_broker_has_answer
 
     with pytest.raises(Stalled):
         arrivals.check([], has_answered=True)
-
-
-def flow_progress(*seen):
-    """Return the problem after positions, ends and times."""
-    progress = FlowProgress()
-    for position, end, now in seen:
-        progress.update({0: position}, {0: end}, now)
-    return progress.problem(seen[-1][-1])
-
-
-def test_a_flow_that_stands_still_while_scores_arrive_is_a_problem_after_15_seconds():
-    assert not flow_progress((5, 5, 0), (5, 6, 5), (5, 7, 10), (5, 8, 20))
-    assert flow_progress((5, 5, 0), (5, 6, 5), (5, 6, 21))
-
-
-def test_a_flow_that_goes_on_is_no_problem_nor_is_one_for_which_nothing_arrives():
-    assert not flow_progress((5, 5, 0), (5, 6, 5), (6, 7, 21), (6, 8, 30))
-    assert not flow_progress((5, 6, 0), (5, 6, 60))  # the end of a transaction has an offset too
-
-
-def test_what_is_not_counted_is_unknown_at_first_then_from_the_position_or_the_beginning_on():
-    progress = FlowProgress()
-    assert math.isnan(progress.uncounted)
-
-    progress.update({0: 5, 1: -1001, 2: 3}, {0: 7, 1: 10, 2: 2}, 0)
-    assert progress.uncounted == 12
-
-
-def test_no_flow_at_all_is_a_problem_once_scores_have_arrived():
-    assert not flow_progress((-1001, 0, 0), (-1001, 0, 60))
-    assert flow_progress((-1001, 0, 0), (-1001, 1, 5), (-1001, 1, 21))
