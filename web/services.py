@@ -25,7 +25,7 @@ from web.kafka.records import merge_news
 from web.live import recent
 from web.live.feeds import Feeds, newest_boards
 from web.live.freshness import judge
-from web.live.recent import Score
+from web.live.recent import Removal, Score
 from web.metrics import Metrics
 from web.posting.submission import NOT_ACCEPTED, Rules
 from web.posting.waiting import ScoreWatcher
@@ -36,6 +36,7 @@ from web.threads import OnLoop, PendingCalls
 
 log = logging.getLogger(__name__)
 
+REMOVALS = 1_000  # that wait for the event loop, at most
 STATUS_SECONDS = 0.25  # between two looks at the topic readers
 
 
@@ -136,9 +137,12 @@ def make_services(
     read_scores = partial(
         scores.read,
         settings=settings,
-        begin=of_scores.wrap_begin(feeds.begin_scores),
-        put=of_scores.wrap(feeds.put_scores, _newest_scores),
-        put_ends=of_scores.wrap(feeds.put_ends),
+        put=scores.Put(
+            begin=of_scores.wrap_begin(feeds.begin_scores),
+            scores=of_scores.wrap(feeds.put_scores, _newest_scores),
+            removals=of_scores.wrap(feeds.remove_scores, _last_removals),
+            ends=of_scores.wrap(feeds.put_ends),
+        ),
     )
     watcher, rankings = ScoreWatcher(), Rankings(settings)
     read_table = partial(
@@ -189,3 +193,7 @@ def make_services(
 
 def _newest_scores(waiting: list[Score], scores: list[Score]) -> list[Score]:
     return recent.newest([*waiting, *scores], now_ms())
+
+
+def _last_removals(waiting: list[Removal], removals: list[Removal]) -> list[Removal]:
+    return [*waiting, *removals][-REMOVALS:]

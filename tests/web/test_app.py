@@ -564,6 +564,22 @@ async def test_an_operator_removes_a_user_with_the_token(settings, user, caplog)
     assert written(settings) == [(user, None)]
 
 
+async def test_the_scores_of_a_removed_user_are_shown_no_more(settings):
+    made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
+    operator = {"Authorization": "Bearer sesame"}
+    async with made.test_app():
+        client = made.test_client()
+        for user in ("rude", "ann"):
+            await client.post("/newScore", json={"user": user, "score": 1}, headers=operator)
+        await until(lambda: len(feeds(made).newest_scores) == 2, 30)
+        await client.delete("/users/rude", headers=operator)
+        await until(lambda: [it.user for it in feeds(made).newest_scores] == ["ann"])
+        async with stream(made, "/events") as events:
+            first = await events.document()
+
+    assert first["user"] == "ann"
+
+
 async def test_nobody_removes_users_where_no_token_is_set(app, settings):
     answer = await app.test_client().delete("/users/ann")
 
@@ -655,7 +671,7 @@ async def test_the_cors_setting_is_for_the_streams_alone(settings):
 async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
     app, settings, monkeypatch
 ):
-    monkeypatch.setattr("web.kafka.client.POSITIONS_SECONDS", 0)
+    monkeypatch.setattr("web.kafka.flow.POSITIONS_SECONDS", 0)
     monkeypatch.setattr("web.kafka.progress.STALL_SECONDS", 1)
     services = app.extensions["leaderboard"]
     async with asyncio.timeout(30):

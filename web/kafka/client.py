@@ -1,6 +1,5 @@
 """What the readers share: consumers, polling, end offsets, and whether a topic has changed."""
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 
@@ -19,8 +18,6 @@ from conf.settings import Settings
 from dataflows.kafka.topics import Topic, short_id
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
-
-log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 ENDS_SECONDS = 1  # between questions for the end offsets

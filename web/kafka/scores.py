@@ -6,6 +6,7 @@ samples: it pauses, then jumps to just before the end of each partition.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
@@ -19,7 +20,7 @@ from web.kafka.flow import FlowMonitor
 from web.kafka.progress import Progress
 from web.kafka.reader import TopicReader
 from web.live.rate import EndOffsets
-from web.live.recent import SIZE, Score
+from web.live.recent import SIZE, Removal, Score
 
 BATCH = 200  # messages at once; a full batch means that they arrive too fast to be followed
 PAUSE_SECONDS = 0.25  # before a jump
@@ -30,17 +31,20 @@ SMALL = {  # a consumer that fetches little ahead: a jump throws it away
     "max.partition.fetch.bytes": 65536,
 }
 
-Begin = Callable[[str], object]  # of the topic's id
-Put = Callable[[list[Score]], object]
-PutEnds = Callable[[EndOffsets], object]
+
+class Put(NamedTuple):
+    """Where the reader passes on what it has."""
+
+    begin: Callable[[str], object]  # the topic's id, before all else
+    scores: Callable[[list[Score]], object]
+    removals: Callable[[list[Removal]], object]
+    ends: Callable[[EndOffsets], object]  # once a second
 
 
-def read(
-    reader: TopicReader, settings: Settings, begin: Begin, put: Put, put_ends: PutEnds
-) -> None:
-    """Pass on the topic's id, then scores and once a second the end offsets, until it stops."""
+def read(reader: TopicReader, settings: Settings, put: Put) -> None:
+    """Pass on what is on the topic, until the reader stops."""
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
-    begin(topic.id)
+    put.begin(topic.id)
     decode = decoder(settings)
     broker = client.Broker(settings)
     monitor = client.TopicMonitor(reader, broker, topic)
@@ -50,7 +54,9 @@ def read(
         progress = Progress(_jump(consumer, topic, goal))
         while not reader.stopping():
             messages = client.poll(consumer, {topic.name: progress}, BATCH)
-            put(list(_scores(messages, decode, settings.user_max_bytes)))
+            put.scores(list(_scores(messages, decode, settings.user_max_bytes)))
+            if removals := list(_removals(messages)):
+                put.removals(removals)
             if len(messages) == BATCH:
                 reader.wait(PAUSE_SECONDS)
                 _jump(consumer, topic, ends := monitor.end_offsets())
@@ -58,7 +64,7 @@ def read(
             if progress.has_reached(goal):
                 reader.note_caught_up()
             if (newest := monitor.poll()) is not None:
-                put_ends(EndOffsets(now_ms(), newest))
+                put.ends(EndOffsets(now_ms(), newest))
                 progress.check(newest, time.monotonic())
                 flow.check(newest)
 
@@ -95,3 +101,10 @@ def _scores(messages: Iterable[Message], decode: Decode, user_max_bytes: int) ->
             continue
         partition, offset = message.partition() or 0, message.offset() or 0
         yield Score(message.timestamp()[1], partition, offset, user, score)
+
+
+def _removals(messages: Iterable[Message]) -> Iterator[Removal]:
+    for message in messages:
+        if message.error() is None and message.value() is None:
+            user = (message.key() or b"").decode(errors="replace")
+            yield Removal(message.partition() or 0, message.offset() or 0, user)

@@ -16,7 +16,7 @@ from web.live.hub import Hub, Times
 from web.live.lateness import Lateness
 from web.live.pace import Pacer
 from web.live.rate import EndOffsets, RateMeter
-from web.live.recent import RecentScores, Score
+from web.live.recent import RecentScores, Removal, Score
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,11 @@ class Feeds:
     def put_scores(self, scores: Iterable[Score]) -> None:
         """Publish scores, in any order."""
         if self._recent.add(scores, now_ms()):
+            self.pacer.request("score")
+
+    def remove_scores(self, removals: Iterable[Removal]) -> None:
+        """Show scores of removed users no more; a client that has them keeps them."""
+        if self._recent.remove(removals):
             self.pacer.request("score")
 
     def put_ends(self, ends: EndOffsets) -> None:

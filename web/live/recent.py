@@ -19,6 +19,14 @@ class Score(NamedTuple):
     score: int
 
 
+class Removal(NamedTuple):
+    """A tombstone of `scores`: of this partition, what is before it of the user counts no more."""
+
+    partition: int
+    offset: int
+    user: str
+
+
 class RecentScores:
     """The newest scores, at most 10.
 
@@ -36,6 +44,17 @@ class RecentScores:
         kept = newest([*self._scores.values(), *unknown], now)
         self._scores = {(score.partition, score.offset): score for score in kept}
         return self._scores.keys() != before
+
+    def remove(self, removals: Iterable[Removal]) -> bool:
+        """Forget the scores of users who were removed after them. Return whether there were any."""
+        ends = {(each.partition, each.user): each.offset for each in removals}
+        before = self._scores
+        self._scores = {
+            key: score
+            for key, score in before.items()
+            if score.offset > ends.get((score.partition, score.user), -1)
+        }
+        return len(self._scores) < len(before)
 
     def scores(self) -> Mapping[tuple[int, int], Score]:
         """Return the newest by partition and offset, oldest first."""

@@ -172,9 +172,8 @@ def test_a_web_app_that_starts_while_scores_come_all_the_time_catches_up(game, r
     found: list[object] = []
     totals: list[object] = []
     with written_all_the_time(game, "scores", rising(8)):
-        reading = read_topic(
-            lambda it: scores.read(it, game.settings, print, found.extend, totals.append)
-        )
+        put = scores.Put(print, found.extend, print, totals.append)
+        reading = read_topic(lambda it: scores.read(it, game.settings, put))
         until_true(lambda: not reading.problem(), 20)
 
     assert found

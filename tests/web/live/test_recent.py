@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.live.recent import RecentScores, Score, encode
+from web.live.recent import RecentScores, Removal, Score, encode
 
 NOW = 1_000_000
 
@@ -65,3 +65,12 @@ def test_a_score_is_written_as_a_string_exact_to_the_last_digit():
 
     expected = {"user": "ann", "score": "-9223372036854775808"}
     assert document == {**expected, "time": 7, "partition": 3, "offset": 1042}
+
+
+def test_scores_of_a_user_who_was_removed_after_them_are_forgotten_and_no_others():
+    recent = RecentScores()
+    recent.add([score(5, offset=1), score(6, offset=3), score(7, partition=1, offset=1)], NOW)
+
+    assert recent.remove([Removal(0, 2, "ann"), Removal(0, 9, "bob")])
+    assert [(it.partition, it.offset) for it in shown(recent)] == [(0, 3), (1, 1)]
+    assert not recent.remove([Removal(0, 2, "ann")])
