@@ -41,6 +41,7 @@ PURE = (
     "web.live.recent",
     "web.live.sse",
     "web.live.subscribers",
+    "web.names",
     "web.posting.outcome",
     "web.posting.submission",
     "web.posting.waiting",

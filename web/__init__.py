@@ -57,5 +57,5 @@ clients that poll, for the board and the period that routes/asked.py finds, rout
 a user, routes/operations.py operators, and access/cors.py lets pages of other origins read.
 routes/page.py renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py
 count and log what is refused or cannot be read. routes/answers.py answers with ranks or an error.
-clock.py has the time.
+names.py normalizes names, clock.py has the time.
 """

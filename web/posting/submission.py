@@ -1,7 +1,6 @@
 """Parse a posted score from a form or JSON, or refuse it; pure."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -10,7 +9,8 @@ from urllib.request import parse_http_list
 import msgspec
 
 from conf.settings import Format
-from dataflows.wire import INVISIBLE, BadMessage, check_user, score_codec
+from dataflows.wire import BadMessage, check_user, score_codec
+from web.names import normalize
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -22,7 +22,6 @@ NOT_ACCEPTED = (
 
 _FIELDS = 10  # of a form, at most
 _SECONDS_DIGITS = 9  # at most
-_AROUND = INVISIBLE + "".join(filter(str.isspace, map(chr, range(0x3001))))  # white space
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 
 
@@ -80,11 +79,6 @@ def parse(content_type: str, body: bytes, rules: Rules) -> Submission:
         token if isinstance(token, str) else None,
         _seconds(str(fields.get("wait", ""))),
     )
-
-
-def normalize(name: str) -> str:
-    """Return the user that a name stands for: NFC, without what nobody sees at its ends."""
-    return unicodedata.normalize("NFC", name).strip(_AROUND)
 
 
 def preferred_wait_seconds(lines: Iterable[str]) -> int:

@@ -7,7 +7,7 @@ import msgspec
 
 from dataflows.leaderboard import Row
 from dataflows.periods import ALL_TIME
-from web.posting.submission import normalize
+from web.names import normalize
 from web.ranks.rankings import NotRanked, Ranked, Rankings
 
 AROUND = 2  # rows above and below a user, unless a client asks for more
