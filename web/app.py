@@ -57,6 +57,7 @@ def create_app(
     for blueprint in routes.blueprints(services):
         app.register_blueprint(blueprint)
     hosts = served_hosts(web.host, web.hosts, web.trusted_proxies)
+    app.asgi_app = requests.with_target(app.asgi_app)  # type: ignore[method-assign,assignment]
     app.before_request(partial(requests.check, hosts, services.asking.asked_host))
     app.before_serving(services.start)
     app.after_serving(services.stop)

@@ -1,7 +1,11 @@
 """Checks of every request before its route runs; Hypercorn and Quart bound the rest."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import cast
+from urllib.parse import urlsplit
 
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Request, request
 from werkzeug.exceptions import (
     BadRequest,
@@ -25,6 +29,20 @@ class Misdirected(HTTPException):
     description = "this server does not answer for that host: see its setting web.hosts"
 
 
+def with_target(app: ASGIFramework) -> ASGIFramework:
+    """Return an app that Quart's routes can serve whatever the target: `GET ?x=1` has no path.
+
+    Such a request gets the path "/", and is known by its empty `raw_path`: `check` refuses it.
+    """
+
+    async def asgi(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "lifespan" and not _is_target(scope["path"]):
+            scope = cast("Scope", {**scope, "path": "/", "raw_path": b""})
+        await app(scope, receive, send)
+
+    return asgi
+
+
 async def check(hosts: Collection[str] | None, asked_host: Callable[[Request], str]) -> None:
     """Refuse a request that is too large, ambiguous, or not for these hosts.
 
@@ -33,10 +51,20 @@ async def check(hosts: Collection[str] | None, asked_host: Callable[[Request], s
     """
     if request.http_version not in VERSIONS:
         raise HTTPVersionNotSupported
+    if not request.scope["raw_path"]:
+        text = "the target must be a path or a URL"
+        raise BadRequest(text)
     _check_size()
     _check_framing()
     if not is_served(asked_host(request), hosts):
         raise Misdirected
+
+
+def _is_target(path: str) -> bool:
+    """Return whether it is a path, a URL, or another text that Quart can parse as one."""
+    with suppress(ValueError):
+        return path.startswith("/") or (path != "" and bool(urlsplit(path)))
+    return False
 
 
 def _check_size() -> None:

@@ -276,9 +276,23 @@ async def test_request_lines_for_proxies_do_no_harm(served, request_line):
     assert parse(answer)[0] in {0, 200, 400, 404, 405}
 
 
-async def test_a_websocket_is_refused(served):
+@pytest.mark.parametrize("target", [b"?x=1", b"?", b"http://[", b"http://%5B/health"])
+async def test_a_request_line_without_a_path_is_refused_and_no_error_of_the_server(
+    served, caplog, target
+):
+    rest = b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = await served.say(b"GET " + target + rest + b"GET /health" + rest)
+    status, headers, body = parse(answer)
+
+    assert (status, headers["connection"]) == (400, "close")
+    assert b"alive" not in body
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("path", ["/live", "?x=1"])
+async def test_a_websocket_is_refused(served, path):
     status, _, _ = await served.ask(
-        "/live",
+        path,
         "Upgrade: websocket",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         "Sec-WebSocket-Version: 13",
