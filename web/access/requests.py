@@ -20,6 +20,7 @@ from web.access.origin import is_served
 VERSIONS = {"1.0", "1.1", "2", "3"}  # of HTTP; another server may serve the latter two
 TARGET_MAX = 8_000  # bytes of a path with its query; RFC 9110 wants at least this many supported
 FIELDS_MAX = 100  # headers
+FIELDS_MAX_BYTES = 16 * 1024  # of all their names and values, as in h11
 
 
 class Misdirected(HTTPException):
@@ -71,7 +72,9 @@ def _check_size() -> None:
     """Bound the head: h11's limit of 16 kB is not checked for a head that comes in one read."""
     if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > TARGET_MAX:
         raise RequestURITooLarge
-    if len(list(request.scope["headers"])) > FIELDS_MAX:
+    fields = list(request.scope["headers"])
+    size = sum(len(name) + len(value) for name, value in fields)
+    if len(fields) > FIELDS_MAX or size > FIELDS_MAX_BYTES:
         raise RequestHeaderFieldsTooLarge
 
 

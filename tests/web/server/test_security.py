@@ -54,6 +54,16 @@ BOMBS = [
         "many headers at once",
         b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 1_000 + b"\r\n",
     ),
+    (
+        "a header of 17 kB at once",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 17_000 + b"\r\n\r\n",
+    ),
+    (
+        "many long headers at once",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+        + b"".join(b"%d: %b\r\n" % (n, b"y" * 600) for n in range(90))
+        + b"\r\n",
+    ),
     ("a huge address", b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     ("a long address", b"GET /?" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     ("a first line without an end", b"A" * 1_000_000),
