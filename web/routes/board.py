@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from http import HTTPStatus
 
 from quart import Blueprint, Response, jsonify, request
 
@@ -71,11 +70,9 @@ async def _respond(feeds: Feeds, feed: BoardFeed, period: str) -> Response:
     if is_behind and feeds.is_stale():
         return _unavailable(freshness.REFUSALS["behind"])
     response = Response(shown.document, content_type="application/json")
-    if request.if_none_match.contains_weak(shown.event_id):
-        response = Response(b"", HTTPStatus.NOT_MODIFIED)
     response.set_etag(shown.event_id)
     response.headers["Cache-Control"] = "no-cache"
-    return response
+    return await response.make_conditional(request)
 
 
 async def _is_behind(feeds: Feeds, feed: BoardFeed, period: str, known: Collection[str]) -> bool:

@@ -6,7 +6,6 @@ Every address in the page is relative, so that a proxy may serve it at any path.
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 from quart import Blueprint, Response, abort, render_template, request
@@ -50,11 +49,9 @@ def blueprint(services: Services) -> Blueprint:
         is_versioned = version == services.files.version
         file = services.files.find(name if is_versioned else filename) or abort(404)
         response = Response(file.content, mimetype=file.mimetype)
-        if request.if_none_match.contains_weak(file.etag):
-            response = Response(b"", HTTPStatus.NOT_MODIFIED)
         response.set_etag(file.etag)
         response.headers["Cache-Control"] = FOR_EVER if is_versioned else "no-cache"
-        return response
+        return await response.make_conditional(request)
 
     return pages
 

@@ -8,6 +8,8 @@ import pytest
 from conf.loading import load
 from dataflows.leaderboard import Board
 from tests.support.boards import shown
+from tests.support.served import serving
+from tests.support.until import until
 from tests.web.routes.test_ranks import fill, make_app
 from web.app import create_app
 from web.files import STATIC, Files
@@ -91,6 +93,20 @@ async def test_a_file_without_a_version_is_asked_for_again_each_time(app):
 
     assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
     assert [each.status_code for each in (first, again, other)] == [200, 304, 200]
+
+
+@pytest.mark.parametrize("path", ["/static/page.js", "/top5"])
+async def test_what_has_not_changed_keeps_its_type_and_has_no_length(monkeypatch, path):
+    async with serving(monkeypatch) as served:
+        served.feeds.put_boards([shown("t:1", Board("all-time", 0, 0, ()))])
+        await until(lambda: served.feeds.all_time.newest_id)
+        _, first, _ = await served.ask(path)
+        status, again, body = await served.ask(path, f"If-None-Match: {first['etag']}")
+
+    assert (status, body) == (304, b"")
+    assert "content-length" not in again
+    for name in ("content-type", "etag", "cache-control"):
+        assert again[name] == first[name]
 
 
 @pytest.mark.parametrize(
