@@ -11,7 +11,7 @@ from conf.settings import Settings, Web
 from web import routes
 from web.access import cors, requests
 from web.access.origin import served_hosts
-from web.routes import ranks
+from web.routes import answers, ranks
 from web.routes.asked import UserConverter
 from web.services import make_services
 from web.shared_metrics import Worker
@@ -87,7 +87,7 @@ async def _explain(error: HTTPException) -> Response:
     """
     text = error.description or error.name
     response = Response(text, mimetype="text/plain") if _is_page() else jsonify({"error": text})
-    response.status_code = error.code or 500
+    answers.mark(response, error.code or 500)
     if isinstance(error, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(error.valid_methods or ())
     if error.code in BROKEN and has_request_context() and request.http_version != "2":

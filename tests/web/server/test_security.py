@@ -256,7 +256,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), METHODS)
-async def test_a_missing_route_or_method_is_refused_with_the_security_headers(
+async def test_a_missing_route_or_method_is_refused_with_the_headers_of_security_and_of_errors(
     served, method, path, status
 ):
     found, headers, body = await served.ask(path, method=method)
@@ -266,6 +266,8 @@ async def test_a_missing_route_or_method_is_refused_with_the_security_headers(
     assert headers["x-content-type-options"] == "nosniff"
     assert "server" not in headers
     assert b".py" not in body.replace(b"/app.py", b"")
+    if status >= 400:
+        assert headers["cache-control"] == "no-store"
     if status == 405:
         assert headers["allow"]
     if method == "HEAD":
