@@ -14,6 +14,8 @@ LOCKED = 50  # changes at once: the event loop waits about a millisecond for the
 
 OFF = "this server keeps no ranks: its setting web.ranks is false"
 NOT_READY = "the ranks are not read yet: "
+NOT_KEPT = "only the current and the last period have ranks"
+NO_PERIODS = "that board has no periods"
 
 
 class Change(NamedTuple):
@@ -74,7 +76,7 @@ class Rankings:
     def is_kept(self, board: str, period: str) -> bool:
         """Return whether a board has such a period, and it is not too old."""
         if board == ALL_TIME:
-            return True
+            return not period
         found = self._calendar.find(board, period)
         return found is not None and found.start >= self.oldest(board)
 
@@ -125,7 +127,8 @@ class Rankings:
         self._check(board)
         period = period or self.current(board)
         if not self.is_kept(board, period):
-            msg = f"there are no ranks of {board}/{period}: the current and the last period have"
+            reason = NO_PERIODS if board == ALL_TIME else NOT_KEPT
+            msg = f"there are no ranks of {board}/{period}: {reason}"
             raise NotRanked(msg)
         with self._lock:
             ranking = self._rankings.get((board, period)) or Ranking(self._sign)

@@ -198,13 +198,20 @@ async def test_a_number_beyond_its_limits_is_refused(path):
 async def test_a_404_says_whether_the_board_the_period_or_the_user_is_unknown():
     app = make_app(("all-time", "day"))
     fill(app, *all_time("ann"))
-    paths = ("year/users/ann", "day/2001-01-01/users/ann", "all-time/users/bob", "day/x/users/a")
+    paths = (
+        "year/users/ann",
+        "day/2001-01-01/users/ann",
+        "all-time/users/bob",
+        "day/x/users/a",
+        "all-time/2026-11-26/users/ann",
+    )
     errors = [(await get(app, f"/boards/{path}", status=404))["error"] for path in paths]
 
     assert errors[0] == "there is no board year: the boards are all-time, day"
-    assert "no ranks of day/2001-01-01" in errors[1]
+    assert errors[1].endswith("day/2001-01-01: only the current and the last period have ranks")
     assert errors[2] == "bob has no score on all-time"
     assert "no ranks of day/x" in errors[3]
+    assert errors[4].endswith("no ranks of all-time/2026-11-26: that board has no periods")
 
 
 async def test_a_404_says_that_ranks_are_not_read_yet_or_not_kept():
