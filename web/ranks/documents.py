@@ -68,6 +68,16 @@ def rank_of(rankings: Rankings, user: bytes) -> int | None:
         return None
 
 
+def user_of(rankings: Rankings, name: str) -> str:
+    """Return the user that a name stands for, the name itself where the ranks know none."""
+    try:
+        with rankings.open(ALL_TIME) as ranked:
+            found = _find(ranked, name)
+            return found.user if found else name
+    except NotRanked:
+        return name
+
+
 def encode(document: Document) -> bytes:
     """Write a document."""
     return msgspec.json.encode(document)

@@ -8,6 +8,7 @@ from quart import Blueprint, Response, jsonify, request
 from dataflows.wire import REASON, BadMessage, check_user
 from web.access import origin
 from web.kafka.producer import Unacknowledged
+from web.ranks import documents
 from web.routes import answers
 from web.services import Services
 
@@ -43,7 +44,8 @@ def _refusal(services: Services) -> Response | None:
     return None
 
 
-async def _remove(services: Services, user: str) -> Response:
+async def _remove(services: Services, name: str) -> Response:
+    user = documents.user_of(services.rankings, name)
     reason = request.args.get("reason", "")
     try:
         key = check_user(user.encode(), services.settings.user_max_bytes)
@@ -53,6 +55,6 @@ async def _remove(services: Services, user: str) -> Response:
     except Unacknowledged:
         return answers.error(503, UNACKNOWLEDGED)
     log.info("the user %r is removed, for the reason %r", user, reason)
-    response = jsonify(receipt._asdict())
+    response = jsonify(receipt._asdict() | {"user": user})
     response.status_code = HTTPStatus.ACCEPTED
     return response
