@@ -68,7 +68,6 @@ class Services:
             log.warning("%s", NOT_ACCEPTED)
         self.on_loop.bind()
         self.feeds.lateness.start()
-        self.producer.start()
         for reader in self.readers:
             reader.start()
         self._status_task = asyncio.create_task(self._keep_publishing_status())
@@ -125,7 +124,13 @@ def make_services(
 ) -> Services:
     """Make the services of an app; nothing is started."""
     feeds = Feeds(settings.web, Calendar(settings.boards, settings.time_zone, settings.late_hours))
+    producer = ScoreProducer(settings)
     on_loop = OnLoop()
+
+    def begin_scores(topic_id: str) -> None:
+        feeds.begin_scores(topic_id)
+        producer.start()
+
     of_boards, of_scores, of_table = (PendingCalls(on_loop) for _ in range(3))
     read_boards = partial(
         boards.read,
@@ -138,7 +143,7 @@ def make_services(
         scores.read,
         settings=settings,
         put=scores.Put(
-            begin=of_scores.wrap_begin(feeds.begin_scores),
+            begin=of_scores.wrap_begin(begin_scores),
             scores=of_scores.wrap(feeds.put_scores, _newest_scores),
             removals=of_scores.wrap(feeds.remove_scores, _last_removals),
             ends=of_scores.wrap(feeds.put_ends),
@@ -162,7 +167,6 @@ def make_services(
         reads[topics.high_scores.name] = read_table
     readers = tuple(TopicReader(name, read, report_unavailable) for name, read in reads.items())
     unreadable = {each.name: each.unreadable for each in readers if each.name != topics.scores.name}
-    producer = ScoreProducer(settings)
     return Services(
         settings,
         Asking(web),

@@ -28,7 +28,7 @@ class Unacknowledged(ConnectionError):  # noqa: N818 - what the score is
 
 
 class ScoreProducer:
-    """Writes the scores of each user in the order of the calls.
+    """Writes the scores of each user in the order of the calls, once `start` is called.
 
     After 5 s it no longer tries to deliver a score, so one that was reported as unacknowledged is
     seldom counted later. A producer that has failed, for want of a right for example, is replaced
@@ -41,23 +41,30 @@ class ScoreProducer:
         self.errors = 0  # ever
         limit = {"delivery.timeout.ms": ANSWER_SECONDS * 1000}
         self._properties = {**clients.producer(settings), **QUIET, **limit}
-        self._failure = ""
+        self._failure = "the topic has not been found yet"  # the last one, this before the first
         self._failed = -float(QUIET_SECONDS)
         self._next_log = 0.0
-        self._producer = self._make()
+        self._producer: Producer | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="score producer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread that receives acknowledgements."""
-        self._thread.start()
+        """Open the producer, in the thread that receives acknowledgements, unless it is open.
+
+        Call it when the topic is there: a broker that creates topics by itself creates the one that
+        a producer asks for, with its own partitions and retention.
+        """
+        if not self._thread.ident:
+            self._thread.start()
 
     async def produce(self, key: bytes, value: bytes | None, **headers: bytes) -> Receipt:
         """Write a score, None: a tombstone, and wait for its acknowledgement, at most 5 s.
 
         Raises:
-            Unacknowledged: There was none.
+            Unacknowledged: There was none, or the producer is not open; the text says why.
         """
+        if self._producer is None:
+            raise Unacknowledged(self.problem())
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
 
@@ -71,44 +78,46 @@ class ScoreProducer:
             return await asyncio.wait_for(receipt, ANSWER_SECONDS)
         except (KafkaException, BufferError, TimeoutError) as error:
             self._note(error)
-            msg = f"the broker has not acknowledged the score: {_reason(error)}"
+            msg = f"the broker has not acknowledged it: {_reason(error)}"
             raise Unacknowledged(msg) from error
 
     def problem(self) -> str:
         """Return why scores cannot be written, "" if they can; a failure holds for 10 s."""
-        has_failed = time.monotonic() - self._failed < QUIET_SECONDS
-        return f"scores cannot be written to {self._topic}: {self._failure}" if has_failed else ""
+        is_failing = self._producer is None or time.monotonic() - self._failed < QUIET_SECONDS
+        return f"scores cannot be written to {self._topic}: {self._failure}" if is_failing else ""
 
     def stop(self) -> None:
         """Send what is still buffered, within at most 2 s."""
         self._stop.set()
-        self._thread.join()
-        if unsent := self._producer.flush(FLUSH_SECONDS):
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._producer is not None and (unsent := self._producer.flush(FLUSH_SECONDS)):
             log.warning("%d scores were not acknowledged", unsent)
 
     def _make(self) -> Producer:
         return Producer(self._properties)
 
     def _run(self) -> None:
-        has_failed = False
+        producer: Producer | None = None
         while not self._stop.is_set():
             try:
-                if has_failed:
-                    self._replace()
-                    has_failed = False
-                self._producer.poll(POLL_SECONDS)
+                if producer is None:
+                    producer = self._open()
+                producer.poll(POLL_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, scores must be acknowledged
-                has_failed = True
+                producer = None
                 self._note(error)
+                self._stop.wait(RETRY_SECONDS)
 
-    def _replace(self) -> None:
-        """Make a new producer; what the old one has not delivered is reported as failed."""
-        if self._stop.wait(RETRY_SECONDS):
-            return
-        old, self._producer = self._producer, self._make()
-        with suppress(Exception):  # it has failed already
-            old.purge()
-            old.flush(FLUSH_SECONDS)
+    def _open(self) -> Producer:
+        """Make a producer; what an earlier one has not delivered is reported as failed."""
+        made = self._make()
+        earlier, self._producer = self._producer, made
+        if earlier is not None:
+            with suppress(Exception):  # it has failed already
+                earlier.purge()
+                earlier.flush(FLUSH_SECONDS)
+        return made
 
     def _note(self, error: Exception) -> None:
         self.errors += 1

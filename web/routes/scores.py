@@ -79,7 +79,7 @@ async def _accept(services: Services, posted: Request) -> _Accepted:
     try:
         return await _write(services, score, min(wait, WAIT_SECONDS))
     except Unacknowledged as error:
-        raise Refused(503, "body", UNACKNOWLEDGED) from error
+        raise Refused(503, "body", f"{UNACKNOWLEDGED} ({error})") from error
 
 
 async def _body(posted: Request) -> bytes:

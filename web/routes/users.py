@@ -52,8 +52,8 @@ async def _remove(services: Services, name: str) -> Response:
         receipt = await services.producer.produce(key, None, **{REASON: reason.encode()})
     except BadMessage as error:
         return answers.error(400, str(error))
-    except Unacknowledged:
-        return answers.error(503, UNACKNOWLEDGED)
+    except Unacknowledged as error:
+        return answers.error(503, f"{UNACKNOWLEDGED} ({error})")
     log.info("the user %r is removed, for the reason %r", user, reason)
     response = jsonify(receipt._asdict() | {"user": user})
     response.status_code = HTTPStatus.ACCEPTED

@@ -1,6 +1,7 @@
 """The producer of scores recovers from whatever ends it, and says so meanwhile."""
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclOperation,
@@ -14,6 +15,7 @@ from conf.loading import load
 from dataflows.kafka.topics import await_topics
 from local.claims import ports
 from local.cluster import started
+from local.kafka import running
 from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka.producer import ScoreProducer, Unacknowledged
@@ -85,7 +87,7 @@ async def test_a_right_that_is_granted_later_is_enough_and_ready_says_what_is_mi
         services = app.extensions["leaderboard"]
         async with app.test_app():
             client = app.test_client()
-            await until(services.producer.problem, 30)
+            await until(lambda: "authorization" in services.producer.problem(), 30)
             refused = await client.post("/newScore", json=SCORE)
             not_ready = await (await client.get("/ready")).get_json()
             rights.grant(AclOperation.WRITE)
@@ -111,9 +113,8 @@ def test_whatever_a_producer_or_the_next_one_raises_it_is_replaced_and_that_is_l
 ):
     monkeypatch.setattr("web.kafka.producer.RETRY_SECONDS", 0)
     producer = ScoreProducer(load())
-    made = producer._producer  # noqa: SLF001 - its faults have no other way in
-    vars(producer)["_producer"] = Faulty()
-    waiting = [made, None]
+    good = Producer({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"})
+    waiting = [good, None, Faulty()]
 
     def make():
         if (found := waiting.pop()) is None:
@@ -123,7 +124,7 @@ def test_whatever_a_producer_or_the_next_one_raises_it_is_replaced_and_that_is_l
 
     monkeypatch.setattr(producer, "_make", make)
     producer.start()
-    until_true(lambda: producer._producer is made)  # noqa: SLF001
+    until_true(lambda: producer._producer is good)  # noqa: SLF001
     problem = producer.problem()
     producer.stop()
 
@@ -137,6 +138,7 @@ async def test_why_scores_are_not_acknowledged_is_a_problem_and_logged_once_a_mi
 ):
     monkeypatch.setattr("web.kafka.producer.ANSWER_SECONDS", 0.1)
     producer = ScoreProducer(load().model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
+    producer._open()  # noqa: SLF001 - as its thread does
     for _ in range(3):
         with pytest.raises(Unacknowledged, match="no answer within"):
             await producer.produce(b"ann", b"1")
@@ -149,8 +151,42 @@ async def test_why_scores_are_not_acknowledged_is_a_problem_and_logged_once_a_mi
 @pytest.mark.parametrize("seconds", [0, 20])
 def test_a_failure_is_a_problem_for_ten_seconds(monkeypatch, seconds):
     producer = ScoreProducer(load())
-    producer._note(RuntimeError("x"))  # noqa: SLF001 - as its thread does
+    producer._open()  # noqa: SLF001 - as its thread does
+    producer._note(RuntimeError("x"))  # noqa: SLF001
     now = producer._failed + seconds  # noqa: SLF001
     monkeypatch.setattr("web.kafka.producer.time.monotonic", lambda: now)
 
     assert bool(producer.problem()) == (seconds == 0)
+
+
+async def test_no_post_makes_a_broker_create_the_topic_and_once_it_is_there_posts_are_written(
+    tmp_path,
+):
+    bearer = {"Authorization": "Bearer sesame"}
+    with running(tmp_path / "kafka", properties={"auto.create.topics.enable": "true"}) as address:
+        settings = load().model_copy(update={"bootstrap_servers": address})
+        web = settings.web.model_copy(update={"token": "sesame"})
+        app = create_app(settings.model_copy(update={"create_topics": False, "web": web}))
+        services = app.extensions["leaderboard"]
+        async with app.test_app():
+            client = app.test_client()
+            early = [
+                await client.post("/newScore", json=SCORE, headers=bearer),
+                await client.delete("/users/ann", headers=bearer),
+            ]
+            reasons = [(await each.get_json())["error"] for each in early]
+            not_ready = await (await client.get("/ready")).get_json()
+            found = AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics
+            await_topics(settings)
+            await until(lambda: not services.problems(), 40)
+            late = [
+                await client.post("/newScore", json=SCORE, headers=bearer),
+                await client.delete("/users/ann", headers=bearer),
+            ]
+
+    problem = "scores cannot be written to scores: the topic has not been found yet"
+    assert [each.status_code for each in early] == [503, 503]
+    assert all("again" in reason and problem in reason for reason in reasons)
+    assert problem in not_ready["problems"]
+    assert "scores" not in found
+    assert [each.status_code for each in late] == [202, 202]
