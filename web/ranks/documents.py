@@ -7,10 +7,12 @@ import msgspec
 
 from dataflows.leaderboard import Row
 from dataflows.periods import ALL_TIME
+from web.live import sized
 from web.names import normalize
 from web.ranks.rankings import NotRanked, Ranked, Rankings
 
 AROUND = 2  # rows above and below a user, unless a client asks for more
+AROUND_MAX = 50
 COUNT = 100  # rows of a page, unless it does
 
 Document = dict[str, Any]
@@ -28,17 +30,29 @@ def player(ranked: Ranked, name: str, distance: int) -> Document:
         where = f"{ranked.board}/{ranked.period}" if ranked.period else ranked.board
         msg = f"{name} has no score on {where}"
         raise NotRanked(msg)
-    around = [_row(row) for row in ranked.ranking.around(own.rank, distance)]
-    return _head(ranked) | _row(own) | {"around": around, "next": _next(ranked, own)}
+    return _player(ranked, own, distance)
 
 
-def rank_event(ranked: Ranked, name: str) -> Document:
-    """Return the same without the rows around; nulls for a user without a score."""
+def rank_event(ranked: Ranked, name: str, distance: int | None) -> Document:
+    """Return the same, with nulls for a user without a score; without `around` where it is None."""
     own = _find(ranked, name)
-    if own is None:
-        nothing = {"rank": None, "user": name, "score": None, "time": None, "next": None}
-        return _head(ranked) | nothing
-    return _head(ranked) | _row(own) | {"next": _next(ranked, own)}
+    if own is not None:
+        return _player(ranked, own, distance)
+    nothing = {"rank": None, "user": name, "score": None, "time": None}
+    around: Document = {} if distance is None else {"around": []}
+    return _head(ranked) | nothing | around | {"next": None}
+
+
+def encode_event(document: Document) -> bytes:
+    """Write the document of an event; of the rows around as many as fit, the nearest ones."""
+    encoded = encode(document)
+    while len(encoded) > sized.BYTES and (rows := document.get("around")):
+        distances = [abs(row["rank"] - document["rank"]) for row in rows]
+        most = min(max(distances) * sized.BYTES // len(encoded), max(distances) - 1)
+        near = [row for row, distance in zip(rows, distances, strict=True) if distance <= most]
+        document = document | {"around": near}
+        encoded = encode(document)
+    return encoded
 
 
 def page(ranked: Ranked, first: int, count: int, *, final: bool = False) -> Document:
@@ -81,6 +95,13 @@ def user_of(rankings: Rankings, name: str) -> str:
 def encode(document: Document) -> bytes:
     """Write a document."""
     return msgspec.json.encode(document)
+
+
+def _player(ranked: Ranked, own: Row, distance: int | None) -> Document:
+    around = {}
+    if distance is not None:
+        around["around"] = [_row(row) for row in ranked.ranking.around(own.rank, distance)]
+    return _head(ranked) | _row(own) | around | {"next": _next(ranked, own)}
 
 
 def _find_each(ranked: Ranked, names: Iterable[str]) -> set[Row]:

@@ -19,7 +19,7 @@ from web.ranks.rankings import NotRanked, Rankings
 log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
-SLICE = 50  # watches looked up at once: a millisecond or two
+SLICE = 50  # watches looked up at once: a millisecond or two, eight with 50 rows around each
 
 
 class Watch:
@@ -29,12 +29,14 @@ class Watch:
         rankings: Where the ranks are looked up.
         board: Its name; the current period of it is watched.
         user: The name.
+        around: The distance of the rows above and below that are sent too; None: none are.
     """
 
-    def __init__(self, rankings: Rankings, board: str, user: str) -> None:
+    def __init__(self, rankings: Rankings, board: str, user: str, around: int | None) -> None:
         self._rankings = rankings
         self._board = board
         self._user = user
+        self._around = around
         self._moment: Hashable = None  # of the last look
         self._sent: Hashable = None  # what the client knows
         self.client: tuple[Hub, Subscriber] | None = None
@@ -59,7 +61,7 @@ class Watch:
 
     def _look_up(self) -> Document | None:
         with suppress(NotRanked), self._rankings.open(self._board) as ranked:
-            return documents.rank_event(ranked, self._user)
+            return documents.rank_event(ranked, self._user, self._around)
         return None
 
 
@@ -109,11 +111,12 @@ class Watches:
 
 
 def _event(document: Document) -> bytes:
-    return sse.event(documents.encode(document), name="rank")
+    return sse.event(documents.encode_event(document), name="rank")
 
 
 def _essence(document: Document) -> Hashable:
-    """Return what a client is told at once when it changes; the number of players is not part."""
-    following = document["next"] or {}
-    own = document.get("period"), document["rank"], document["score"], document["time"]
-    return *own, following.get("user"), following.get("score")
+    """Return what a client is told at once when it changes; the number of players is not part.
+
+    It is a hash, since every watch keeps one.
+    """
+    return hash(documents.encode(document | {"players": None}))

@@ -5,6 +5,7 @@ from werkzeug.routing import BaseConverter
 
 from web.live.board import BoardFeed
 from web.live.feeds import Feeds
+from web.ranks.documents import AROUND, AROUND_MAX
 
 LAST = 2**53  # rank: up to here JavaScript is exact
 
@@ -35,6 +36,11 @@ def period(feed: BoardFeed, name: str | None) -> str:
 def first() -> int:
     """Return `from`, the first rank that is asked for, or end the request with 400."""
     return number("from", 1, 1, LAST)
+
+
+def around() -> int:
+    """Return `around`, the rows above and below that are asked for, or end the request with 400."""
+    return number("around", AROUND, 0, AROUND_MAX)
 
 
 def number(name: str, default: int, low: int, high: int) -> int:

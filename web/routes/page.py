@@ -152,7 +152,7 @@ def _stream(feed: BoardFeed, period: str, user: str, *, is_alone: bool) -> str:
     events = (["status"] if is_alone else ["status", "score", "rate"]) + ["board"] * is_current
     chosen = {"events": ",".join(events)} if is_alone or not is_current else {}
     board = {"board": feed.name} if feed.name != ALL_TIME and is_current else {}
-    watched = {"user": user} if user and is_current else {}
+    watched = {"user": user, "around": documents.AROUND} if user and is_current else {}
     return "?".join(filter(None, ("live", urlencode(chosen | board | watched, safe=","))))
 
 

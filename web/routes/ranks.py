@@ -11,7 +11,6 @@ from web.ranks import documents
 from web.routes import answers, asked
 from web.services import Services
 
-AROUND_MAX = 50
 USERS_MAX = 1_000
 BODY_MAX = 256 * 1024  # bytes of a list of users
 
@@ -41,7 +40,7 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _player(services: Services, board: str, period: str, user: str) -> Response:
-    around = asked.number("around", documents.AROUND, 0, AROUND_MAX)
+    around = asked.around()
     return answers.ranked(
         services, board, period, lambda ranked: documents.player(ranked, user, around)
     )

@@ -85,7 +85,8 @@ def blueprint(services: Services) -> Blueprint:
 
     def _watch(board: str) -> Watch | None:
         user = request.args.get("user")
-        return Watch(services.rankings, board, user) if user else None
+        around = asked.around() if "around" in request.args else None
+        return Watch(services.rankings, board, user, around) if user else None
 
     return streams
 

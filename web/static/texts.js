@@ -143,13 +143,12 @@ function listText(users, more) {
 
 export const NOT_RANKED_YET = "The ranks are not read yet.";
 
-/** @param {string} user */
-export function noScoreText(user) {
-  return `${nameText(user)} has no score here.`;
-}
-
-/** @param {import("./types.js").Player} player */
-export function placeText({ rank, players, score, next }) {
+/** @param {import("./types.js").Rank} of */
+export function placeText(of) {
+  if (of.rank === null) {
+    return `${nameText(of.user)} has no score here.`;
+  }
+  const { rank, players, score, next } = of;
   const place = `Rank ${formatNumber(rank)} of ${formatNumber(players)}`;
   if (!next) {
     return `${place}, in the lead.`;

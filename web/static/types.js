@@ -6,7 +6,8 @@
  * @typedef {{board: string, period?: string, players: number, updated: number, rows: Row[]}} Board
  *   `board`; that of all time has no period
  * @typedef {{rank: number, user: string, score: string}} Next the row above
- * @typedef {Row & {players: number, around: Row[], next: Next | null}} Player a card
+ * @typedef {Row & {players: number, around: Row[], next: Next | null}} Player
+ * @typedef {Player | {rank: null, user: string, around: Row[]}} Rank `rank`; null: without a score
  * @typedef {{user: string, score: string, time: number, partition: number, offset: number}} Score
  *   `score`
  * @typedef {{time: number, per_second: number}} Rate `rate`, about one a second
@@ -26,7 +27,7 @@
  * @property {(rate: Rate) => void} [rate]
  * @property {(story: Story) => void} [story]
  * @property {(status: Status) => void} [status]
- * @property {() => void} [rank] of the player that the page shows, as the card will tell
+ * @property {(rank: Rank) => void} [rank] of the player that the page shows
  * @property {(beat: Beat) => void} [beat]
  * @property {() => void} [opened] before the first event of a connection
  * @property {(loss: Loss) => void} [lost]

@@ -3,12 +3,13 @@
 import threading
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
 from conf.loading import load
 from dataflows.leaderboard import rank_keys
-from tests.support.browser import needs_browser
-from tests.support.page_server import playing
+from dataflows.periods import Calendar
+from tests.support.browser import needs_browser, wait_for
+from tests.support.page_server import now, playing
 from tests.web.page.test_accessibility import findings
 from tests.web.page.test_form import add, answering
 from web.live.freshness import Status
@@ -17,6 +18,12 @@ from web.ranks.rankings import Change
 pytestmark = needs_browser
 
 USERS = ("ann", "bob", "cid", "dan", "eve", "fay", "gil")
+# Note the events of the stream, which the page sends to other tabs.
+HEARING = """
+window.heard = [];
+new BroadcastChannel(new URL(document.documentElement.dataset.stream, document.baseURI).href)
+  .addEventListener("message", ({data}) => heard.push(data.name));
+"""
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 
@@ -99,36 +106,46 @@ def test_the_card_is_live_also_for_the_next_user_that_is_found(stage, open_page)
     expect(page.locator("#connection")).to_have_text("Live")
 
 
-def test_an_answer_that_comes_after_a_newer_one_is_not_shown(open_page):
-    page = open_page()
-    held: list[Route] = []
-    page.route("**/users/dan", lambda it: it.continue_() if held else held.append(it))
-    with page.expect_request("**/users/dan"):
-        find(page, "dan")
-    page.get_by_role("button", name="Find").click()
-    expect(place(page)).to_contain_text("Rank 4 of 7")
-    with page.expect_response("**/users/dan"):
-        held[0].fulfill(status=404)
-    page.evaluate("fetch('health')")  # what was sent before is shown by then
-
-    assert "Rank 4 of 7" in (place(page).text_content() or "")
+def test_the_card_follows_the_neighbours_too(stage, open_page):
+    page = open_page("/?user=dan")
+    put(stage, ("gil", 250))
+    expect(names(page)).to_have_text(["bob", "cid", "dan", "eve", "gil"])
+    put(stage, ("bob", 520))
+    expect(page.locator("#around tbody .score").first).to_have_text("520")
+    expect(place(page)).to_have_text("Rank 4 of 7, 100 points behind \u2068cid\u2069.")
 
 
-def test_the_card_of_a_user_that_no_path_can_name_is_that_of_the_server(stage, open_page):
-    put(stage, ("..", 50))
-    page = open_page("/?user=..")
+def test_the_stream_brings_the_card_and_nothing_else_is_asked(stage, open_page):
+    page = open_page("/?user=ann")
     asked: list[str] = []
     page.on("request", lambda it: asked.append(it.url))
-    page.reload()
-    put(stage, ("zoe", 40))
-    expect(page.locator("#connection")).to_have_text("Live")
-    expect(place(page)).to_contain_text("Rank 8 of 8")
-    find(page, "ann")
-    expect(place(page)).to_contain_text("Rank 1 of 9")
+    for user, points in (("dan", 410), ("eve", 420), ("..", 430)):
+        find(page, user)
+        put(stage, (user, points))
+        expect(page.locator("#around [aria-current]")).to_contain_text(user + str(points))
 
-    assert [each for each in asked if "/boards/" in each] == [
-        f"{stage.address}/boards/all-time/users/ann"
+    assert [each for each in asked if "/static/" not in each] == [
+        f"{stage.address}/live?user={user}&around=2" for user in ("dan", "eve", "..")
     ]
+    page.reload()  # the server names the same stream: tabs share it
+    assert page.locator("html").get_attribute("data-stream") == "live?user=..&around=2"
+
+
+def test_a_paused_card_stands_still_but_for_a_player_that_is_asked_for(stage, open_page):
+    page = open_page("/?user=dan")
+    expect(place(page)).to_contain_text("\u2068cid\u2069")
+    page.get_by_role("button", name="Pause").click()
+    put(stage, ("dan", 800))
+    find(page, "eve")
+    expect(place(page)).to_contain_text("Rank 5 of 7")
+    page.evaluate(HEARING)
+    put(stage, ("eve", 900))
+    wait_for(page, "heard.includes('rank')")
+    page.evaluate("new Promise(requestAnimationFrame)")
+
+    assert "Rank 5 of 7" in (place(page).text_content() or "")
+    page.get_by_role("button", name="Resume").click()
+    expect(place(page)).to_contain_text("Rank 1 of 7")
 
 
 def test_the_address_and_the_links_keep_the_name(stage, open_page):
@@ -157,6 +174,22 @@ def test_whoever_added_a_score_is_shown_at_the_next_visit_too(stage, open_page):
     expect(place(page)).to_contain_text("Rank 2 of 7, 50 points behind")
     page.goto(f"{stage.address}/?user=gil")
     expect(place(page)).to_contain_text("Rank 7 of 7")
+
+
+def test_a_page_of_an_earlier_period_shows_the_ranks_of_that_period(stage, open_page):
+    calendar = Calendar(("day",), "UTC", 24)
+    day = calendar.before(calendar.current("day", now())).name
+    key = rank_keys([8], [5])[0]
+    changes = [Change("day", day, user, key) for user in (b"fay", b"gil")]
+    stage.call(stage.rankings.apply, changes, {})
+    page = open_page(f"/?board=day&period={day}")
+    page.evaluate("localStorage.setItem('leaderboard-user', 'fay')")
+    page.reload()
+    expect(place(page)).to_have_text("Rank 1 of 2, in the lead.")
+    find(page, "gil")
+    expect(page).to_have_url(f"{stage.address}/?board=day&period={day}&user=gil#player")
+    expect(page.locator("#connection")).to_have_text("Live")
+    expect(place(page)).to_have_text("Rank 2 of 2, equal to fay, who was earlier.")
 
 
 def test_a_browser_that_keeps_nothing_shows_the_player_until_the_page_is_closed(new_context, stage):

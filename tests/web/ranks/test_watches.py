@@ -11,6 +11,7 @@ from dataflows.leaderboard import rank_keys
 from tests.support import served
 from tests.support.openapi import check, response
 from tests.support.until import until
+from web.live import sized
 from web.ranks.rankings import Change
 
 QUICK = 0.05  # seconds of a round
@@ -79,6 +80,13 @@ class Client:
             await self.event(6 * QUICK)
 
 
+async def first(app, query):
+    """Return the data of the `rank` with which a stream begins."""
+    request = f"GET /live?events=rate&{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = await app.say(request.encode(), seconds=0.5)
+    return answer.partition(b"event: rank\ndata: ")[2].partition(b"\n")[0]
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 async def test_a_change_of_rank_score_or_the_neighbour_above_is_sent_and_nothing_else(
     monkeypatch, version
@@ -103,17 +111,54 @@ async def test_a_change_of_rank_score_or_the_neighbour_above_is_sent_and_nothing
     assert (gone["rank"], gone["score"], gone["players"]) == (None, None, 10)
 
 
+async def test_the_rows_around_are_those_of_the_route_and_a_change_of_one_is_sent(monkeypatch):
+    async with serving(monkeypatch) as app:
+        plain, narrow, wide = [
+            await Client.open(app, f"user=user4{around}")
+            for around in ("", "&around=0", "&around=2")
+        ]
+        put(app, ("user6", 93))
+        await plain.assert_silent()
+        await narrow.assert_silent()
+        below = await wide.event()
+        _, _, card = await app.ask("/boards/all-time/users/user4?around=2")
+        put(app, ("user4", None))
+        gone = [await each.event() for each in (plain, narrow, wide)]
+
+    assert below == json.loads(card)
+    assert [row["user"] for row in below["around"]] == [f"user{n}" for n in (2, 3, 4, 5, 6)]
+    assert [each.get("around") for each in gone] == [None, [], []]
+
+
+async def test_without_rows_around_the_event_has_the_same_bytes_as_ever(monkeypatch):
+    async with serving(monkeypatch) as app:
+        found = await first(app, "user=user1")
+        missing = await first(app, "user=nobody")
+
+    players = b'{"board":"all-time","players":9,'
+    following = b'"next":{"rank":1,"user":"user0","score":"100"}}'
+    assert found == players + b'"rank":2,"user":"user1","score":"99","time":5,' + following
+    assert missing == players + b'"rank":null,"user":"nobody","score":null,"time":null,"next":null}'
+
+
+async def test_of_long_names_around_an_event_has_the_nearest_that_fit(monkeypatch):
+    async with serving(monkeypatch) as app:
+        put(app, *[(f"{place:03}" + "w" * 4_000, 2_000 - place) for place in range(200)])
+        client = await Client.open(app, f"around=50&user=003{'w' * 4_000}")
+        put(app, ("a" * 4_000, 5_000))
+        event = await client.event()
+
+    ranks = [row["rank"] for row in event["around"]]
+    assert 50_000 < len(json.dumps(event, separators=(",", ":"))) <= sized.BYTES
+    assert ranks == list(range(1, len(ranks) + 1))
+    assert event["rank"] == 5 < len(ranks) < 15
+
+
 async def test_the_state_has_the_rank_and_a_user_without_a_score_has_none(monkeypatch):
     async with serving(monkeypatch) as app:
         described = response("/live", 200)["content"]["text/event-stream"]["x-events"]["rank"]
-        found = []
-        for query in ("user=user0", "user=nobody", "user=user1&board=all-time"):
-            answer = await app.say(
-                f"GET /live?events=rate&{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
-                seconds=0.5,
-            )
-            data = answer.partition(b"event: rank\ndata: ")[2].partition(b"\n")[0]
-            found.append(json.loads(data))
+        queries = ("user=user0", "user=nobody&around=1", "user=user1&board=all-time&around=50")
+        found = [json.loads(await first(app, query)) for query in queries]
         for document in found:
             check(described["data"], document)
 

@@ -130,6 +130,15 @@ async def test_an_unknown_event_is_refused_by_its_name(monkeypatch):
     assert b"boards" in body
 
 
+@pytest.mark.parametrize("around", ["51", "-1", "two", ""])
+async def test_rows_around_beyond_their_limits_are_refused(monkeypatch, around):
+    async with serving(monkeypatch) as served:
+        status, _, body = await served.ask(f"/live?user=ann&around={around}")
+
+    assert status == 400
+    assert b"around must be a number from 0 to 50" in body
+
+
 async def test_each_event_stays_under_60_kib(monkeypatch):
     rows = tuple(Row(n, "x" * 4_000 + str(n), n, 1) for n in range(1, 101))
     board = Board("all-time", 100, 1, rows)

@@ -1,29 +1,26 @@
-// The card of one player: the rank, the neighbours and the next better. Each `rank` event of the
-// stream makes it ask for the card anew. A page with a name in its address shows that player, any
-// other page the one who added a score in this browser.
+// The card of one player: the rank, the neighbours and the next better, as the `rank` events of the
+// stream have them. A page with a name in its address shows that player, any other page the one who
+// added a score in this browser.
 
 import { arrange, createRow } from "../board/rows.js";
 import { setText } from "../dom.js";
 import { formatNumber } from "../format.js";
 import { throttle } from "../live/throttle.js";
-import { NOT_RANKED_YET, noScoreText, placeText } from "../texts.js";
+import { NOT_RANKED_YET, placeText } from "../texts.js";
 import { remembered } from "./remembered.js";
 
 /** @typedef {import("../types.js").Row} Row */
-/** @typedef {import("../types.js").Player} Player */
+/** @typedef {import("../types.js").Rank} Rank */
 
-const REFRESH_MS = 2000; // the rank may change each second
+const AROUND = "2"; // rows above and below, as in the card that the server writes
+const INTERVAL_MS = 1000;
 const ANNOUNCE_MS = 30_000;
-const IN_PATH = /^(?!\.{1,2}$)/; // browsers take "." and ".." for parts of the path
 
+/** @returns {import("../types.js").Part} */
 export function start() {
   const section = /** @type {HTMLElement} */ (document.querySelector("#player"));
   const form = /** @type {HTMLFormElement | null} */ (section.querySelector("#find"));
-  if (!form) {
-    return {};
-  }
-  const card = new Card(section, form);
-  return { rank: () => card.refresh(undefined) };
+  return form ? new Card(section, form) : {};
 }
 
 class Card {
@@ -31,31 +28,46 @@ class Card {
   constructor(section, form) {
     const find = (/** @type {string} */ selector) =>
       /** @type {HTMLElement} */ (section.querySelector(selector));
-    this._ranks = section.dataset.ranks ?? "";
+    this._ranks = section.dataset.ranks; // of an earlier period, which has no stream
     this._field = /** @type {HTMLInputElement} */ (find("input[name=user]"));
     this._place = find(".place");
     this._body = find("tbody");
     this._news = find(".news");
-    this._announce = throttle((/** @type {string} */ text) => this._say(text), ANNOUNCE_MS);
-    this._asked = 0; // requests: an answer to an earlier one comes too late
+    this._announce = throttle(() => this._say(), ANNOUNCE_MS);
+    this._refresh = throttle(() => this._rank && this._show(), INTERVAL_MS);
     this._user = new URL(location.href).searchParams.get("user") ?? "";
-    this.refresh = throttle(() => this._load(this._announce), REFRESH_MS);
+    /** @type {Rank | undefined} the newest of this user */
+    this._rank = undefined;
     form.addEventListener("submit", (event) => this._submit(event));
     document.addEventListener("remembered", () => this._followOwn());
     this._followOwn();
-    if (this._user) {
-      this.refresh(undefined);
+  }
+
+  /** The first rank of a user is shown at once. @param {Rank} rank */
+  rank(rank) {
+    const isFirst = !this._rank;
+    this._rank = rank;
+    if (isFirst) {
+      this._show();
+      this._say();
+    } else {
+      this._refresh(undefined);
+    }
+  }
+
+  /** The stream is up to date: a rank that has not come is not read yet. */
+  beat() {
+    if (this._user && !this._rank && !this._ranks) {
+      this._show();
     }
   }
 
   /** @param {SubmitEvent} event */
   _submit(event) {
-    const user = this._field.value;
-    if (IN_PATH.test(user)) {
+    if (!this._ranks) {
       event.preventDefault();
-      keepInAddress(user);
-      this._follow(user);
-      this._load((text) => this._say(text));
+      keepInAddress(this._field.value);
+      this._follow(this._field.value);
     }
   }
 
@@ -65,58 +77,49 @@ class Card {
     if (own && !new URL(location.href).searchParams.has("user")) {
       this._field.value = own;
       this._follow(own);
-      this.refresh(undefined);
     }
   }
 
   /** Get the stream with the ranks of another user. @param {string} user */
   _follow(user) {
-    const { dataset } = document.documentElement;
-    if (user !== this._user && !dataset.board) {
-      const [path, query] = (dataset.stream ?? "live").split("?");
-      const fields = new URLSearchParams(query);
-      fields.set("user", user);
-      dataset.stream = `${path}?${fields}`;
-      document.dispatchEvent(new Event("stream"));
+    if (user === this._user) {
+      return;
     }
     this._user = user;
+    this._rank = undefined;
+    if (this._ranks) {
+      this._load(this._ranks + encodeURIComponent(user));
+      return;
+    }
+    const { dataset } = document.documentElement;
+    const [path, query] = (dataset.stream ?? "live").split("?");
+    const fields = new URLSearchParams(query);
+    fields.set("user", user);
+    fields.set("around", AROUND);
+    dataset.stream = `${path}?${fields}`;
+    document.dispatchEvent(new Event("stream"));
   }
 
-  /** Ask for the card; what is shown stays where there is no answer. @param {(text: string) => void} say */
-  async _load(say) {
-    const user = this._user;
-    if (!IN_PATH.test(user)) {
-      return; // the server has written this card
-    }
-    const asked = ++this._asked;
-    const answer = await fetch(this._ranks + encodeURIComponent(user)).catch(() => undefined);
-    const isNewest = asked === this._asked && user === this._user;
-    if (answer && isNewest && (answer.ok || answer.status === 404)) {
-      const isEarly = answer.headers.has("Retry-After");
-      const error = isEarly ? NOT_RANKED_YET : noScoreText(user);
-      this._show(answer.ok ? await answer.json() : null, error, say);
+  /** Show a rank that no event has, if there is one. @param {string} address */
+  async _load(address) {
+    const answer = await fetch(address).catch(() => undefined);
+    if (answer?.ok) {
+      this.rank(await answer.json());
     }
   }
 
-  /**
-   * @param {Player | null} player
-   * @param {string} error
-   * @param {(text: string) => void} say
-   */
-  _show(player, error, say) {
-    const rows = (player?.around ?? []).map((row) => rowOf(row, player?.rank === row.rank));
-    arrange(this._body, rows);
+  _show() {
+    const { rank, around = [] } = this._rank ?? {};
+    arrange(this._body, around.map((row) => rowOf(row, row.rank === rank)));
     const empty = /** @type {HTMLElement} */ (this._body.parentElement?.nextElementSibling);
     empty.hidden = true;
-    const text = player ? placeText(player) : error;
-    if (setText(this._place, text)) {
-      say(text);
-    }
+    setText(this._place, this._rank ? placeText(this._rank) : NOT_RANKED_YET);
+    this._announce(undefined);
   }
 
-  /** Tell a screen reader. @param {string} text */
-  _say(text) {
-    this._news.textContent = text;
+  /** Tell a screen reader what is shown. */
+  _say() {
+    setText(this._news, this._place.textContent ?? "");
   }
 }
 
