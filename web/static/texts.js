@@ -71,6 +71,8 @@ const attempts = (asOf, nextAt) =>
 export const CONNECTION = {
   connecting: () => ["Connecting", ""],
   live: () => ["Live", ""],
+  /** @param {string} problem */
+  troubled: (problem) => ["Problem", `: ${problem}`],
   /** @param {number} since @param {string} problem */
   stale: (since, problem) => ["Stale", ` since ${formatClock(since)}: ${problem}`],
   /** @param {number} since */

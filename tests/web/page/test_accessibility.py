@@ -59,9 +59,10 @@ def test_axe_finds_nothing(stage, open_page, form):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme):
-    stage.first.append(("status", status(now(), "the broker of top-5 has not answered")))
-    page = open_page(said="Stale", color_scheme=scheme)
+@pytest.mark.parametrize(("since", "said"), [(now(), "Stale"), (None, "Problem")])
+def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme, since, said):
+    stage.first.append(("status", status(since, "the broker has not answered")))
+    page = open_page(said=said, color_scheme=scheme)
     page.get_by_role("button", name="Add").click()
     expect(page.locator("#user-error")).to_have_text("Enter a user.")
 

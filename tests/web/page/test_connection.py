@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import needs_browser, wait_for
@@ -13,6 +14,8 @@ TIME = r"\d\d:\d\d:\d\d"
 LOST = re.compile(f"^Reconnecting · as of {TIME}, next attempt at {TIME}$")
 SILENCE = 40_000  # milliseconds: two heartbeats and ten seconds
 CONNECT = 20_000
+NOT_COUNTED = "scores arrive, and no flow has counted them for more than 15 s"
+SHAPE = "mark => ['borderRadius', 'clipPath'].map(name => getComputedStyle(mark)[name]).join()"
 PAUSES = [5_000, 10_000, 10_000]  # the longest: the page's random numbers are all 1
 
 
@@ -44,6 +47,40 @@ def test_the_state_of_the_connection_is_shown_in_words(stage, open_page):
     expect(connection).to_have_text(LOST)
     page.context.set_offline(False)
     expect(connection).to_have_text("Live")
+
+
+@pytest.mark.parametrize("path", ["/", "/?display=hall", "/?display=embed"])
+def test_a_problem_that_leaves_the_board_the_newest_is_shown_beside_it(stage, open_page, path):
+    stage.first = [("board", board(("ann", 1))), ("status", status(None, NOT_COUNTED))]
+    page = open_page(path, said="Problem")
+    connection = page.locator("#connection")
+    expect(connection).to_have_text(f"Problem: {NOT_COUNTED}")
+    shape = page.locator(".indicator").evaluate(SHAPE)
+    expect(page.locator("#board .name")).to_have_text("ann")
+    stage.send("board", board(("bob", 2), ("ann", 1)))
+    expect(page.locator("#board tr:not(.leaving) .name")).to_have_text(["bob", "ann"])
+    stage.send("status", status(now() - 60_000, "the broker is away", NOT_COUNTED))
+    expect(connection).to_contain_text("the broker is away")
+    stale = page.locator(".indicator").evaluate(SHAPE)
+    stage.send("status", status())
+    expect(connection).to_have_text("Live")
+
+    assert len({shape, stale, page.locator(".indicator").evaluate(SHAPE)}) == 3
+
+
+def test_a_problem_that_is_repeated_is_said_once(stage, open_page):
+    page = open_page()
+    page.evaluate(
+        "window.said = []; const word = document.querySelector('#connection [role=status]');"
+        "new MutationObserver(() => said.push(word.textContent)).observe(word, {childList: true})"
+    )
+    for seconds in range(15, 20):
+        stage.send("status", status(None, f"no flow has counted scores for {seconds} s"))
+    expect(page.locator("#connection")).to_contain_text("19 s")
+    stage.send("status", status())
+    is_live(page)
+
+    assert page.evaluate("said") == ["Problem", "Live"]
 
 
 def test_a_stream_that_ends_is_opened_again_and_the_board_is_the_newest(stage, open_page):

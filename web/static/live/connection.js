@@ -31,7 +31,10 @@ export function start() {
       return ["connecting"];
     }
     const { stale_since: since, problems } = status;
-    return since === null ? ["live"] : ["stale", since, problems[0]];
+    if (since !== null) {
+      return ["stale", since, problems[0]];
+    }
+    return problems.length ? ["troubled", problems[0]] : ["live"];
   }
 
   function show() {
@@ -40,7 +43,7 @@ export function start() {
       ...details,
     );
     element.dataset.state = name;
-    detail.textContent = more;
+    setText(detail, more);
     setText(word, text);
   }
 
