@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.support.until import until_true
 
@@ -22,6 +22,22 @@ SWITCHES = (
     "--js-flags=--expose-gc",
 )
 
+# The characters of an element that take room, in the order in which they stand on the screen.
+SEEN = """(element) => {
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const seen = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    for (let index = 0; index < node.length; index++) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + 1);
+      const { top, left, width } = range.getBoundingClientRect();
+      if (width) seen.push({ top, left, letter: node.data[index] });
+    }
+  seen.sort((one, other) => one.top - other.top || one.left - other.left);
+  return seen.map(({ letter }) => letter).join("");
+}"""
+
 needs_browser = pytest.mark.skipif(
     not CHROMIUM, reason="no chromium is installed: the page is not tried in a browser"
 )
@@ -36,6 +52,12 @@ def running() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def seen(locator: Locator) -> str:
+    """Return the text of an element as a viewer reads it, from the left to the right."""
+    text: str = locator.evaluate(SEEN)
+    return text
 
 
 def wait_for(page: Page, expression: str, seconds: float = 10) -> None:

@@ -9,7 +9,7 @@ from dataflows.leaderboard import Row
 from dataflows.periods import ALL_TIME
 from web.live import sized
 from web.names import normalize
-from web.ranks.rankings import NotRanked, Ranked, Rankings
+from web.ranks.rankings import NoScore, NotRanked, Ranked, Rankings
 
 AROUND = 2  # rows above and below a user, unless a client asks for more
 AROUND_MAX = 50
@@ -23,13 +23,13 @@ def player(ranked: Ranked, name: str, distance: int) -> Document:
     """Return a user's rank, the rows at most this distance above and below, and the next better.
 
     Raises:
-        NotRanked: The user has no score there.
+        NoScore: The user has none there.
     """
     own = _find(ranked, name)
     if own is None:
         where = f"{ranked.board}/{ranked.period}" if ranked.period else ranked.board
         msg = f"{name} has no score on {where}"
-        raise NotRanked(msg)
+        raise NoScore(msg)
     return _player(ranked, own, distance)
 
 

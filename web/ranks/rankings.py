@@ -35,6 +35,10 @@ class NotRanked(LookupError):  # noqa: N818 - what is asked for
         self.is_temporary = is_temporary
 
 
+class NoScore(NotRanked):
+    """A user has no score in a ranking."""
+
+
 class Ranked(NamedTuple):
     """A ranking, and which moment of its table it shows."""
 

@@ -3,6 +3,7 @@
 Every address in the page is relative, so that a proxy may serve it at any path.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +19,14 @@ from web.posting.outcome import OUTCOMES
 from web.posting.submission import Refused
 from web.ranks import documents
 from web.ranks.documents import COUNT, Document
-from web.ranks.rankings import NotRanked
+from web.ranks.rankings import NoScore, NotRanked
 from web.routes import answers, asked
 from web.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"
 DISPLAYS = ("hall", "embed")  # of the board alone
 THEMES = ("light", "dark")
+TURNS = re.compile("[\u2028-\u202e\u2066-\u2069]")  # they end the isolation of a <bdi> too
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
 
@@ -33,6 +35,7 @@ def blueprint(services: Services) -> Blueprint:
     pages = Blueprint("pages", __name__)
     pages.add_app_template_filter(iso)
     pages.add_app_template_filter(grouped)
+    pages.add_app_template_filter(in_sentence)
 
     @pages.get("/")
     async def dashboard() -> Response:
@@ -133,9 +136,14 @@ async def render(
 
 
 def _ranked(services: Services, board: str, period: str, make: documents.Make) -> Document:
-    """Make a document of the ranks of a period, or one with only the `error`."""
+    """Make a document of the ranks of a period, or one with only the `error`.
+
+    That of a user without a score has no rank.
+    """
     try:
         return answers.find_ranked(services, board, period, make)[0]
+    except NoScore:
+        return {"rank": None}
     except NotRanked as error:
         return {"error": f"{error}."}
 
@@ -175,6 +183,11 @@ def _link(feeds: Feeds, user: str, board: str, period: str = "", first: int = 0)
 def grouped(number: int) -> str:
     """Write a whole number with separators, as the page's JavaScript does for English readers."""
     return f"{number:,}"
+
+
+def in_sentence(name: str) -> str:
+    """Leave out of a name what would turn around the sentence that it is in, as the script does."""
+    return TURNS.sub("", name)
 
 
 def iso(time_ms: int) -> str:

@@ -8,6 +8,8 @@ const STEP = 10 * SECOND; // the finest step of an age: text that changes each s
 const LAST_TIME = 253_402_300_799_999; // of the year 9999
 const LONGEST = 24; // characters of a name within a sentence
 
+// Line and paragraph separators, and controls of direction, which end the isolation of a name.
+const TURNS = /[\u2028-\u202E\u2066-\u2069]/g;
 const INVISIBLE = /^[\s\p{C}\p{M}\p{Default_Ignorable_Code_Point}]*$/u;
 
 const whole = new Intl.NumberFormat();
@@ -101,7 +103,8 @@ export function isBlank(user) {
  * @param {string} user
  */
 export function formatName(user) {
-  const characters = [...user.slice(0, 2 * LONGEST + 2)];
-  const short = characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : user;
+  const name = user.replace(TURNS, "");
+  const characters = [...name.slice(0, 2 * LONGEST + 2)];
+  const short = characters.length > LONGEST ? `${characters.slice(0, LONGEST).join("")}…` : name;
   return `\u2068${short}\u2069`;
 }

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import needs_browser, wait_for
+from tests.support.browser import needs_browser, seen, wait_for
 from tests.support.page_server import board, now, score, status, story
 
 pytestmark = needs_browser
@@ -168,6 +168,20 @@ def test_only_a_new_leader_is_announced_and_at_most_twice_a_minute(stage, open_p
     expect(page.locator("#board tbody tr").first).to_contain_text("29")
 
     assert page.evaluate("said") == ["\u2068ann\u2069 leads with 1"]
+
+
+@pytest.mark.parametrize(
+    "user", ["\u2069\u202eevil", "evil\u2029\u202e", "\u2067evil", "\u202aevil"]
+)
+def test_no_name_turns_the_sentence_around_it(stage, open_page, user):
+    page = open_page()
+    stage.send("board", board((user, 7)))
+    caption = page.locator("#history figcaption")
+    expect(caption).to_contain_text("leads.")
+
+    assert seen(caption) == "evil leads."
+    assert page.locator("#news").text_content() == "\u2068evil\u2069 leads with 7"
+    assert shown(page) == [["1", user, "7"]]
 
 
 def test_nothing_is_wider_than_the_screen(stage, open_page):

@@ -1,6 +1,7 @@
 """Players on the page: the card of one, found by name and live, and the ranks of all."""
 
 import threading
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -8,7 +9,7 @@ from playwright.sync_api import expect
 from conf.loading import load
 from dataflows.leaderboard import rank_keys
 from dataflows.periods import Calendar
-from tests.support.browser import needs_browser, wait_for
+from tests.support.browser import needs_browser, seen, wait_for
 from tests.support.page_server import now, playing
 from tests.web.page.test_accessibility import findings
 from tests.web.page.test_form import add, answering
@@ -248,7 +249,26 @@ def test_without_javascript_the_form_shows_the_card(open_page):
     expect(names(page)).to_have_text(["ann", "bob", "cid", "dan"])
     expect(page.get_by_label("Name")).to_have_value("bob")
     find(page, "zed")
-    expect(place(page)).to_have_text("zed has no score on all-time.")
+    expect(place(page)).to_have_text("zed has no score here.")
+
+
+@pytest.mark.parametrize("user", ["\u2069\u202eevil", "evil\u2029\u202e"])
+@pytest.mark.parametrize("javascript", [True, False])
+def test_no_name_turns_the_sentence_of_the_card(stage, open_page, user, javascript):
+    said = "Live" if javascript else "As of page load"
+    put(stage, (user, 150))
+    page = open_page("/?user=gil", java_script_enabled=javascript, said=said)
+    behind = seen(place(page))
+    put(stage, (user, 100), ("한", 100), ("gil", None))
+    page.goto(f"{stage.address}/?user=한")
+    equal = seen(place(page))
+    put(stage, (user, None))
+    page.goto(f"{stage.address}/?user={quote(user)}")
+    missing = seen(place(page))
+
+    assert behind == "Rank 8 of 8, 50 points behind evil."
+    assert equal == "Rank 8 of 8, equal to evil, who was earlier."
+    assert missing == "evil has no score here."
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
