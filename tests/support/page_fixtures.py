@@ -27,6 +27,13 @@ window.EventSource = class extends EventSource {
 };
 """
 
+# Note each event that the page has shown, by what it sends to other tabs.
+HEARING = """
+window.heard = [];
+new BroadcastChannel(new URL(document.documentElement.dataset.stream, document.baseURI).href)
+  .addEventListener("message", ({data}) => heard.push(data.name));
+"""
+
 
 @pytest.fixture(scope="module")
 def chrome():

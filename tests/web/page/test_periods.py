@@ -12,6 +12,7 @@ from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from tests.support.boards import shown
 from tests.support.browser import needs_browser, wait_for
+from tests.support.page_fixtures import HEARING
 from tests.support.page_server import playing
 from tests.support.until import until_true
 from tests.web.page.test_accessibility import findings
@@ -193,6 +194,21 @@ def test_at_midnight_the_page_shows_the_new_day_and_the_way_back(stage, open_pag
     page.locator("[rel=prev]").click()
     expect(names(page)).to_have_text("ann")
     expect(period(page)).to_have_text("Wednesday 25 November")
+
+
+def test_a_page_that_is_paused_at_midnight_shows_the_old_day_until_the_pause_ends(stage, open_page):
+    page = open_page("/?board=day")
+    expect(page.locator("#history figcaption")).to_contain_text("ann")
+    page.evaluate(HEARING)
+    page.get_by_role("button", name="Pause").click()
+    before = page.locator("main").inner_text()
+    stage.call(stage.feeds.turn, at(26, 0))
+    wait_for(page, "heard.includes('board')")
+    page.evaluate("new Promise(requestAnimationFrame)")
+
+    assert page.locator("main").inner_text() == before
+    page.get_by_role("button", name="Resume").click()
+    is_tomorrow(page)
 
 
 def test_a_page_that_was_away_at_midnight_shows_the_new_day(stage, open_page):

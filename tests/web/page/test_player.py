@@ -10,6 +10,7 @@ from conf.loading import load
 from dataflows.leaderboard import rank_keys
 from dataflows.periods import Calendar
 from tests.support.browser import needs_browser, seen, wait_for
+from tests.support.page_fixtures import HEARING
 from tests.support.page_server import now, playing
 from tests.web.page.test_accessibility import findings
 from tests.web.page.test_form import add, answering
@@ -19,12 +20,6 @@ from web.ranks.rankings import Change
 pytestmark = needs_browser
 
 USERS = ("ann", "bob", "cid", "dan", "eve", "fay", "gil")
-# Note the events of the stream, which the page sends to other tabs.
-HEARING = """
-window.heard = [];
-new BroadcastChannel(new URL(document.documentElement.dataset.stream, document.baseURI).href)
-  .addEventListener("message", ({data}) => heard.push(data.name));
-"""
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 

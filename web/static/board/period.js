@@ -1,6 +1,8 @@
 // The period of the board in words, and the links to its neighbours; the next one begins here.
 
+import { throttle } from "../live/throttle.js";
 import { periodText } from "../texts.js";
+import { GLIDE_MS } from "./motion.js";
 
 /** @typedef {import("../types.js").Board} Board */
 
@@ -8,15 +10,14 @@ export function start() {
   const shown = /** @type {HTMLElement} */ (document.querySelector("#period"));
   show(shown);
   return {
-    /** @param {Board} board */
-    board({ period }) {
+    board: throttle((/** @type {Board} */ { period }) => {
       const before = shown.dataset.period;
       if (period && before && period !== before) {
         linkBack(before);
         shown.dataset.period = shown.dataset.current = period;
         show(shown);
       }
-    },
+    }, GLIDE_MS), // as the rows, so that both change together
   };
 }
 
