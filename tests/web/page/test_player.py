@@ -159,6 +159,16 @@ def test_the_address_and_the_links_keep_the_name(stage, open_page):
     assert "outcome" not in page.url
 
 
+def test_the_link_to_all_ranks_leads_to_the_player_that_was_found(open_page):
+    page = open_page()
+    for user in ("dan", "eve"):
+        find(page, user)
+        expect(page.locator("#around [aria-current]")).to_contain_text(user)
+    page.get_by_role("link", name="All ranks").click()
+
+    expect(page.locator("#ranks [aria-current] .name")).to_have_text("eve")
+
+
 def test_whoever_added_a_score_is_shown_at_the_next_visit_too(stage, open_page):
     page = open_page()
     with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best"}):

@@ -132,7 +132,7 @@ function rowOf(row, isOwn) {
   return element;
 }
 
-/** Keep the name in the address, and in the links to the other boards. @param {string} user */
+/** Keep the name in the address, and in the links to other boards and ranks. @param {string} user */
 function keepInAddress(user) {
   const withUser = (/** @type {string} */ address) => {
     const url = new URL(address);
@@ -142,7 +142,7 @@ function keepInAddress(user) {
   };
   history.replaceState(null, "", withUser(location.href));
   /** @type {NodeListOf<HTMLAnchorElement>} */ (
-    document.querySelectorAll(".tabs a, .periods a")
+    document.querySelectorAll(".tabs a, .periods a, #all-ranks")
   ).forEach((link) => {
     link.href = withUser(link.href);
   });
