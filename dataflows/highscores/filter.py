@@ -20,18 +20,19 @@ from dataflows.highscores.spread import SpreadCheck
 from dataflows.kafka.partitioner import choose, murmur2
 from dataflows.wire import BadMessage, Rejected, check_user, score_codec
 
-SENT_USERS = 500_000  # of shards of other processes, whose last score sent is remembered
-
 Item = tuple[str, Candidates | Rejected]
 
 
 class CandidateFilter:
     """Turns a batch into an item for each shard, and one for each message that cannot be read.
 
-    A score passes where it beats the user's best in the tables of its shard, or what was last sent
-    to a shard of another process. The tables lag behind by what is on its way to them, which lets
-    more pass, never less. A tombstone on its way is the exception: all scores of its user pass
-    until the epoch is over and the tombstone has arrived.
+    A score passes where it beats the user's best in the tables of its shard. The tables lag behind
+    by what is on its way to them, which lets more pass, never less. A tombstone on its way is the
+    exception: all scores of its user pass until the epoch is over and the tombstone has arrived.
+
+    All scores of a shard of another process pass. What was sent there says nothing: a tombstone may
+    have come since, from a partition that yet another process reads. Where the topics are
+    co-partitioned, as with murmur2, no score belongs to such a shard.
 
     Args:
         context: Of the process.
@@ -50,7 +51,6 @@ class CandidateFilter:
         self._codec = score_codec(topic.plain_format or "json", topic.field)
         self._user_max_bytes = context.settings.user_max_bytes
         self._spread = SpreadCheck()
-        self._sent = Shard({}, [], {})
         self._removed: dict[int, tuple[int, set[bytes]]] = {}  # by partition: epoch, users
 
     def __call__(self, batch: ScoresBatch) -> Iterator[Item]:
@@ -163,14 +163,11 @@ class CandidateFilter:
         return shards
 
     def _sift(self, number: int, partition: int, scores: Scores, removed: set[bytes]) -> Scores:
-        """Drop what does not beat another shard's tables, or a score sent to another process."""
-        shard = self._shards.get(number, self._sent)
-        scores = scores.select(self._rule.may_improve(shard, partition, scores, removed))
-        if shard is self._sent:
-            self._rule.note_sent(shard.tables, scores)
-            if sum(map(len, shard.tables.values())) > SENT_USERS:
-                shard.tables.clear()
-        return scores
+        """Drop what does not beat the tables of another shard, where they are in this process."""
+        shard = self._shards.get(number)
+        if shard is None:
+            return scores
+        return scores.select(self._rule.may_improve(shard, partition, scores, removed))
 
 
 def _group(scores: Scores, shards: list[int]) -> Iterable[tuple[int, Scores]]:

@@ -86,15 +86,6 @@ class AllTimeRule:
             for user, score, best in zip(scores.users, scores.scores, bests, strict=True)
         ]
 
-    def note_sent(self, tables: dict[str, Table], scores: Scores) -> None:
-        """Note what is sent to a shard of another process."""
-        table = tables.setdefault("", {})
-        for user, score in zip(scores.users, scores.scores, strict=True):
-            if score is None:
-                table.pop(user, None)
-            else:
-                table[user] = score
-
 
 class NestedRule:
     """A table for each open period too."""
@@ -157,19 +148,6 @@ class NestedRule:
                 found = list(map(or_, found, _beat(table, scores)))
             return found
         return list(self._each_may_improve(shard.tables, scores, removed, is_replay=is_replay))
-
-    def note_sent(self, tables: dict[str, Table], scores: Scores) -> None:
-        """Note what is sent to a shard of another process, in each of its tables."""
-        for user, score, time, stream in zip(
-            scores.users, scores.scores, scores.times, scores.streams, strict=True
-        ):
-            if score is None:
-                for table in tables.values():
-                    table.pop(user, None)
-                continue
-            for name in ["", *(period.name for period in self._open(time, stream))]:
-                table = tables.setdefault(name, {})
-                table[user] = max(score, table.get(user, NO_SCORE))
 
     def _each_may_improve(
         self, tables: dict[str, Table], scores: Scores, removed: set[bytes], *, is_replay: bool

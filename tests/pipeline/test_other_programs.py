@@ -154,3 +154,19 @@ def test_a_tombstone_in_another_partition_removes_its_user_in_a_rebuild_too(
             users.append(set(oracle.standings(rebuilt.read("high_scores"))))
 
     assert users == [{b"bob"}] * 3
+
+
+def test_a_cluster_counts_what_comes_after_a_tombstone_of_another_partition(names, game):
+    """The process that reads the scores does not read the tombstone, or does not have the shard."""
+    users = [f"user{number}" for number in range(32)]
+
+    def send(value, shift):
+        for user in users:
+            game.send((user, value), partition=(_home(user) + shift) % 8)
+        until_true(lambda: game.lag() == 0, 30)
+        return oracle.standings(game.read("high_scores"))
+
+    with running(names, processes=2):
+        bests = [send(value, shift) for value, shift in [(b"9", 1), (None, 0), (b"5", 1)]]
+
+    assert [len(each) for each in bests] == [32, 0, 32]

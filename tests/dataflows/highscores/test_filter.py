@@ -1,29 +1,31 @@
 """The filter: what it drops never changes what the shards end with."""
 
 import gc
+from collections import ChainMap
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from confluent_kafka import Message
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataflows.highscores import filter as candidate_filter
 from dataflows.highscores.filter import CandidateFilter
-from dataflows.highscores.fold import AllTime, Candidates, Counted, Shard
-from dataflows.highscores.nested import AllTimeRule
+from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Counted, Shard
+from dataflows.highscores.nested import AllTimeRule, NestedRule
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.partitioner import partition_of
+from dataflows.periods import Calendar, StreamTime
 from dataflows.wire import BadMessage
 
 SHARDS = 3
 USERS = [b"a", b"b", b"f", b"g"]
 
 
-def message(offset, user, value):
+def message(offset, user, value, partition=0):
     moment = (1, 1_000 + offset)
-    return Message("scores", 0, offset, user, value, timestamp=moment)
+    return Message("scores", partition, offset, user, value, timestamp=moment)
 
 
 class Context:
@@ -157,13 +159,68 @@ def test_a_key_that_stands_in_the_wrong_shard_hides_nobody():
     assert [item.users for _, item in items] == [[stray]]
 
 
-def test_what_other_processes_were_sent_is_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(candidate_filter, "SENT_USERS", 2)
-    step = make({})
-    for offset in range(10):
-        list(step(batch(0, message(offset, b"user%d" % offset, b"1"))))
+values = st.sampled_from([None, b"0", b"1", b"2"])
+epochs = st.lists(st.tuples(st.integers(0, 1), st.lists(values, min_size=1, max_size=2)))
+homes = st.lists(st.integers(0, 1), min_size=SHARDS, max_size=SHARDS)
 
-    assert sum(map(len, step._sent.tables.values())) <= 3  # noqa: SLF001 - its bound is tested
+
+@pytest.mark.parametrize("boards", [(), ("day",), ("week", "month")], ids=str)
+@settings(max_examples=300)
+@given(st.sampled_from(USERS), epochs, homes)
+def test_in_a_cluster_a_user_may_be_in_another_partition_in_each_epoch(boards, user, epochs, homes):
+    """Producers may choose partitions differently; a tombstone may come by any of them."""
+    cluster = Cluster(boards, homes)
+    log: list[tuple[bytes, bytes | None]] = []
+    for epoch, (partition, sent) in enumerate(epochs):
+        cluster.play(epoch, partition, user, sent)
+        log += [(user, value) for value in sent]
+        best, *_ = expected(log)
+
+        assert cluster.tables() == [best] * (1 + len(boards))
+
+
+class Cluster:
+    """Two processes, each reads one partition of `scores`; `homes` names that of each shard.
+
+    Candidates arrive when the epoch ends. All scores are of one day.
+    """
+
+    def __init__(self, boards, homes):
+        self.calendar = Calendar(boards, "UTC", 24)
+        self.shards = [self._shard(self.calendar) for _ in homes]
+        self.steps = [self._step(process, homes) for process in range(2)]
+        self.offset = 0
+
+    def _shard(self, calendar):
+        tables: dict[str, dict[bytes, int]] = {"": {}}
+        periods = [
+            ByPeriod(board, calendar, tables, Counted({}, {}), sources=2)
+            for board in calendar.boards
+        ]
+        return Shard(tables, [AllTime(tables[""], Counted({}, {})), *periods], {})
+
+    def _step(self, process, homes):
+        local = {each: self.shards[each] for each, home in enumerate(homes) if home == process}
+        start = SimpleNamespace(stream=StreamTime(), offset=0)
+        starts: Any = SimpleNamespace(of=lambda _partition: start)
+        rule = NestedRule(self.calendar, starts) if self.calendar.boards else AllTimeRule()
+        return CandidateFilter(cast("Any", Context()), local, rule)
+
+    def play(self, epoch, partition, user, sent):
+        items: list[Any] = []
+        for value in sent:
+            self.offset += 1
+            batch = [message(self.offset, user, value, partition)]
+            items += self.steps[partition](ScoresBatch(partition, epoch, batch))
+        for name, candidates in items:
+            for board in self.shards[int(name)].boards:
+                list(board.improvements(candidates))
+
+    def tables(self):
+        """Return the bests of all shards: of all time, and of the period of each board."""
+        names = ["", *(period.name for period in self.calendar.periods(1_000))]
+        tables = [[shard.tables.get(name, {}) for shard in self.shards] for name in names]
+        return [dict(ChainMap(*each)) for each in tables]
 
 
 def test_bad_messages_leave_nothing_for_the_collector():
