@@ -171,13 +171,22 @@ class _Table:
             len(self._lowered),
             next(iter(self._lowered))[1],
         )
+        reached: dict[tuple[str, bytes], Message] = {}
         for messages in self._read():
             for period, rows in self._decoder.decode(messages).items():
-                for user, score, message in zip(*rows, strict=True):
-                    key = period, user
-                    if key in self._lowered and score == self.bests[period][user]:
-                        self._lowered.discard(key)
-                        yield self._record(message)
+                self._note_reached(reached, period, rows)
+        yield from map(self._record, reached.values())
+
+    def _note_reached(
+        self, reached: dict[tuple[str, bytes], Message], period: str, rows: TableRows
+    ) -> None:
+        """Note the first message since the last tombstone that has the best of a lowered user."""
+        for user, score, message in zip(*rows, strict=True):
+            key = period, user
+            if score is None:
+                reached.pop(key, None)
+            elif key in self._lowered and score == self.bests[period][user]:
+                reached.setdefault(key, message)
 
     def _record(self, message: Message) -> Record:
         headers: Headers = []

@@ -1,5 +1,6 @@
 """One consumer for many partitions: each gets its own messages and failures, in order."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
@@ -9,11 +10,13 @@ import pytest
 from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_INVALID,
+    Consumer,
     KafkaError,
     Message,
     TopicPartition,
 )
 
+from conf import clients
 from dataflows.context import FlowContext, partition_names
 from dataflows.kafka import consumer
 from dataflows.kafka.consumer import SharedConsumer
@@ -85,6 +88,20 @@ def test_a_partition_that_is_added_late_gets_nothing_of_the_others(shared):
     until_true(lambda: poll(shared, PARTITIONS, found) or sum(map(len, found.values())) >= 150, 30)
 
     assert found == {partition: list(range(COUNT)) for partition in PARTITIONS}
+
+
+def test_nothing_is_missed_that_comes_after_the_question_where_to_begin(shared, game):
+    """No message is as young as asked, and the next one comes before the first fetch."""
+    ask = Consumer(clients.consumer(game.settings))
+    future = round(time.time() * 1000) + 60_000
+    (start,) = consumer.offsets_since(ask, [at(shared, 0)], future)
+    ask.close()
+    game.send(("user0", b"1"), timestamp=future, partition=0)
+    shared.add(start)
+    found: dict[int, list[int]] = {0: []}
+    until_true(lambda: poll(shared, [0], found) or found[0], 30)
+
+    assert found == {0: [COUNT]}
 
 
 def test_a_commit_that_fails_is_reported_to_the_partitions_in_it(shared, game):
