@@ -67,7 +67,7 @@ class FlowContext:
         self.cluster = cluster
         self._is_complete = threading.Event()  # the cluster
         report_waiting(cluster, self._is_complete)
-        self.waiting: dict[int, str] = {}  # partitions of `scores` that are held back, and why
+        self.waiting: dict[int | str, str] = {}  # for what, such as a partition of `scores`; why
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None

@@ -2,10 +2,13 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import TopicMetadata  # type: ignore[attr-defined]
 
 from conf import clients
 from conf.settings import table_kind
@@ -18,6 +21,8 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5
 REQUEST_SECONDS = 10
+REPORT_SECONDS = 60
+WHAT = "closed periods"  # that the process waits for
 
 
 class PartitionProgress(NamedTuple):
@@ -64,12 +69,16 @@ class ClosedPeriods:
     Everything that counts in a closed period is in its table before the ends that are asked for
     after that: `highscores` commits a position, and the stream time with it, only then. The
     exception is a score that comes later, in a partition that was at rest.
+
+    While Kafka does not answer, no board becomes final: the log says so once a minute, and so does
+    `/ready`.
     """
 
     def __init__(self, context: FlowContext, calendar: Calendar) -> None:
         self._context = context
         self._calendar = calendar
         self._found: tuple[int, dict[str, list[int]]] = (0, {})
+        self._report_at = float("-inf")  # monotonic seconds
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -86,32 +95,56 @@ class ClosedPeriods:
                 self._thread.start()
 
     def _watch(self) -> None:
-        # Ends with open transactions: Kafka confirms a commit before readers of what is committed
-        # see it, and `highscores` may have committed its position meanwhile.
-        uncommitted = {"isolation.level": "read_uncommitted"}
-        consumer = Consumer({**clients.consumer(self._context.settings), **uncommitted})
         pause = threading.Event()
         while True:
             try:
-                self._found = self._look(consumer)
-            except KafkaException as error:
-                log.debug("which periods are closed is not known: %s", error.args[0].str())
+                self._found = self._look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the thread looks again
+                self._report(error)
+            else:
+                self._context.waiting.pop(WHAT, None)
             pause.wait(CHECK_SECONDS)
 
-    def _look(self, consumer: Consumer) -> tuple[int, dict[str, list[int]]]:
+    @cached_property
+    def _consumer(self) -> Consumer:
+        # Ends with open transactions: Kafka confirms a commit before readers of what is committed
+        # see it, and `highscores` may have committed its position meanwhile.
+        uncommitted = {"isolation.level": "read_uncommitted"}
+        return Consumer({**clients.consumer(self._context.settings), **uncommitted})
+
+    def _look(self) -> tuple[int, dict[str, list[int]]]:
         name = self._context.settings.topics.scores.name
-        partitions = consumer.list_topics(name, REQUEST_SECONDS).topics[name].partitions
-        asked = [TopicPartition(name, partition) for partition in sorted(partitions)]
-        committed = consumer.committed(asked, REQUEST_SECONDS)
-        ends = offsets_at(consumer, asked, LATEST)
+        topic = self._consumer.list_topics(name, REQUEST_SECONDS).topics[name]
+        _check(topic)
+        asked = [TopicPartition(name, partition) for partition in sorted(topic.partitions)]
+        committed = self._consumer.committed(asked, REQUEST_SECONDS)
+        _check(*committed)
+        ends = offsets_at(self._consumer, asked, LATEST)
         table_ids = {self._context.topic(kind).id for kind in self._context.settings.tables}
         counted = [
             progress(each, end, table_ids) for each, end in zip(committed, ends, strict=True)
         ]
-        tables = {board: self._ends(consumer, board) for board in self._calendar.boards}
-        return closed_until(counted), tables
+        return closed_until(counted), {board: self._ends(board) for board in self._calendar.boards}
 
-    def _ends(self, consumer: Consumer, board: str) -> list[int]:
+    def _ends(self, board: str) -> list[int]:
         table = self._context.topic(table_kind(board))
         asked = [TopicPartition(table.name, partition) for partition in range(table.partitions)]
-        return offsets_at(consumer, asked, LATEST)
+        return offsets_at(self._consumer, asked, LATEST)
+
+    def _report(self, error: Exception) -> None:
+        settings, is_kafka = self._context.settings, isinstance(error, KafkaException)
+        problem = (
+            f"no board becomes final: which periods are closed is not known: "
+            f"{error.args[0].str() if is_kafka else repr(error)}; top5 needs the right Describe "
+            f"on group {settings.group} and on topic {settings.topics.scores.name}"
+        )
+        self._context.waiting[WHAT] = problem
+        if time.monotonic() >= self._report_at:
+            self._report_at = time.monotonic() + REPORT_SECONDS
+            log.warning("%s", problem, exc_info=not is_kafka)
+
+
+def _check(*answers: TopicMetadata | TopicPartition) -> None:
+    for answer in answers:
+        if answer.error is not None:  # of one: the others may be right
+            raise KafkaException(answer.error)

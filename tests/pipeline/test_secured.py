@@ -20,13 +20,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from conf.loading import load
+from dataflows.kafka.partitioner import partition_of
 from local import rights
+from local.claims import ports
 from local.cluster import started
 from local.security import SUPER_USER, Secured
 from tests import ROOT
 from tests.support import documented, kafka_tools, oracle
 from tests.support.load import some
-from tests.support.processes import Flow, Game, load_with
+from tests.support.processes import Flow, Game, load_with, open_game
 from tests.support.until import until_true
 from tests.support.web_process import web
 
@@ -176,6 +178,38 @@ def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_gra
         until_true(lambda: f"waiting for the right {asked} on topic {name}" in flow.said(), 40)
         rights.grant(secured.broker.client, rights.rights(load()))
         until_true(lambda: "caught up" in flow.said(), 40)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("group", "highscores"), ("topic", "scores")])
+def test_the_rights_without_which_no_board_becomes_final_are_named(
+    secured, monkeypatch, kind, name
+):
+    (port,) = ports(0)
+    boards = {"LEADERBOARD_BOARDS": '["all-time", "day"]'}
+    status = {"LEADERBOARD_FLOWS__METRICS_PORT": str(port)}
+    with contextlib.closing(open_game(secured.certified(SUPER_USER) | boards, monkeypatch)) as game:
+        best = "2026-11-25/ann", b"5"
+        game.send(best, to="high_scores_day", partition=partition_of(b"ann", 8))
+    rights.grant(secured.broker.client, rights.rights(load()))
+    environment = secured.environment("with_password", "top5") | boards | status
+    with contextlib.closing(Flow("top5", environment)) as flow:
+        until_true(lambda: "caught up" in flow.said() and ready(port).is_success, 60)
+        revoke(secured, kind, name, "Describe")
+        until_true(lambda: not ready(port).is_success, 60)
+        (problem,) = ready(port).json()["problems"]
+        rights.grant(secured.broker.client, rights.rights(load()))
+        until_true(lambda: ready(port).is_success, 60)
+        said = flow.said()
+
+    assert "top5 needs the right Describe on group highscores and on topic scores" in problem
+    assert f"WARNING dataflows.top5.closed: {problem}" in said
+
+
+def ready(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=10)
+    except httpx.TransportError:
+        return httpx.Response(503)
 
 
 def test_the_documented_command_grants_a_right(secured, tmp_path):

@@ -1,11 +1,17 @@
 """Which periods are closed: for every partition of `scores`, or nothing is final."""
 
-import pytest
-from confluent_kafka import TopicPartition
+import threading
+from types import SimpleNamespace
+from typing import Any
 
-from dataflows.periods import YEAR_MS
-from dataflows.top5.closed import PartitionProgress, closed_until, progress
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from dataflows.periods import YEAR_MS, Calendar, Period
+from dataflows.top5 import closed
+from dataflows.top5.closed import ClosedPeriods, PartitionProgress, closed_until, progress
 from dataflows.wire import CommitMark, encode_mark
+from tests.support.until import until_true
 
 NOW = 60 * YEAR_MS
 FAR = 1_000 * YEAR_MS
@@ -76,3 +82,55 @@ def test_a_position_counts_only_if_its_mark_has_every_table(end):
 def test_a_mark_tells_of_a_partition_with_one_user_and_of_one_that_is_not_counted_to_its_end():
     assert progress(committed(5, "all", stream=(NOW, NOW, 7, 0, 0)), 5, {"all"}) == alone(NOW)
     assert progress(committed(5, "all", stream=(NOW, FAR, 7, 0, 0)), 6, {"all"}) == counting(NOW)
+
+
+DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+DAY = Period("day", "2025-11-24", 0, NOW, NOW)
+
+
+def periods():
+    topics = SimpleNamespace(scores=SimpleNamespace(name="scores"))
+    settings = SimpleNamespace(topics=topics, group="highscores")
+    context: Any = SimpleNamespace(settings=settings, waiting={})
+    return context.waiting, ClosedPeriods(context, Calendar(["day"], "UTC", 24))
+
+
+@pytest.mark.parametrize(("topic", "position"), [(DENIED, None), (None, DENIED)])
+def test_an_error_inside_an_answer_is_one(topic, position):
+    """Else nothing would be known, and nobody told."""
+    _, looking = periods()
+    metadata = SimpleNamespace(error=topic, partitions={0: None})
+    vars(looking)["_consumer"] = SimpleNamespace(
+        list_topics=lambda *_: SimpleNamespace(topics={"scores": metadata}),
+        committed=lambda *_: [SimpleNamespace(error=position)],
+    )
+
+    with pytest.raises(KafkaException, match="TOPIC_AUTHORIZATION_FAILED"):
+        looking._look()  # noqa: SLF001 - its thread would only report it
+
+
+def test_whatever_fails_it_looks_again_and_the_log_says_so_once_a_minute(monkeypatch, caplog):
+    monkeypatch.setattr(closed, "CHECK_SECONDS", 0.01)
+    waiting, looking = periods()
+    failures = iter([KafkaException(DENIED), ValueError("odd"), ValueError("still odd")])
+    problems: list[str] = []
+
+    def look():
+        problems.extend(waiting.values())
+        if not waiting and problems:
+            threading.Event().wait()  # for ever: the test is over
+        for failure in failures:
+            raise failure
+        return NOW, {"day": [5]}
+
+    monkeypatch.setattr(looking, "_look", look)
+    until_true(lambda: looking.is_complete(DAY, 5, 0))
+    until_true(lambda: not waiting)
+
+    assert [each.split(": ")[2].split(";")[0] for each in problems[:3]] == [
+        "Broker",
+        "ValueError('odd')",
+        "ValueError('still odd')",
+    ]
+    assert caplog.text.count("no board becomes final") == 1
+    assert "needs the right Describe on group highscores and on topic scores" in caplog.text
