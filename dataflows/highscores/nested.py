@@ -96,7 +96,7 @@ class NestedRule:
         self._calendar = calendar
         self._starts = starts
         self._late = LateScores(calendar)
-        self._oldest: dict[int, int] = {}  # by partition: when its oldest open period began
+        self._oldest: dict[int, int] = {}  # by partition: what is before it is late on some board
         self._read: dict[int, int] = {}  # by partition: the last offset
 
     def state(self, partition: int) -> tuple[int, int]:
@@ -124,7 +124,8 @@ class NestedRule:
             ]
         stream = self._starts.of(partition).stream
         scores = scores._replace(times=made, streams=stream.advance(scores.users, times))
-        oldest = self._calendar.oldest_open(self._calendar.boards[0], stream.now).start
+        find = self._calendar.oldest_open
+        oldest = max(find(board, stream.now).start for board in self._calendar.boards)
         if min(times, default=oldest) < oldest:
             self._late.note(partition, times, scores.streams)
         is_closed = self._oldest.get(partition, 0) != oldest

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dataflows.highscores.filter import CandidateFilter
 from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Counted, Shard
-from dataflows.highscores.nested import NestedRule
+from dataflows.highscores.nested import NestedRule, Scores
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.partitioner import partition_of
 from dataflows.periods import BOARDS, Calendar, StreamTime
@@ -209,6 +209,22 @@ def test_a_partition_holds_closed_periods_in_memory_only_while_it_may_have_score
         list(fold.improvements(Candidates(0, [b"a"], [1], [time], [number], [time], time, number)))
 
     assert len(tables) == kept
+
+
+def test_a_score_is_late_where_its_month_is_closed_and_its_week_is_not(caplog):
+    """A week does not end with a month; without a board by day it is the shorter period."""
+    calendar = Calendar(["week", "month"], "UTC", 1)
+    start = SimpleNamespace(stream=StreamTime())
+    starts: Any = SimpleNamespace(of=lambda _: start)
+    january = MONDAY + 31 * 24 * HOUR_MS  # a Thursday
+    times = [january + 2 * HOUR_MS, january - 1]
+    messages = [
+        Message("scores", 0, each, b"a", b"1", timestamp=(1, time))
+        for each, time in enumerate(times)
+    ]
+    NestedRule(calendar, starts).advance(0, Scores([b"a", b"a"], [1, 1], messages), 1)
+
+    assert "late scores, the last in partition 0: 1 on month" in caplog.text
 
 
 def test_the_users_of_these_tests_are_in_both_shards():
