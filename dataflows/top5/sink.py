@@ -68,25 +68,41 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
     def write_batch(self, values: list[BoardUpdate]) -> None:
         """Write the boards that differ from the last."""
         for update in values:
-            last = self._last.get(update.board.key)
-            if last is not None and last.final:
-                continue
-            held = self._held.pop(update.board.key, None)
-            removals = (held.removals if held else []) + update.removals
-            board = date(update.board, last, removals)
-            if board == last:
-                continue
-            if self._is_behind(update):
-                self._held[board.key] = update._replace(removals=removals)
-                continue
-            self._last[board.key] = board
-            self._writer.write([self._record(board, update.positions)])
-            metrics.boards_published.labels(board.board).inc()
-            metrics.board_updated.labels(board.board).set(board.updated / 1000)
+            for each in [*self._held_finals(update), update]:
+                self._write(each)
 
     def snapshot(self) -> None:
         """Wait until the broker has this epoch; raises if it has not."""
         self._writer.flush()
+
+    def _held_finals(self, newer: BoardUpdate) -> list[BoardUpdate]:
+        """Return the final boards that were held back, as they are at newer positions.
+
+        No step sends a final board again: it is forgotten there, and does not change.
+        """
+        keys = [
+            key
+            for key, held in self._held.items()
+            if held.board.final and held.board.board == newer.board.board
+        ]
+        return [self._held.pop(key)._replace(positions=newer.positions) for key in keys]
+
+    def _write(self, update: BoardUpdate) -> None:
+        last = self._last.get(update.board.key)
+        if last is not None and last.final:
+            return
+        held = self._held.pop(update.board.key, None)
+        removals = (held.removals if held else []) + update.removals
+        board = date(update.board, last, removals)
+        if board == last:
+            return
+        if self._is_behind(update):
+            self._held[board.key] = update._replace(removals=removals)
+            return
+        self._last[board.key] = board
+        self._writer.write([self._record(board, update.positions)])
+        metrics.boards_published.labels(board.board).inc()
+        metrics.board_updated.labels(board.board).set(board.updated / 1000)
 
     def _is_behind(self, update: BoardUpdate) -> bool:
         """Return whether the last board of an overlapping flow shows more than this one."""

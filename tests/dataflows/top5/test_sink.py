@@ -76,6 +76,22 @@ def test_a_removal_on_a_board_that_was_held_back_dates_the_next_one():
     assert [board.updated for board in written] == [3_000]
 
 
+def test_a_final_board_that_was_held_back_is_written_when_another_period_shows_enough():
+    """No step sends it again."""
+    written: list[Board] = []
+    sink = _sink(written.append)
+    ann, bob = Row(1, "ann", 7, 1_000), Row(2, "bob", 5, 1_000)
+    last = Board("day", 2, 1_000, (ann, bob), "2026-11-24")
+    sink._last, sink._positions = {last.key: last}, {"day": (9,)}  # noqa: SLF001
+    final = last._replace(players=1, rows=(ann,), final=True)
+    today = Board("day", 0, 0, (), "2026-11-26")
+    sink.write_batch([BoardUpdate(final, [BoardRemoval(b"bob", 3_000)], (7,))])
+    sink.write_batch([BoardUpdate(today, [], (8,)), BoardUpdate(today, [], (9,))])
+    sink.write_batch([BoardUpdate(today, [], (10,))])
+
+    assert written == [final._replace(updated=3_000), today]
+
+
 def test_the_worker_that_reads_the_tables_writes_the_boards(game):
     """Another thread would write beside the one that commits."""
     context = FlowContext(game.settings, ("high_scores", "top_5"), Stopping())
