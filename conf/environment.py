@@ -1,7 +1,8 @@
 """The settings in the environment: LEADERBOARD_, then the name, with __ between the levels.
 
 With _FILE after the name, the value is in the file of that path: how secrets reach containers.
-Properties of librdkafka whose own names end so are none of these.
+Properties of librdkafka whose own names end so are none of these. Settings that are paths are
+refused with it: the content of a key would stand where errors show a path.
 """
 
 import json
@@ -24,6 +25,7 @@ _PATHS = {
     "sasl.oauthbearer.assertion.jwt.template.file",
     "sasl.oauthbearer.assertion.private.key.file",
 }
+_PATH_SETTING = re.compile(r"web\.(certificate|private_key)|(kafka|schema_registry)\..+\.location")
 
 # What Kubernetes sets in every pod for a Service whose name begins with "leaderboard". Source:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
@@ -42,7 +44,8 @@ def values(
     `defaults` has all settings. Variables that Kubernetes sets are ignored.
 
     Raises:
-        InvalidSettings: A variable names no setting, or its value is not JSON where it must be.
+        InvalidSettings: A variable names no setting, its value is not JSON where it must be, or its
+            file cannot be read.
     """
     for variable, text in sorted(environment.items()):
         name = variable.upper()
@@ -52,8 +55,15 @@ def values(
             is_in_file = name.endswith(FROM_FILE) and _path(name)[-1] not in _PATHS
             path = _path(name.removesuffix(FROM_FILE) if is_in_file else name)
             setting = f"{'.'.join(path)} ({variable})"
+            if is_in_file and _is_path(path):
+                msg = f"setting {setting}: this setting is a path: leave out {FROM_FILE}"
+                raise InvalidSettings(msg)
             value = _read(setting, text) if is_in_file else text
             yield path, _parse(setting, value, _default(path, defaults))
+
+
+def _is_path(path: list[str]) -> bool:
+    return path[-1] in _PATHS or _PATH_SETTING.fullmatch(".".join(path)) is not None
 
 
 def _read(setting: str, path: str) -> str:
@@ -62,7 +72,8 @@ def _read(setting: str, path: str) -> str:
         return Path(path).read_text("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        msg = f"setting {setting}: {reason} (it is {path!r})"
+        shown = f" (it is {path!r})" if path.startswith("/") else ""  # else it may be the secret
+        msg = f"setting {setting}: {reason}{shown}"
         raise InvalidSettings(msg) from error
 
 

@@ -33,6 +33,7 @@ def load() -> Settings:
     values: dict[str, Any] = {}
     for _, layer in layers():
         values = _merge(values, layer)
+    _check_lines(values)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
@@ -120,6 +121,19 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         for name in below.keys() & above.keys()
         if isinstance(below[name], dict) and isinstance(above[name], dict)
     }
+
+
+def _check_lines(value: object, name: str = "") -> None:
+    """Refuse a text of several lines that is no PEM, and do not show it: it may be a key."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _check_lines(each, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for each in value:
+            _check_lines(each, name)
+    elif isinstance(value, str) and re.search(r"[\r\n]", value) and not name.endswith(".pem"):
+        msg = f"setting {name}: its value has several lines; is it the content of a file?"
+        raise InvalidSettings(msg)
 
 
 def _nest(path: list[str], value: object) -> dict[str, Any]:

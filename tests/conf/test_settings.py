@@ -196,6 +196,75 @@ def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
     assert (load().kafka["sasl.password"], load().web.token) == ("päss word", "päss word")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "WEB__CERTIFICATE",
+        "WEB__PRIVATE_KEY",
+        "KAFKA__SSL_KEY_LOCATION",
+        "KAFKA__SASL_OAUTHBEARER_ASSERTION_PRIVATE_KEY_FILE",
+        "SCHEMA_REGISTRY__SSL_KEY_LOCATION",
+    ],
+)
+def test_a_path_is_not_read_as_a_file_with_the_value(monkeypatch, tmp_path, name):
+    key = tmp_path / "key.pem"
+    key.write_text("geheim")
+    monkeypatch.setenv(f"LEADERBOARD_{name}_FILE", str(key))
+
+    with pytest.raises(InvalidSettings, match="this setting is a path: leave out _FILE") as raised:
+        load()
+
+    assert f"(LEADERBOARD_{name}_FILE)" in str(raised.value)
+    assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BOOTSTRAP_SERVERS",
+        "KAFKA__CLIENT_ID",
+        "KAFKA__SECURITY_PROTOCOL",
+        "KAFKA__SSL_KEY_LOCATION",
+        "SCHEMA_REGISTRY__SSL_KEY_LOCATION",
+        "TIME_ZONE",
+        "WEB__PRIVATE_KEY",
+        "WEB__TITLE",
+    ],
+)
+def test_a_value_of_several_lines_is_refused_and_not_shown(monkeypatch, capsys, name):
+    monkeypatch.setenv("LEADERBOARD_WEB__CERTIFICATE", "/certificate.pem")
+    monkeypatch.setenv(f"LEADERBOARD_{name}", "-----BEGIN PRIVATE KEY-----\ngeheim\n")
+    status = main([])
+    printed = capsys.readouterr()
+
+    assert (status, printed.out) == (1, "")
+    assert "its value has several lines" in printed.err
+    assert "geheim" not in printed.err
+
+
+def test_an_item_of_several_lines_is_refused_and_not_shown(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_WEB__HOSTS", '["a", "b\\ngeheim"]')
+
+    with pytest.raises(InvalidSettings, match=r"^setting web\.hosts: its value has several lines"):
+        load()
+
+
+def test_only_pem_has_several_lines(monkeypatch, tmp_path):
+    trustme.CA().cert_pem.write_to_path(path := str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("LEADERBOARD_KAFKA__SSL_CA_PEM_FILE", path)
+
+    assert str(load().kafka["ssl.ca.pem"]).count("\n") > 1
+
+
+def test_a_secret_in_the_place_of_its_path_is_not_shown(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_WEB__TOKEN_FILE", "geheim")
+
+    with pytest.raises(InvalidSettings, match=r"web\.token") as raised:
+        load()
+
+    assert "geheim" not in str(raised.value)
+
+
 def test_a_property_of_librdkafka_that_is_a_path_is_not_taken_for_a_file_with_a_value(monkeypatch):
     monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_OAUTHBEARER_ASSERTION_FILE", "/a")
     monkeypatch.setenv("LEADERBOARD_KAFKA__SASL_OAUTHBEARER_ASSERTION_PRIVATE_KEY_FILE", "/b")
