@@ -78,7 +78,7 @@ def transactional(settings: Settings, name: str, least_ms: int = 1000) -> dict[s
         "transaction.timeout.ms": str(timeout_ms),
         # All of a transaction is queued before its commit, which sends what waits at once. Without
         # this, the first few messages went alone: the broker needed a quarter more CPU.
-        "linger.ms": str(TRANSACTION_LINGER_MS),
+        "linger.ms": str(settings.kafka.get("linger.ms", TRANSACTION_LINGER_MS)),
     }
     return {**properties, **ours}
 

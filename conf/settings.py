@@ -34,10 +34,11 @@ RESERVED = frozenset(
         "transactional.id",
     }
 )
-OUTSIDE = {  # properties that are settings of their own, outside `[kafka]`
+OUTSIDE = {  # properties that another setting decides
     "bootstrap.servers": "bootstrap_servers",
     "group.id": "group",
     "metadata.broker.list": "bootstrap_servers",
+    "transaction.timeout.ms": "kafka.delivery.timeout.ms",
 }
 
 REGISTRY_NUMBERS = frozenset(

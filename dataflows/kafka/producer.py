@@ -22,7 +22,7 @@ REQUEST_SECONDS = 10
 KEPT_RECORDS = 20_000
 BEHIND_SECONDS = 0.25  # by which commits wait longer while the flow catches up
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
-QUEUE_KBYTES = 64 * 1024
+QUEUE_SIZE, QUEUE_KBYTES = "queue.buffering.max.kbytes", 64 * 1024
 KEPT_ERRORS = 1_000
 
 _FENCED_CODES = frozenset(
@@ -72,14 +72,13 @@ class IdempotentWriter:
 
     def __init__(self, settings: Settings) -> None:
         self._errors: list[str] = []
-        properties = clients.producer(settings)
+        properties = {QUEUE_SIZE: str(QUEUE_KBYTES), **clients.producer(settings)}
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
         ours = {
             "delivery.timeout.ms": "0",  # never
             "retries": str(2**31 - 1),
             "enable.gapless.guarantee": "true",
             "delivery.report.only.error": True,
-            "queue.buffering.max.kbytes": str(QUEUE_KBYTES),
             "on_delivery": self._note_delivery,
             "error_cb": _note_error,
         }

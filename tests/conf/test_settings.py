@@ -70,6 +70,7 @@ BAD = [
     ("KAFKA__LINGER_MS", "99999999", "kafka.linger.ms"),
     ("KAFKA__LINGER_MS", "soon", "linger.ms"),
     ("KAFKA__LOG_LEVEL", "99", "kafka.log_level"),
+    ("KAFKA__TRANSACTION_TIMEOUT_MS", "9000", "it is the setting kafka.delivery.timeout.ms"),
     ("KAFKA__SASL_PASSWORD_FILE", "/nowhere", "kafka.sasl.password (LEADERBOARD_KAFKA__SASL"),
     ("LATE_HOURS", "-1", "late_hours"),
     ("LATE_HOURS", "nan", "late_hours"),
@@ -185,6 +186,13 @@ def test_a_transaction_may_take_as_long_as_a_delivery_and_a_second_at_least(
 
     assert properties["transactional.id"] == "leaderboard-high-scores-0"
     assert properties["transaction.timeout.ms"] == transaction
+
+
+@pytest.mark.parametrize(("given", "linger"), [({}, "100"), ({"linger.ms": 5}, "5")])
+def test_a_transaction_waits_for_its_messages_unless_the_settings_say_how_long(given, linger):
+    settings = load().model_copy(update={"kafka": given})
+
+    assert clients.transactional(settings, "high-scores-0")["linger.ms"] == linger
 
 
 def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):

@@ -43,6 +43,17 @@ def test_a_message_without_a_broker_is_raised_at_every_flush(monkeypatch):
             writer.flush()
 
 
+@pytest.mark.parametrize(
+    ("given", "kbytes"), [({}, "65536"), ({"queue.buffering.max.kbytes": 1024}, "1024")]
+)
+def test_the_queue_of_a_producer_has_the_size_that_the_settings_say(monkeypatch, given, kbytes):
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr("dataflows.kafka.producer.Producer", made.append)
+    IdempotentWriter(load().model_copy(update={"kafka": given}))
+
+    assert made[0]["queue.buffering.max.kbytes"] == kbytes
+
+
 @pytest.mark.parametrize("kind", [IdempotentWriter, TransactionalWriter])
 def test_a_message_that_the_broker_refuses_is_raised(settings, kind):
     scores = await_topics(settings, ["scores"])["scores"].name
