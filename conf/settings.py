@@ -188,6 +188,11 @@ def _check_post_origins(origins: tuple[str, ...], web: ValidationInfo) -> tuple[
     return _check_sources(origins)
 
 
+def _check_readers(origins: tuple[str, ...]) -> tuple[str, ...]:
+    _check_sources(tuple(origin for origin in origins if origin != "*"))
+    return origins
+
+
 def _check_sources(sources: tuple[str, ...]) -> tuple[str, ...]:
     for source in sources:
         if not re.fullmatch(r"https?://[^\s;,'\"/]+", source):
@@ -324,7 +329,7 @@ class Web(_Frozen):
     trusted_proxies: Annotated[int, Field(ge=0, le=10)]
     token: Annotated[str, Field(repr=False)]
     hosts: tuple[str, ...]
-    cors_origins: tuple[str, ...]
+    cors_origins: Annotated[tuple[str, ...], AfterValidator(_check_readers)]
     post_origins: Annotated[tuple[str, ...], AfterValidator(_check_post_origins)]
     frame_ancestors: Annotated[tuple[str, ...], AfterValidator(_check_sources)]
     title: Annotated[str, StringConstraints(min_length=1, max_length=100)]

@@ -97,6 +97,7 @@ BAD = [
     ("TOPICS__SCORES__NAME", "no spaces", "topics.scores.name"),
     ("WEB__CERTIFICATE", "a.pem", "web.private_key"),
     ("WEB__CORS_ORIGINS", '"*"', "web.cors_origins"),
+    ("WEB__CORS_ORIGINS", '["*", "https://a.org/"]', "'https://a.org/' is not an origin"),
     ("WEB__FRAME_ANCESTORS", '["a.org; script-src *"]', "web.frame_ancestors"),
     ("WEB__HOSTS", "[1]", "web.hosts"),
     ("WEB__HOSTS", "scores.example", "web.hosts"),
@@ -193,6 +194,12 @@ def test_a_transaction_waits_for_its_messages_unless_the_settings_say_how_long(g
     settings = load().model_copy(update={"kafka": given})
 
     assert clients.transactional(settings, "high-scores-0")["linger.ms"] == linger
+
+
+def test_pages_of_any_origin_may_read(monkeypatch):
+    monkeypatch.setenv("LEADERBOARD_WEB__CORS_ORIGINS", '["*", "https://a.org"]')
+
+    assert load().web.cors_origins == ("*", "https://a.org")
 
 
 def test_a_secret_may_be_in_a_file_of_its_own(monkeypatch, tmp_path):
