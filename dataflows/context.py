@@ -128,15 +128,16 @@ class FlowContext:
     def note_restored(self, shard: str, users: int) -> None:
         """Note that a shard is restored; after the last one a log line has the totals."""
         log.debug("restored %d users of shard %s", users, shard)
-        self.restoring.note(shard, 1)
-        with self._lock:
-            self._restored_users.append(users)
-            counts = list(self._restored_users)
-        if not self.restoring.problem():
-            took = self.restoring.seconds()
-            log.info("restored %d users of %d shards in %.2f s", sum(counts), len(counts), took)
-            metrics.restore_seconds.set(took)
-            metrics.restored_users.set(sum(counts))
+        counts = self._restored_users
+        with self._lock:  # so that one thread alone sees that its shard was the last
+            self.restoring.note(shard, 1)
+            counts.append(users)
+            if self.restoring.problem():
+                return
+        took = self.restoring.seconds()
+        log.info("restored %d users of %d shards in %.2f s", sum(counts), len(counts), took)
+        metrics.restore_seconds.set(took)
+        metrics.restored_users.set(sum(counts))
 
     def problems(self) -> list[str]:
         """Return why this process does not count or show everything yet; empty when ready.
