@@ -4,10 +4,13 @@ import argparse
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
+INDEX, HOSTS = "BYTEWAX_PROCESS_ID", "BYTEWAX_HOSTFILE_PATH"
+POD, STATEFUL_SET = "BYTEWAX_POD_NAME", "BYTEWAX_STATEFULSET_NAME"  # of Bytewax's Helm chart
 START_SECONDS = 5.0
 REPEAT_SECONDS = 60.0
 
@@ -30,15 +33,21 @@ ALONE = Cluster()
 
 
 def find_cluster(arguments: Sequence[str], environment: Mapping[str, str]) -> Cluster:
-    """Return the cluster of this process from the arguments of `bytewax.run`."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-i", "--process-id", type=int)
-    parser.add_argument("-a", "--addresses", default=environment.get("BYTEWAX_ADDRESSES", ""))
+    """Return the cluster of this process from the arguments of `bytewax.run`.
+
+    Source: bytewax, `run.py`, `_parse_args`
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-i", "--process-id", type=int, default=environment.get(INDEX))
+    parser.add_argument("-a", "--addresses", default=environment.get("BYTEWAX_ADDRESSES"))
     given = parser.parse_known_args(arguments)[0]
-    pod = environment.get("BYTEWAX_POD_NAME", "").rpartition("-")[2]
-    index = int(environment.get("BYTEWAX_PROCESS_ID") or pod or 0)
-    addresses = given.addresses.split(";") if given.addresses else ()
-    return Cluster(index if given.process_id is None else given.process_id, addresses)
+    index, addresses = given.process_id, given.addresses
+    if index is None and POD in environment and STATEFUL_SET in environment:
+        index = int(environment[POD].replace(f"{environment[STATEFUL_SET]}-", ""))
+    if index is not None and addresses is None and HOSTS in environment:
+        lines = Path(environment[HOSTS]).read_text("utf-8").splitlines()
+        addresses = ";".join(filter(None, map(str.strip, lines)))
+    return Cluster(index or 0, addresses.split(";") if addresses else ())
 
 
 def report_waiting(cluster: Cluster, is_complete: threading.Event) -> None:
