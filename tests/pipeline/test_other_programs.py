@@ -123,8 +123,12 @@ def test_an_origin_that_cannot_be_read_is_reported_and_loses_nothing(names, game
     assert bests == oracle.table(oracle.improvements(game.read("scores")))
 
 
-def test_a_best_that_went_down_without_a_tombstone_is_written_again(names, game):
-    game.send(*some(1, 300, tombstones=0), ("ann", b"700"))
+@pytest.mark.parametrize("earlier", [(), (b"700", None)], ids=["first", "after a removal"])
+def test_a_best_that_went_down_without_a_tombstone_is_written_again(names, game, earlier):
+    """With the time of the first score that reached it since the user's last removal."""
+    game.send(*some(1, 300, tombstones=0))
+    for time_ms, value in enumerate((*earlier, b"700"), 1_000):
+        game.send(("ann", value), timestamp=time_ms)
     with running(names):
         game.drain()
     before = oracle.standings(game.read("high_scores"))
