@@ -221,10 +221,11 @@ def retry(call: Callable[[], Answer], name: str) -> Answer:
         try:
             return call()
         except KafkaException as error:
-            if time.monotonic() > deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 fail(f"{name}: {error.args[0].str()}; is the broker well?", error)
             log.info("%s: %s, asking again", name, error.args[0].str())
-            time.sleep(pause)
+            time.sleep(min(pause, left))
             pause = 2 * pause if rights.is_missing(error.args[0]) else pause
 
 

@@ -12,6 +12,7 @@ from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
     KafkaError,
+    KafkaException,
     Message,
     TopicPartition,
 )
@@ -147,6 +148,32 @@ def test_a_position_that_is_lost_is_named_with_its_remedy(position, said):
 
     with pytest.raises(FlowFailed, match=rf"scores\[3\]: {said}"):
         consumer.consume(fake)
+
+
+@pytest.mark.parametrize(
+    ("code", "least"),
+    [(KafkaError.TOPIC_AUTHORIZATION_FAILED, 5), (KafkaError.NOT_LEADER_FOR_PARTITION, 200)],
+    ids=["a right is missing", "no leader"],
+)
+def test_a_broker_that_refuses_is_asked_for_a_minute_and_no_longer(monkeypatch, code, least):
+    clock: Any = SimpleNamespace(now=0.0)
+    clock.monotonic, clock.sleep = lambda: clock.now, lambda seconds: wait(clock, seconds)
+    monkeypatch.setattr(consumer, "time", clock)
+    asked = []
+
+    def refuse():
+        asked.append(clock.now)
+        raise KafkaException(KafkaError(code))
+
+    with pytest.raises(FlowFailed, match="ends of scores"):
+        consumer.retry(refuse, "ends of scores")
+
+    assert len(asked) >= least
+    assert asked[-1] == pytest.approx(60, abs=0.3)
+
+
+def wait(clock, seconds):
+    clock.now += seconds
 
 
 def test_one_worker_of_a_process_has_all_partitions(game):
