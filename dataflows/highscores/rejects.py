@@ -9,6 +9,7 @@ from conf import clients
 from dataflows import metrics
 from dataflows.context import FlowContext
 from dataflows.kafka.producer import Headers, Record
+from dataflows.kafka.topic_config import MESSAGE_BYTES
 from dataflows.wire import Rejected
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class RejectsPartition(StatefulSinkPartition[Rejected, None]):
         self._partition = partition
         self._topic = context.topic("rejected")
         self._origin = context.topic("scores").name
-        limit = int(self._topic.config["max.message.bytes"])
+        limit = int(self._topic.config.get("max.message.bytes", MESSAGE_BYTES))
         self._room = min(limit, clients.message_bytes(context.settings)) - ENVELOPE_BYTES
 
     def write_batch(self, values: list[Rejected]) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from conf.settings import PERIOD_BOARDS, Settings, table_kind
 
 UNLIMITED = 2**63 - 1
+MESSAGE_BYTES = 1_048_588  # Kafka's default of max.message.bytes
 
 _PERIOD_TABLES = frozenset(map(table_kind, PERIOD_BOARDS))
 
 _HOUR_MS = 3600 * 1000
 _DAY_MS = 24 * _HOUR_MS
-_MESSAGE_BYTES = 1_048_588  # Kafka's default of max.message.bytes
 _PERIOD_MS = 31 * _DAY_MS  # the longest
 _RECORD_BYTES = 1024  # period, value, headers and framing of a best
 _REJECTED_BYTES = 16 * 1024  # 8 kB of headers, and as much of what is cut to fit
@@ -43,7 +43,7 @@ def creation(settings: Settings, kind: str, batch_bytes: int) -> dict[str, str]:
     `batch_bytes` is the largest batch that a producer sends.
     """
     topics = settings.topics
-    size = max(_MESSAGE_BYTES, batch_bytes, _largest_message(settings, kind))
+    size = max(MESSAGE_BYTES, batch_bytes, _largest_message(settings, kind))
     config = {**_TABLE, "max.message.bytes": str(size)}
     if kind in _PERIOD_TABLES:  # what has expired is deleted by segments
         retention = max(topics.high_scores.periods_retention_ms, -1)
@@ -93,7 +93,7 @@ def corrections(
         wanted |= _time_corrections(config)
     size = max(batch_bytes, _largest_message(settings, kind))
     if kind != "scores" and int(config.get("max.message.bytes", size)) < size:
-        wanted["max.message.bytes"] = str(max(size, _MESSAGE_BYTES))
+        wanted["max.message.bytes"] = str(max(size, MESSAGE_BYTES))
     if int(config.get("min.insync.replicas", 1)) > replicas:  # every write would be refused
         wanted["min.insync.replicas"] = str(replicas)
     return wanted
