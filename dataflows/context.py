@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -68,6 +68,7 @@ class FlowContext:
         self._is_complete = threading.Event()  # the cluster
         report_waiting(cluster, self._is_complete)
         self.waiting: dict[int | str, str] = {}  # for what, such as a partition of `scores`; why
+        self.has_successor: Callable[[], bool] = lambda: False  # is there a younger flow?
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
@@ -121,7 +122,8 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            writer = TransactionalWriter(self.settings, name, self.transactions)
+            settings, pace = self.settings, self.transactions
+            writer = TransactionalWriter(settings, name, pace, self.has_successor)
             return HeldWriter(writer, self.watchdog)
         return self.writer()
 

@@ -25,7 +25,7 @@ from local.supervisor import follow_parent
 log = logging.getLogger(__name__)
 
 FAILED = 1
-RESTART = 75  # sysexits.h, EX_TEMPFAIL: nothing is wrong, start the flow again
+RESTART = 75  # sysexits.h, EX_TEMPFAIL: start the flow again, it needs nothing else
 FENCED = 77  # sysexits.h, EX_NOPERM: another flow has taken over
 DRAIN_SECONDS = 4
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})

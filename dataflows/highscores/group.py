@@ -65,25 +65,30 @@ class GroupWatch:
             names or "it has just left",
         )
 
+    def has_younger(self, consumer: Consumer | None = None) -> bool:
+        """Return whether a younger flow has committed its mark; False where nobody answers."""
+        consumer = consumer or Consumer(clients.consumer(self._settings))
+        asked = [TopicPartition(self._topic, partition) for partition in self._marks]
+        try:
+            found = consumer.committed(asked, timeout=REQUEST_SECONDS)
+        except KafkaException as error:
+            log.debug("no positions of the group: %s", error.args[0].str())
+            return False
+        return any(
+            _is_younger(decode_mark(each.metadata), self._marks[each.partition]) for each in found
+        )
+
     def _watch(self) -> None:
         consumer = Consumer(clients.consumer(self._settings))
-        while True:
+        while not self.has_younger(consumer):
             time.sleep(CHECK_SECONDS)
-            asked = [TopicPartition(self._topic, partition) for partition in self._marks]
-            try:
-                found = consumer.committed(asked, timeout=REQUEST_SECONDS)
-            except KafkaException as error:
-                log.debug("no positions of the group: %s", error.args[0].str())
-                continue
-            for position in found:
-                self._judge(self._marks[position.partition], decode_mark(position.metadata))
-
-    def _judge(self, own: CommitMark, found: CommitMark | None) -> None:
-        if found is None or (found.generation, found.flow) <= (own.generation, own.flow):
-            return
         log.critical(
             "another flow of group %s has begun after this one, which ends: two flows at once can "
             "lower bests with `at_least_once`; make sure that one runs",
             self._settings.group,
         )
         exit_now(FENCED)
+
+
+def _is_younger(found: CommitMark | None, own: CommitMark) -> bool:
+    return found is not None and (found.generation, found.flow) > (own.generation, own.flow)

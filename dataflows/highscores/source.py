@@ -21,9 +21,10 @@ group id has moved. Everything is read again otherwise, which writes nothing twi
 lets librdkafka see that the log has become shorter meanwhile, also where new scores have passed the
 position (KIP-320).
 
-**Two flows at once** are prevented by transactions with `exactly_once`. With `at_least_once` each
-flow commits its mark when it starts, and looks every two seconds for the mark of a younger one:
-then it ends with status 77.
+**Two flows at once** are prevented by transactions with `exactly_once`. Each flow commits its mark
+when it starts. With `at_least_once` it looks every two seconds for the mark of a younger one: then
+it ends with status 77. With `exactly_once` it looks where Kafka has ended a transaction that was
+open for too long.
 """
 
 import logging
@@ -88,7 +89,9 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
 
     @cached_property
     def _group(self) -> GroupWatch:
-        return GroupWatch(self._context.settings, self._context.topic("scores").name)
+        group = GroupWatch(self._context.settings, self._context.topic("scores").name)
+        self._context.has_successor = group.has_younger
+        return group
 
     @cached_property
     def _decode(self) -> Decode | None:

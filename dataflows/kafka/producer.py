@@ -13,7 +13,7 @@ from conf import clients
 from conf.settings import Settings
 from dataflows.kafka import rights
 from dataflows.pace import Deadlines, Pace
-from dataflows.process import FENCED, exit_now, fail
+from dataflows.process import FENCED, RESTART, exit_now, fail
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ BEHIND_SECONDS = 0.25  # by which commits wait longer while the flow catches up
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_SIZE, QUEUE_KBYTES = "queue.buffering.max.kbytes", 64 * 1024
 KEPT_ERRORS = 1_000
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # also while the machine is suspended
 
 _FENCED_CODES = frozenset(
     {
@@ -160,7 +161,8 @@ class TransactionalWriter:
     **Fence.** A new writer ends every earlier one of the same name, whether it runs, was paused or
     was killed. That one can write nothing from then on, and whoever reads the partition afterwards
     reads everything that it has written (KIP-98). A writer that was fenced ends its process with
-    status 77.
+    status 77. Kafka fences in the same way a writer whose transaction was open for longer than its
+    time-out: that one ends its process with 75, unless `has_successor` returns true.
 
     **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
     thread of its own, where none is under way.
@@ -171,10 +173,19 @@ class TransactionalWriter:
     open.
     """
 
-    def __init__(self, settings: Settings, name: str, pace: "TransactionPace") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        pace: "TransactionPace",
+        has_successor: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._name = name
         self._pace = pace
+        self._has_successor = has_successor
         properties = clients.transactional(settings, name)
+        self._longest_seconds = int(properties["transaction.timeout.ms"]) / 1000
+        self._began_at = math.inf  # the newest transaction, by CLOCK
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
         self._id = properties["transactional.id"]
         self._topic = ""  # of the newest transaction
@@ -242,6 +253,7 @@ class TransactionalWriter:
     def _attempt(self, records: list[Record]) -> None:
         producer = self._producer
         self._topic = records[0][0]
+        self._began_at = time.clock_gettime(CLOCK)
         producer.begin_transaction()
         try:
             for record in records:
@@ -280,16 +292,36 @@ class TransactionalWriter:
 
     def _end(self, failure: KafkaException) -> NoReturn:
         if self._is_fenced(failure.args[0]):
-            log.critical(
-                "fenced: another flow writes %s now; make sure that one flow runs, and start this "
-                "one again if it is the one",
-                self._name,
-            )
-            exit_now(FENCED)
+            self._end_fenced()
         error = failure.args[0]
         is_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
         named = self._topic if is_topic else self._id
         _fail(f"{self._name}: {rights.explain(error, 'Write', named)}", failure)
+
+    def _end_fenced(self) -> None:
+        """End the process: another flow has fenced it, or the time-out of a transaction.
+
+        Only one that was open for longer asks for a restart, so two flows that fence each other do
+        not restart each other for ever.
+        """
+        seconds, longest = time.clock_gettime(CLOCK) - self._began_at, self._longest_seconds
+        if seconds < longest or self._has_successor():
+            log.critical(
+                "fenced: another flow writes %s now (or this machine and its clock stood still for "
+                "%g s); make sure that one flow runs, and start this one again if it is the one",
+                self._name,
+                longest,
+            )
+            exit_now(FENCED)
+        else:
+            log.critical(
+                "%s: Kafka has ended a transaction that was open for %.0f s: this process or the "
+                "broker stood still for longer than the setting kafka.delivery.timeout.ms; nothing "
+                "is lost, start the flow again",
+                self._name,
+                seconds,
+            )
+            exit_now(RESTART)
 
     def _is_fenced(self, error: KafkaError) -> bool:
         """Return whether an error means that another writer has taken over.

@@ -13,6 +13,7 @@ from tests.support.until import until_true
 
 EXACTLY_ONCE = {"LEADERBOARD_GUARANTEE": "exactly_once"}
 ONE_SHARD = {f"LEADERBOARD_TOPICS__{kind}__PARTITIONS": "1" for kind in ("SCORES", "HIGH_SCORES")}
+SOON_OVER = {"LEADERBOARD_KAFKA": '{"delivery.timeout.ms": 8000}'}
 NOT_SENT = {"LEADERBOARD_KAFKA": '{"linger.ms": 9000}'}
 
 
@@ -106,6 +107,48 @@ def test_a_shard_is_read_only_after_its_earlier_writer_is_fenced(names, monkeypa
 
     assert statuses == [77]
     oracle.check(game.read)
+
+
+@pytest.mark.parametrize(("name", "written"), [("highscores", "high_scores"), ("top5", "top_5")])
+def test_a_flow_that_stood_still_in_a_transaction_asks_for_a_restart(
+    names, monkeypatch, name, written
+):
+    """Kafka fences it as a successor would, although there is none."""
+    names = {**names, **EXACTLY_ONCE, **ONE_SHARD, **SOON_OVER}
+    game = open_game(names, monkeypatch)
+    game.send(*some(1, 500))
+    if name == "top5":
+        with contextlib.closing(Flow("highscores", names)):
+            until_true(lambda: game.lag() == 0, 30)
+    with paused(name, names, halt="sent 1") as flow:
+        end = game.end(written)
+        until_true(lambda: game.end(written) > end, 60)  # the mark that ends the transaction
+        flow.resume()
+        statuses = flow.wait(30)
+        said = flow.said()
+    with running(names):
+        game.drain()
+
+    assert statuses == [75]
+    assert "ended a transaction" in said
+    oracle.check(game.read)
+
+
+def test_a_flow_that_stood_still_in_a_transaction_ends_where_a_younger_one_has_begun(
+    names, monkeypatch
+):
+    names = {**names, **EXACTLY_ONCE, **ONE_SHARD, **SOON_OVER}
+    game = open_game(names, monkeypatch)
+    game.send(*some(1, 500))
+    with paused("highscores", names, halt="sent 1") as old:
+        end = game.end("high_scores")
+        until_true(lambda: game.end("high_scores") > end, 60)
+        with running(names):
+            game.drain()
+            old.resume()
+            statuses = old.wait(30)
+
+    assert statuses == [77]
 
 
 def test_a_transaction_left_open_holds_nobody_back_for_its_timeout(names, game):

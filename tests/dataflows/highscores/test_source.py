@@ -231,18 +231,17 @@ def test_the_start_is_committed_at_once_so_that_an_older_flow_sees_the_mark(meta
 
 
 @pytest.mark.parametrize(
-    ("found", "statuses"),
-    [("s:t:3:a", []), ("s:t:4:abcd", []), ("s:t:4:b", [77]), ("s:t:5:a", [77]), ("foreign", [])],
+    ("found", "expected"),
+    [("s:t:3:a", 0), ("s:t:4:abcd", 0), ("s:t:4:b", 1), ("s:t:5:a", 1), ("foreign", 0)],
     ids=["older", "its own", "of the same moment", "younger", "of another program"],
 )
-def test_the_mark_of_a_younger_flow_ends_the_older(monkeypatch, found, statuses):
-    seen: list[int] = []
-    monkeypatch.setattr("dataflows.highscores.group.exit_now", seen.append)
-    watch = GroupWatch(cast("Any", SimpleNamespace(group="highscores")), "scores")
-    own = CommitMark("s", ("t",), 4, "abcd")
-    watch._judge(own, decode_mark(found))  # noqa: SLF001 - without the thread that reads it
+def test_a_younger_flow_is_known_by_its_mark(found, expected):
+    watch = GroupWatch(cast("Any", SimpleNamespace(guarantee="exactly_once")), "scores")
+    watch.add(1, CommitMark("s", ("t",), 4, "abcd"))
+    at = TopicPartition("scores", 1, 5, metadata=found)
+    consumer: Any = SimpleNamespace(committed=lambda _, timeout: [at] if timeout else [])
 
-    assert seen == statuses
+    assert watch.has_younger(consumer) == bool(expected)
 
 
 def test_what_is_read_meanwhile_does_not_hide_a_period_from_a_restore():
