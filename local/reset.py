@@ -1,5 +1,6 @@
-"""Delete the data of the demo, unless it runs: `just reset`."""
+"""Delete the data of the demo and of `local.hosts`, unless they run: `just reset`."""
 
+import contextlib
 import shutil
 import sys
 
@@ -8,14 +9,16 @@ from local.kafka import DATA
 
 
 def main() -> int:
-    """Delete Kafka's data and everything else in their folder; status 1 if a broker uses them."""
+    """Delete everything in the folder of Kafka's data; status 1 if a broker uses some of it."""
     DATA.mkdir(parents=True, exist_ok=True)
-    try:
-        with claims.directory(DATA):
-            shutil.rmtree(DATA.parent)
-    except claims.Taken:
-        print(f"nothing is deleted: a Kafka uses {DATA}, end the demo first", file=sys.stderr)
-        return 1
+    with contextlib.ExitStack() as stack:
+        for folder in {DATA, *(lock.parent for lock in DATA.parent.glob("*/lock"))}:
+            try:
+                stack.enter_context(claims.directory(folder))
+            except claims.Taken:
+                print(f"nothing is deleted: a Kafka uses {folder}, end it first", file=sys.stderr)
+                return 1
+        shutil.rmtree(DATA.parent)
     return 0
 
 

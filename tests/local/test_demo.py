@@ -11,7 +11,7 @@ import tempfile
 import httpx
 import pytest
 
-from local.claims import ports
+from local.claims import directory, ports
 from tests import ROOT
 from tests.support.until import until_true
 
@@ -81,7 +81,7 @@ def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_end
         assert httpx.get(f"{address}/ready", trust_env=False).status_code == 200
         assert ended("local.reset", checkout) == (
             1,
-            "nothing is deleted: a Kafka uses .local/kafka, end the demo first\n",
+            "nothing is deleted: a Kafka uses .local/kafka, end it first\n",
         )
         assert f"127.0.0.1:{port} is taken" in ended("local.demo", checkout, **settings)[1]
         assert process.poll() is None
@@ -114,6 +114,20 @@ def test_a_demo_whose_terminal_is_gone_ends_with_all_its_parts(checkout):
     assert status == 1
     assert b"Traceback" not in printed
     until_true(lambda: ended("local.reset", checkout) == (0, ""), 20)
+
+
+def test_no_data_are_deleted_while_the_brokers_of_hosts_use_theirs(checkout):
+    data = checkout / ".local" / "hosts"
+    data.mkdir(parents=True)
+    with directory(data):
+        assert ended("local.reset", checkout) == (
+            1,
+            "nothing is deleted: a Kafka uses .local/hosts, end it first\n",
+        )
+
+    assert data.exists()
+    assert ended("local.reset", checkout) == (0, "")
+    assert not data.exists()
 
 
 @pytest.mark.parametrize("program", ["local.demo", "local.kafka"])
