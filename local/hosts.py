@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,9 +53,6 @@ class Hosts:
         Raises:
             Unavailable: This machine cannot have them.
         """
-        if os.geteuid() != 0 or not shutil.which("ip"):
-            msg = "network namespaces need Linux, root, and `ip` of the package iproute2"
-            raise Unavailable(msg)
         self.close()
         try:
             ip("netns", "add", self.space(SWITCH))
@@ -117,6 +115,27 @@ class Hosts:
                 _enter(own.fileno())
 
 
+@contextlib.contextmanager
+def claimed(prefix: str) -> Iterator[Hosts]:
+    """Claim the names of hosts for the length of the block, by an abstract socket; see unix(7).
+
+    Raises:
+        claims.Taken: Another program has hosts of these names.
+        Unavailable: This machine cannot have such hosts.
+    """
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        msg = "network namespaces need Linux, root, and `ip` of the package iproute2"
+        raise Unavailable(msg)
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind(f"\0{prefix}-hosts")
+        except OSError as error:
+            msg = f"the hosts {prefix}-1, ... belong to a program that runs: stop that one"
+            raise claims.Taken(msg) from error
+        with contextlib.closing(Hosts(prefix)) as hosts:
+            yield hosts
+
+
 def _enter(space: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.setns(space, _NEW_NETWORK) != 0:
@@ -138,12 +157,11 @@ def planned(data: Path, prefix: str = PREFIX) -> Iterator[tuple[Hosts, Cluster, 
     """Create the hosts, and plan a secured broker on each of the first three; none runs yet.
 
     Raises:
-        claims.Taken: The data directory belongs to somebody else.
+        claims.Taken: The data directory or the names of the hosts belong to somebody else.
         Unavailable: This machine cannot have such hosts.
     """
     data.mkdir(parents=True, exist_ok=True)
-    hosts = Hosts(prefix)
-    with claims.directory(data) as lock, contextlib.closing(hosts):
+    with claims.directory(data) as lock, claimed(prefix) as hosts:
         hosts.open()
         nodes = [_node(int(name), data, hosts.addresses[name]) for name in BROKERS]
         access = Secured(data, tuple(hosts.addresses.values()))
