@@ -17,7 +17,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
@@ -25,12 +25,13 @@ from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 from conf.arguments import add_version
 from conf.loading import check_web, load
 from conf.settings import InvalidSettings, Settings
-from local import claims
+from local import broker, claims
 from local.supervisor import Member, Supervisor, stop_event
 
 ROOT = Path(__file__).parent.parent
 PROCFILE = ROOT / "conf" / "Procfile"
-STOP_SECONDS = 6  # for the parts, which need 5 themselves, and again for Kafka alone
+STOP_SECONDS = 6  # for a part, which needs 5 itself
+KAFKA_STOP_SECONDS = broker.STOP_SECONDS + 2  # for the program that stops the broker itself
 COLOURS = (36, 32, 33, 35, 34)
 ANSI = sys.stdout.isatty()
 UNREMARKABLE = re.compile(r"(\w+ \d+ \| )?[-\d]+ [:,\d]+ (DEBUG|INFO) |ready ")
@@ -106,7 +107,8 @@ def supervisor(part: Part, terminal: Terminal) -> Supervisor:
         terminal.note_start(part.name)
         return [Member(part.name, part.command, environment={"PYTHONUNBUFFERED": "1"})]
 
-    return Supervisor(start, stop_seconds=STOP_SECONDS, on_line=terminal.print_line)
+    stop_seconds = KAFKA_STOP_SECONDS if part.name == "kafka" else STOP_SECONDS
+    return Supervisor(start, stop_seconds=stop_seconds, on_line=terminal.print_line)
 
 
 async def announce(terminal: Terminal, names: set[str]) -> None:
@@ -152,20 +154,30 @@ async def run(*, verbose: bool) -> int:
     if reason := taken(settings):
         print(reason, file=sys.stderr)
         return 1
-    if settings.boards == ("all-time",):  # unless the environment says so
-        os.environ.setdefault("LEADERBOARD_BOARDS", '["day", "week", "all-time"]')
-    os.environ["LEADERBOARD_LOG__FORMAT"] = "text"  # the terminal reads what the parts log
-    if settings.log.level != "debug":
-        os.environ["LEADERBOARD_LOG__LEVEL"] = "info"
+    _set_variables(settings)
     terminal = Terminal(verbose=verbose)
     found = parts(PROCFILE.read_text())
     announcing = asyncio.create_task(announce(terminal, {part.name for part in found}))
-    stopping, without_kafka = stop_event(), asyncio.Event()  # Kafka ends last
+    await _run_parts({part.name: supervisor(part, terminal) for part in found})
+    announcing.cancel()
+    return 0
+
+
+def _set_variables(settings: Settings) -> None:
+    """Set what the parts inherit: more boards, and a log that the terminal can read."""
+    if settings.boards == ("all-time",):  # unless the environment says so
+        os.environ.setdefault("LEADERBOARD_BOARDS", '["day", "week", "all-time"]')
+    os.environ["LEADERBOARD_LOG__FORMAT"] = "text"
+    if settings.log.level != "debug":
+        os.environ["LEADERBOARD_LOG__LEVEL"] = "info"
+
+
+async def _run_parts(supervisors: Mapping[str, Supervisor]) -> None:
+    """Run parts until SIGINT or SIGTERM, or until one cannot go on; Kafka ends last."""
+    stopping, without_kafka = stop_event(), asyncio.Event()
     runs = {
-        part.name: asyncio.create_task(
-            supervisor(part, terminal).run(without_kafka if part.name == "kafka" else stopping)
-        )
-        for part in found
+        name: asyncio.create_task(each.run(without_kafka if name == "kafka" else stopping))
+        for name, each in supervisors.items()
     }
     for each in runs.values():  # a terminal that is gone, for example, ends them all
         each.add_done_callback(lambda done: stopping.set() if done.exception() else None)
@@ -173,10 +185,8 @@ async def run(*, verbose: bool) -> int:
     await asyncio.wait([each for name, each in runs.items() if name != "kafka"])
     without_kafka.set()
     await asyncio.wait(runs.values())
-    announcing.cancel()
     for each in runs.values():
         each.result()
-    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """The demo: it runs where the settings say, and its data are safe while it does."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -11,6 +12,7 @@ import tempfile
 import httpx
 import pytest
 
+from local import broker, demo
 from local.claims import directory, ports
 from tests import ROOT
 from tests.support.until import until_true
@@ -27,7 +29,7 @@ def checkout(tmp_path):
 
 
 @contextlib.contextmanager
-def demo(checkout, **settings):
+def demonstrating(checkout, **settings):
     """Run the demo; give its process and what returns all that it has printed."""
     path = checkout / "demo.log"
     with path.open("wb") as log:
@@ -74,7 +76,7 @@ def test_the_demo_runs_where_the_settings_say_and_its_data_are_safe_until_it_end
         "LOG__FORMAT": "json",
         "LOG__LEVEL": "warning",
     }
-    with demo(checkout, **settings) as (process, printed):
+    with demonstrating(checkout, **settings) as (process, printed):
         until_true(lambda: LIVE.search(printed()) or process.poll() is not None, 90)
         (address,) = LIVE.findall(printed())
 
@@ -128,6 +130,28 @@ def test_no_data_are_deleted_while_the_brokers_of_hosts_use_theirs(checkout):
     assert data.exists()
     assert ended("local.reset", checkout) == (0, "")
     assert not data.exists()
+
+
+SLOW_TO_END = """
+import signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("ready")
+signal.sigwait([signal.SIGTERM])
+time.sleep(1)
+"""
+
+
+async def test_kafka_has_longer_to_end_than_its_broker_and_than_other_parts(monkeypatch):
+    monkeypatch.setattr(demo, "STOP_SECONDS", 0.1)
+    stopping, terminal = asyncio.Event(), demo.Terminal(verbose=False)
+    monkeypatch.setattr(terminal, "print_line", lambda *_: stopping.set())
+    command = [sys.executable, "-uc", SLOW_TO_END]
+    kafka, web = (demo.supervisor(demo.Part(name, command), terminal) for name in ("kafka", "web"))
+
+    assert await kafka.run(stopping) == 0
+    stopping.clear()
+    assert await web.run(stopping) == -signal.SIGKILL
+    assert demo.KAFKA_STOP_SECONDS > broker.STOP_SECONDS
 
 
 @pytest.mark.parametrize("program", ["local.demo", "local.kafka"])
