@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+
 from conf.arguments import add_version
 from conf.loading import start
 from conf.settings import InvalidSettings
@@ -192,9 +194,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             access.set_up(access.client(cluster.nodes[0]), settings, cluster.address)
             print(f"ready {cluster.address}", flush=True)
             cluster.keep_running()
+    except KafkaException as error:  # it refuses users or rights
+        print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
     except (InvalidSettings, Unavailable, broker.Failed, claims.Taken, jars.Unavailable) as error:
         print(error, file=sys.stderr)
-        return 1
+    return 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from confluent_kafka import KafkaException
+
 from conf.arguments import add_version
 from conf.loading import start
 from conf.settings import InvalidSettings, Settings
@@ -51,9 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = start("kafka")
         port = claims.port_of(settings, options.brokers) if options.port is None else options.port
         _run(options, port, settings)
+    except KafkaException as error:  # it refuses users or rights
+        print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
     except (InvalidSettings, broker.Failed, claims.Taken, jars.Unavailable) as error:
         print(error, file=sys.stderr)
-        return 1
+    return 1
 
 
 def _run(options: argparse.Namespace, port: int, settings: Settings) -> NoReturn:
