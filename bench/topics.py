@@ -18,7 +18,7 @@ from confluent_kafka import (
 
 from conf import clients
 from conf.settings import Settings
-from local.players import end_offset
+from local.offsets import end_offset
 
 QUEUE_MESSAGES = 1_000_000
 REQUEST_SECONDS = 10

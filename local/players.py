@@ -21,6 +21,7 @@ from dataflows.kafka.topics import Topic, Unavailable, WrongTopic, await_topics
 from dataflows.wire import score_codec
 from local import children
 from local.crowd import Play, players, plays
+from local.offsets import end_offset
 from local.supervisor import follow_parent
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ LOG_SECONDS = 5
 DAY_SECONDS = 24 * 3600
 SCORES_A_DAY = 1_500  # of the past, about
 POLL_SECONDS = 0.2  # at most, between checks for refused scores
-REQUEST_SECONDS = 30
 FLUSH_SECONDS = 3  # at the end; a missing broker must not delay Ctrl-C
 
 
@@ -114,22 +114,6 @@ def play(sender: Sender, game: Iterator[Play]) -> None:
             logged_at, logged = logged_at + passed, sender.delivered
 
 
-def end_offset(consumer: Consumer, partition: TopicPartition) -> int:
-    """Return where a partition ends; a new one has no leader at first, and is asked again.
-
-    Raises:
-        KafkaException: No answer within 30 s.
-    """
-    deadline = time.monotonic() + REQUEST_SECONDS
-    while True:
-        try:
-            return int(consumer.get_watermark_offsets(partition, REQUEST_SECONDS)[1])
-        except KafkaException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-
-
 def _played(settings: Settings, topic: Topic) -> int:
     """Return the number of scores that were ever sent."""
     consumer = Consumer(clients.consumer(settings))
@@ -148,27 +132,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     children.exit_on_signals()
     follow_parent()
     try:
-        settings = start("players")
-        topic = await_topics(settings, ["scores"])["scores"]
-        crowd = players(options.seed, options.players)
-        played, past = _played(settings, topic), options.history_days * SCORES_A_DAY
-        game = plays(crowd, options.rate, options.seed, max(0, played - past))
-        sender = Sender(settings)
-        try:
-            if options.history_days and not played:
-                days = plays(crowd, SCORES_A_DAY / DAY_SECONDS, options.seed, practice=0)
-                play_past(sender, days, options.history_days)
-            play(sender, itertools.islice(game, options.count))
-        finally:
-            sender.finish()
+        delivered = _run(options, start("players"))
     except KafkaException as error:
         print(f"Kafka: {error.args[0].str()}", file=sys.stderr)
         return 1
     except (InvalidSettings, Unavailable, WrongTopic, Undelivered) as error:
         print(error, file=sys.stderr)
         return 1
-    log.info("%d scores in all", sender.delivered)
+    log.info("%d scores in all", delivered)
     return 0
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    """Send the scores; return how many of them Kafka has accepted."""
+    played = _played(settings, await_topics(settings, ["scores"])["scores"])
+    sender = Sender(settings)
+    try:
+        _play_on(sender, options, played)
+    finally:
+        sender.finish()
+    return sender.delivered
+
+
+def _play_on(sender: Sender, options: argparse.Namespace, played: int) -> None:
+    """Continue after the scores that were sent before, or with the past."""
+    crowd, days = players(options.seed, options.players), options.history_days
+    if days and not played:
+        past = plays(crowd, SCORES_A_DAY / DAY_SECONDS, options.seed, practice=0)
+        play_past(sender, past, days)
+    game = plays(crowd, options.rate, options.seed, max(0, played - days * SCORES_A_DAY))
+    play(sender, itertools.islice(game, options.count))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

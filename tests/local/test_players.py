@@ -4,13 +4,19 @@ import heapq
 import itertools
 import subprocess
 import sys
+import threading
+from typing import Any
 
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataflows.kafka.table import read_to_end
+from local import children
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
+from local.offsets import end_offset
 from local.players import SCORES_A_DAY
 from tests.support import oracle
 
@@ -50,6 +56,23 @@ def test_the_board_changes_now_and_then_for_hours():
     last_hour = [at for at in changes if at > 3600]
 
     assert 10 < len(last_hour) < 1_000
+
+
+class Leaderless:
+    """A consumer that is asked for a partition without a leader."""
+
+    def get_watermark_offsets(self, *_):
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+
+
+def test_a_signal_that_python_drops_ends_the_wait_for_a_leader(monkeypatch):
+    asked = threading.Event()
+    asked.set()
+    monkeypatch.setattr(children, "_asked_to_exit", asked)
+    consumer: Any = Leaderless()
+
+    with pytest.raises(SystemExit):
+        end_offset(consumer, TopicPartition("scores", 0))
 
 
 def test_the_procfile_names_every_part_kafka_first():
