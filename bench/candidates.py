@@ -14,36 +14,35 @@ BUILD_SECONDS = 300
 FLOW = ("dataflows.highscores", "-s", "1")
 LOOP = "loop: produce"
 OURS, TWO_WORKERS, TWO_PROCESSES = "ours -w 1", "ours -w 2", "ours, 2 processes"
-AT_LEAST_ONCE, THREE = "ours, at least once", "ours, three boards"
+AT_LEAST_ONCE, THREE_BOARDS = "ours, at least once", "ours, three boards"
 NAIVE, QUIX = "naive Bytewax", "Quix Streams"
 CACHED, EACH, TUNED = "Streams reduce", "Streams reduce, no cache", "Streams processor"
+
+
+def _ours(name: str, *arguments: str, processes: int = 1, **environment: str) -> Candidate:
+    """Return our flow with these arguments of Bytewax and these settings."""
+    settings = {f"LEADERBOARD_{setting.upper()}": text for setting, text in environment.items()}
+    return Candidate(
+        name, "bytewax.run", [*FLOW, *arguments], processes=processes, environment=settings
+    )
+
 
 LOOPS = (
     Candidate("loop: consume", "bench.loops", ["consume"], reports=True, writes=False),
     Candidate("loop: fold", "bench.loops", ["fold"], reports=True, writes=False),
     Candidate(LOOP, "bench.loops", ["produce"], reports=True),
 )
-LEAST = Candidate(
-    AT_LEAST_ONCE,
-    "bytewax.run",
-    FLOW,
-    environment={"LEADERBOARD_GUARANTEE": "at_least_once"},
-)
 FLOWS = (
-    Candidate(OURS, "bytewax.run", FLOW),
-    Candidate(TWO_WORKERS, "bytewax.run", [*FLOW, "-w", "2"]),
-    Candidate(TWO_PROCESSES, "bytewax.run", FLOW, processes=2),
-    Candidate("ours, 3 processes", "bytewax.run", FLOW, processes=3),
-    Candidate("ours, 4 processes", "bytewax.run", FLOW, processes=4),
-    LEAST,
+    _ours(OURS),
+    _ours(TWO_WORKERS, "-w", "2"),
+    _ours(TWO_PROCESSES, processes=2),
+    _ours("ours, 3 processes", processes=3),
+    _ours("ours, 4 processes", processes=4),
+    _ours(AT_LEAST_ONCE, guarantee="at_least_once"),
 )
-THREE_BOARDS = Candidate(
-    THREE,
-    "bytewax.run",
-    FLOW,
-    environment={"LEADERBOARD_BOARDS": '["all-time", "day", "week"]'},
-)
-BASE = (LOOPS[2], FLOWS[0])  # every other candidate is compared with these, in the same run
+OTHER_BOARDS = _ours(THREE_BOARDS, boards='["all-time", "day", "week"]')
+BASE = (LOOPS[-1], FLOWS[0])  # every other candidate is compared with these, in the same run
+STREAMS_BASE = (*BASE, FLOWS[-1])  # Kafka Streams promises at least once
 
 
 class Skipped(NamedTuple):

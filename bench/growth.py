@@ -7,9 +7,9 @@ amount of CPU for each score, and more for each best that it makes: of all time,
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.candidates import OURS, THREE
+from bench.candidates import OURS, THREE_BOARDS
 from bench.facts import Facts, Row, groups
-from bench.restarts import THREE_BOARDS
+from bench.restarts import WITH_THREE_BOARDS
 
 MILLION = 1_000_000
 FAR = 100 * MILLION  # users
@@ -48,7 +48,7 @@ def through(points: Sequence[Point]) -> Line:
 def checks(facts: Facts) -> list[Check]:
     """Check each line that has enough points."""
     found = list(_catch_up(facts))
-    for flow in ("highscores", "top5", THREE_BOARDS):
+    for flow in ("highscores", "top5", WITH_THREE_BOARDS):
         found += _of_users(f"memory of {flow}, MiB", _by_users(facts, flow, "resident_mib"))
         found += _of_users(f"{flow} back after kill -9, s", _by_users(facts, flow, "seconds"))
     return found
@@ -85,7 +85,7 @@ def _catch_up(facts: Facts) -> list[Check]:
     line = through(points)
     what = "CPU s of a million scores"
     model = f"{line.base:.2f} + {line.slope:.2f} times the bests of a score"
-    boards = facts.rows("variants", candidate=THREE)
+    boards = facts.rows("variants", candidate=THREE_BOARDS)
     three = [_point(boards)] if boards else []
     return [
         Check(what, model, f"{x:.3f} bests of a score{on}", line.at(x), y)

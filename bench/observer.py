@@ -18,7 +18,7 @@ from conf.loading import load
 from conf.settings import Settings
 
 POLL_SECONDS = 0.2
-LEAST = 10**15  # a leading score is a time in microseconds, and so above it
+LOWEST_LEADER = 10**15  # a leading score is a time in microseconds, and so above it
 
 
 class Observer:
@@ -66,7 +66,7 @@ class Observer:
             self._note("top-5", _leader(value))
 
     def _note(self, where: str, score: int) -> None:
-        if score > LEAST:
+        if score > LOWEST_LEADER:
             self.seen[where].append((score, time.time_ns() // 1000))
 
 

@@ -22,7 +22,7 @@ def _others(broker: Broker, plan: Plan) -> Part:
 
 def _java(broker: Broker, plan: Plan) -> Part:
     """Kafka Streams, which promises at least once; so does our flow in one of its two ways."""
-    everyone = [*candidates.BASE, candidates.LEAST, *candidates.javas()]
+    everyone = [*candidates.STREAMS_BASE, *candidates.javas()]
     return throughput.run(broker, plan.game, everyone, max(plan.rounds - 1, 1))
 
 
@@ -31,7 +31,7 @@ def _variants(broker: Broker, plan: Plan) -> Part:
     part = Part([], {})
     rounds = max(plan.rounds - 2, 1)
     for game in plan.variants:
-        everyone = [*candidates.BASE, *[candidates.THREE_BOARDS] * (game.days > 0)]
+        everyone = [*candidates.BASE, *[candidates.OTHER_BOARDS] * (game.days > 0)]
         part.rows.extend(throughput.run(broker, game, everyone, rounds).rows)
     return part
 
@@ -62,11 +62,11 @@ def _restarts(broker: Broker, plan: Plan) -> Part:
                     part.add(row)
             part.add(restarts.rest_of_web(table))
     for game in plan.histories:
-        with broker.fresh_topics(**candidates.THREE_BOARDS.environment) as (settings, environment):
+        with broker.fresh_topics(**candidates.OTHER_BOARDS.environment) as (settings, environment):
             table = restarts.Table(settings, environment, game.users, plan.rest_seconds)
             restarts.count(table, game)
             for row in restarts.run(table, "highscores", plan.kills):
-                part.add(row | {"flow": restarts.THREE_BOARDS, "history_days": game.days})
+                part.add(row | {"flow": restarts.WITH_THREE_BOARDS, "history_days": game.days})
     return part
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OUTPUT_SECONDS = 60
 COUNT_SECONDS = 240
 PLAYER = b"player-5"
-THREE_BOARDS = "highscores, three boards"
+WITH_THREE_BOARDS = "highscores, three boards"
 UNIT = 10**12  # a score above all others
 
 _turns = itertools.count(1)

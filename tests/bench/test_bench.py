@@ -160,7 +160,12 @@ def test_the_model_of_catching_up_is_checked_where_a_score_makes_several_bests(t
         base | {"candidate": OURS, "game": game, "messages": bests, "cpu_seconds": cpu / 1_000}
         for game, (bests, cpu) in points.items()
     ]
-    three = {"candidate": candidates.THREE, "game": "some", "messages": 2_000, "cpu_seconds": 0.008}
+    three = {
+        "candidate": candidates.THREE_BOARDS,
+        "game": "some",
+        "messages": 2_000,
+        "cpu_seconds": 0.008,
+    }
     facts.keep("variants", "tiny", Part([*rows, base | three], {}))
 
     middle, boards = growth.checks(facts)
