@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from conf import clients
 from tests.support import board_oracle
 from tests.support.board_oracle import HOUR_MS, Rules
+from tests.support.load import playing
 from tests.support.processes import Flow, open_game, running
 from tests.support.until import until_true
 
@@ -98,15 +99,21 @@ def test_kills_at_any_moment_leave_no_board_behind_another(names, game, guarante
 def test_random_kills_of_both_flows_change_no_board(names, game):
     names = {**names, "LEADERBOARD_LATE_HOURS": "2"}
     rules, dice = Rules(zone=ZONE, late_hours=2), random.Random(5)
-    game.play(past(3, 4_000, days=10))
+    played, replayed = iter(past(3, 6_000, days=10)), []
     for _ in range(4):
         with running(names) as flows:
-            time.sleep(2 + 2 * dice.random())  # a random moment is what is tried here
-            for flow in flows:
-                flow.kill()
+            until_true(lambda: flows[0].restored() == 8, 30)  # noqa: B023 - called at once
+            with playing(game, played):
+                until_true(lambda: game.uncommitted("high_scores_day"), 30)  # work that is redone
+                time.sleep(dice.random())  # a random moment is what is tried here
+                for flow in flows:
+                    flow.kill()
+        replayed.append(game.uncommitted("high_scores_day"))
+    game.play(played)
     with running(names):
         board_oracle.drain(game, rules)
 
+    assert sum(map(bool, replayed)) >= 2, replayed  # a commit may come before the kill
     board_oracle.check(game, rules)
 
 

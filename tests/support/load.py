@@ -27,17 +27,26 @@ def some(seed, count, tombstones=0.01):
     return itertools.islice(rising(seed, tombstones), count)
 
 
-@contextlib.contextmanager
 def load(game, seed=1):
     """Send some 600 of them a second for the length of the block."""
-    done = threading.Event()
     scores = rising(seed)
+    return _repeated(lambda: game.send(*itertools.islice(scores, BATCH)))
 
-    def send():
+
+def playing(game, played):
+    """Play some 600 scores a second, as long as there are any, for the length of the block."""
+    return _repeated(lambda: game.play(itertools.islice(played, BATCH)))
+
+
+@contextlib.contextmanager
+def _repeated(send):
+    done = threading.Event()
+
+    def repeat():
         while not done.wait(PAUSE_SECONDS):
-            game.send(*itertools.islice(scores, BATCH))
+            send()
 
-    thread = threading.Thread(target=send, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield

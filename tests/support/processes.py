@@ -235,10 +235,10 @@ class Game:
         ask = self._consumer.get_watermark_offsets
         return retry(lambda: ask(partition, 10), f"bounds of {partition.topic}")
 
-    def uncommitted(self) -> int:
-        """Count the messages of `high-scores` whose scores a restart reads again."""
+    def uncommitted(self, table: str = "high_scores") -> int:
+        """Count the messages of a table whose scores a restart reads again."""
         committed = {each.partition: each.offset for each in self.committed()}
-        origins = [seen.headers["origin"].decode().split("/") for seen in self.read("high_scores")]
+        origins = [seen.headers["origin"].decode().split("/") for seen in self.read(table)]
         return sum(int(offset) >= committed[int(each)] for _, each, offset in origins)
 
     def committed(self) -> list[TopicPartition]:
