@@ -130,10 +130,12 @@ def drain(game: Any, rules: Rules) -> None:
     assert not wrong, {key: (found.get(key), must.get(key)) for key in wrong}
 
 
-def finals(game: Any) -> int:
-    """Count the final boards."""
-    boards = [json.loads(seen.value or b"") for seen in game.read("top_5")]
-    return sum(board.get("final", False) for board in boards)
+def finals(game: Any) -> set[str]:
+    """Return the keys of the final boards."""
+    boards = {
+        (seen.key or b"").decode(): json.loads(seen.value or b"") for seen in game.read("top_5")
+    }
+    return {key for key, board in boards.items() if board.get("final")}
 
 
 def check(game: Any, rules: Rules) -> None:

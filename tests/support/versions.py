@@ -112,7 +112,7 @@ def _write(played: Iterator[tuple[str | bytes | None, bytes | None, int]]) -> Ga
         game.play(itertools.islice(played, count))
         with running({}) as flows:
             board_oracle.drain(game, rules)
-            until_true(lambda: not rules.boards or board_oracle.finals(game) > 1, 60)
+            until_true(lambda: not rules.boards or len(board_oracle.finals(game)) > 1, 60)
             assert [flow.stop() for flow in flows] == [[0], [0]]
     return game
 
