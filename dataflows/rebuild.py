@@ -15,13 +15,15 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from conf import clients
 from conf.settings import Settings
 from dataflows import command
+from dataflows.kafka.consumer import begins_before, offsets_at, retry
 from dataflows.kafka.topics import await_topics
 from dataflows.positions import forget, positions
 
@@ -30,6 +32,7 @@ SCORES_A_SECOND, WITH_PERIODS = 150_000, 75_000
 REQUEST_SECONDS = 30
 GONE_SECONDS = 30
 PAUSE_SECONDS = 0.5
+DAY_MS = 24 * 3600 * 1000
 
 
 def rebuild(settings: Settings, options: Namespace) -> None:
@@ -43,6 +46,13 @@ def rebuild(settings: Settings, options: Namespace) -> None:
     print(f"deletes {', '.join(names)}, and lets the flows count {count} scores again")
     took = f"on two cores that takes {_seconds(settings, count)} s at most"
     print(f"{took}; until then the boards are empty, or behind")
+    if _has_expired(settings):
+        print(
+            "there are scores that are older than topics.high_scores.periods_retention_ms, "
+            f"{settings.topics.high_scores.periods_retention_ms / DAY_MS:g} days: Kafka deletes "
+            "the bests of their periods, and a restart before all is counted makes wrong final "
+            "boards; raise that setting first"
+        )
     if not settings.create_topics:
         seconds = settings.startup_timeout_seconds
         print(f"create_topics is false: it waits {seconds:g} s for you to create them again")
@@ -53,6 +63,22 @@ def rebuild(settings: Settings, options: Namespace) -> None:
     _delete(AdminClient(clients.client(settings)), names)
     await_topics(settings)
     print("done: start both flows; they log how much is counted, and the seconds left")
+
+
+def _has_expired(settings: Settings) -> bool:
+    """Return whether Kafka would delete bests of periods that are open while they are counted."""
+    retention_ms = settings.topics.high_scores.periods_retention_ms
+    if len(settings.boards) == 1 or retention_ms < 0:
+        return False
+    topic = await_topics(settings, ["scores"])["scores"]
+    asked = [TopicPartition(topic.name, partition) for partition in range(topic.partitions)]
+    consumer = Consumer(clients.consumer(settings))
+    try:
+        ask = partial(offsets_at, consumer, asked)
+        since = int(time.time() * 1000) - retention_ms
+        return begins_before(lambda at: retry(partial(ask, at), f"times of {topic.name}"), since)
+    finally:
+        consumer.close()
 
 
 def _seconds(settings: Settings, count: int) -> int:

@@ -3,14 +3,16 @@
 import logging
 import secrets
 import threading
+import time
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import EARLIEST, LATEST, SharedConsumer
+from dataflows.kafka.consumer import EARLIEST, LATEST, SharedConsumer, begins_before
+from dataflows.kafka.topics import Topic
 from dataflows.periods import Calendar, StreamTime
 from dataflows.wire import CommitMark, decode_mark
 
@@ -108,7 +110,27 @@ class Starts:
             )
         is_new = any(reasons)
         firsts = self.consumer.offsets_at(asked, EARLIEST) if is_new else [0] * len(asked)
+        if is_new:
+            self._check_retention(asked)
         return list(map(self._start, found, reasons, firsts))
+
+    def _check_retention(self, partitions: list[TopicPartition]) -> None:
+        """Warn where Kafka deletes bests of periods that are open while old scores are counted."""
+        tables = map(self._context.topic, self._context.settings.tables[1:])
+        kept = {int(each.config["retention.ms"]): each.name for each in tables if _expires(each)}
+        if not kept:
+            return
+        shortest = min(kept)
+        since = int(time.time() * 1000) - shortest
+        if begins_before(partial(self.consumer.offsets_at, partitions), since):
+            log.warning(
+                "%s has scores that are older than what %s keeps (retention.ms=%d): a restart "
+                "before they are counted may make wrong final boards; raise retention.ms there, "
+                "and the setting topics.high_scores.periods_retention_ms for new topics",
+                partitions[0].topic,
+                kept[shortest],
+                shortest,
+            )
 
     def _distrust(self, committed: TopicPartition) -> str:
         """Return why a committed position is not the one to begin with, "" where it is."""
@@ -139,3 +161,9 @@ class Starts:
         tables = tuple(self._context.topic(kind).id for kind in self._context.settings.tables)
         mark = CommitMark(self._context.topic("scores").id, tables, generation, self._flow)
         return Start(position, offset, mark, stream, stream.now)
+
+
+def _expires(table: Topic) -> bool:
+    """Return whether Kafka deletes old messages of a table."""
+    is_deleting = "delete" in table.config.get("cleanup.policy", "")
+    return is_deleting and int(table.config.get("retention.ms", -1)) >= 0

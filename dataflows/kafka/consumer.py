@@ -280,6 +280,15 @@ def offsets_at(consumer: Consumer, partitions: Iterable[TopicPartition], time: i
     return [each.offset for each in found]
 
 
+def begins_before(ask: Callable[[int], Iterable[int]], time: int) -> bool:
+    """Return whether the first message of any partition is older than a time, in ms.
+
+    `ask` returns the offset of each partition at a time, as `offsets_at` does.
+    """
+    offsets = zip(*map(ask, (EARLIEST, LATEST, time)), strict=True)
+    return any(low < end and found != low for low, end, found in offsets)
+
+
 def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     """Return the offset of the first message of a partition, and its end.
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import time
 from functools import partial
 
 import pytest
 
 from dataflows.kafka.topics import await_topics
 from dataflows.positions import Position, forget
-from dataflows.rebuild import main
+from dataflows.rebuild import DAY_MS, main
 from tests.support import oracle
 from tests.support.load import some
 from tests.support.processes import open_game, running
@@ -36,12 +37,49 @@ def test_nothing_is_deleted_without_a_word(game, monkeypatch, capsys):
 def test_how_long_it_takes_is_said_before(boards, seconds, monkeypatch, capsys):
     there = [Position(0, None, 500_000, 2_500_000), Position(1, 7, 0, 1_000_000)]
     monkeypatch.setattr("dataflows.rebuild.positions", lambda _: there)
+    monkeypatch.setattr("dataflows.rebuild._has_expired", lambda _: False)
     monkeypatch.setenv("LEADERBOARD_BOARDS", json.dumps(boards))
 
     assert main([]) == 1
     assert (
         f"3000000 scores again\non two cores that takes {seconds} s at" in capsys.readouterr().out
     )
+
+
+BY_DAY = {"LEADERBOARD_BOARDS": '["all-time", "day"]'}
+KEPT = "LEADERBOARD_TOPICS__HIGH_SCORES__PERIODS_RETENTION_MS"
+
+
+def is_warned(game, capsys, days_ago):
+    """Send a score that is so old, and a new one; return whether the command speaks of its age."""
+    now = int(time.time() * 1000)
+    game.send(("ann", b"5"), timestamp=now - days_ago * DAY_MS)
+    game.send(("ann", b"6"), timestamp=now)
+    assert main([]) == 1
+    return "topics.high_scores.periods_retention_ms, 400 days" in capsys.readouterr().out
+
+
+def test_scores_older_than_the_bests_of_periods_are_kept_are_said_before(game, monkeypatch, capsys):
+    monkeypatch.setenv("LEADERBOARD_BOARDS", BY_DAY["LEADERBOARD_BOARDS"])
+
+    assert is_warned(game, capsys, 500)
+
+
+@pytest.mark.parametrize(
+    ("given", "days_ago"),
+    [
+        (BY_DAY, 300),
+        (BY_DAY | {KEPT: str(600 * DAY_MS)}, 500),
+        (BY_DAY | {KEPT: "-1"}, 500),
+        ({}, 500),
+    ],
+    ids=["younger", "kept for longer", "kept for ever", "no periods"],
+)
+def test_scores_whose_bests_are_kept_need_no_word(game, monkeypatch, capsys, given, days_ago):
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert not is_warned(game, capsys, days_ago)
 
 
 def test_a_table_that_is_wrong_is_right_after_it_with_the_partitions_of_the_settings(
