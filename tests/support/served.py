@@ -31,19 +31,42 @@ class Served:
         self._stopping.set()
         await asyncio.wait_for(asyncio.shield(self._task), 10)
 
-    async def connect(self):
-        return await asyncio.open_connection("127.0.0.1", self.port)
+    async def connect(self, **how):
+        return await asyncio.open_connection("127.0.0.1", self.port, **how)
 
     async def say(self, *parts, seconds=5):
-        """Send bytes on a new connection; return what arrives until its end or `seconds`."""
-        reader, writer = await self.connect()
+        """Send bytes on a new connection; return what arrives to its end.
+
+        Raises:
+            TimeoutError: It has not ended within `seconds`.
+        """
+        async with self._told(parts) as reader:
+            return await read_to_end(reader, seconds)
+
+    async def say_until(self, wanted, *parts):
+        """Send bytes on a new connection; return what arrives until `wanted`, within 5 s."""
+        async with self._told(parts) as reader, asyncio.timeout(5):
+            return await reader.readuntil(wanted)
+
+    async def say_for(self, seconds, *parts):
+        """Send bytes on a new connection, which may have no end; return what arrives so long."""
+        received = b""
+        async with self._told(parts) as reader:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for more in arriving(reader):
+                        received += more
+        return received
+
+    @contextlib.asynccontextmanager
+    async def _told(self, parts):
+        reader, writer = await self.connect(limit=2**20)
         with contextlib.suppress(ConnectionError):
             for part in parts:
                 writer.write(part)
                 await writer.drain()
-        answer = await read(reader, seconds)
+        yield reader
         writer.close()
-        return answer
 
     async def ask(self, path="/", *headers, method="GET", host="localhost", body=b""):
         """Send a request on a new connection; return the status, the headers and the body."""
@@ -53,14 +76,21 @@ class Served:
         return parse(await self.say(head.encode() + body))
 
 
-async def read(reader, seconds):
-    """Read to the end, at most for `seconds`."""
-    received = b""
-    with contextlib.suppress(TimeoutError, ConnectionError):
-        async with asyncio.timeout(seconds):
-            while more := await reader.read(65536):
-                received += more
-    return received
+async def read_to_end(reader, seconds=5):
+    """Read until the connection ends, or is reset.
+
+    Raises:
+        TimeoutError: It has not within `seconds`.
+    """
+    async with asyncio.timeout(seconds):
+        return b"".join([more async for more in arriving(reader)])
+
+
+async def arriving(reader):
+    """Yield what arrives until the connection ends, or is reset."""
+    with contextlib.suppress(ConnectionError):
+        while more := await reader.read(65536):
+            yield more
 
 
 def parse(answer):

@@ -83,7 +83,7 @@ class Client:
 async def first(app, query):
     """Return the data of the `rank` with which a stream begins."""
     request = f"GET /live?events=rate&{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    answer = await app.say(request.encode(), seconds=0.5)
+    answer = await app.say_until(b"event: beat", request.encode())
     return answer.partition(b"event: rank\ndata: ")[2].partition(b"\n")[0]
 
 

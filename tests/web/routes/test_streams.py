@@ -100,8 +100,8 @@ async def test_live_sends_the_chosen_events_alone(monkeypatch):
         served.feeds.put_status(Status(None, ()))
         served.feeds.put_boards([shown("t:1", board)])
         served.feeds.put_scores([Score(5, 0, 1, "ann", 1)])
-        chosen = await served.say(BOARD_AND_STATUS, seconds=0.3)
-        everything = await served.say(LIVE, seconds=0.3)
+        chosen = await served.say_until(b"event: beat", BOARD_AND_STATUS)
+        everything = await served.say_until(b"event: beat", LIVE)
 
     assert set(NAMES.findall(chosen)) == {b"status", b"board", b"beat"}
     assert set(NAMES.findall(everything)) == {b"story", b"status", b"board", b"score", b"beat"}
@@ -110,12 +110,12 @@ async def test_live_sends_the_chosen_events_alone(monkeypatch):
 async def test_a_change_reaches_only_the_streams_that_have_chosen_it(monkeypatch):
     board = Board("all-time", 1, 1, (Row(1, "ann", 1, 1),))
     async with serving(monkeypatch) as served:
-        talk = asyncio.create_task(
-            served.say(b"GET /live?events=status HTTP/1.1\r\nHost: localhost\r\n\r\n", seconds=1)
-        )
+        asked = LIVE.replace(b"/live", b"/live?events=status")
+        talk = asyncio.create_task(served.say(asked))
         await until(lambda: sum(map(len, served.feeds.live_hubs())))
         served.feeds.put_boards([shown("t:1", board)])
         served.feeds.put_status(Status(7, ("away",)))
+        await served.stop()
         received = await talk
 
     assert b"event: board" not in received
@@ -145,7 +145,7 @@ async def test_each_event_stays_under_60_kib(monkeypatch):
     async with serving(monkeypatch) as served:
         for number in range(100):
             served.feeds.put_boards([shown(f"t:{number}", board)])
-        received = await served.say(LIVE, seconds=0.5)
+        received = await served.say_until(b"event: beat", LIVE)
         _, _, whole = await served.ask("/top5")
 
     sizes = {len(line) for line in received.split(b"\n") if line.startswith(b"data: ")}

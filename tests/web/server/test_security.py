@@ -13,7 +13,7 @@ import time
 import pytest
 import pytest_asyncio
 
-from tests.support.served import parse, read, serving
+from tests.support.served import parse, read_to_end, serving
 from tests.support.until import until
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -96,7 +96,7 @@ async def test_headers_that_trickle_in_are_cut_off(monkeypatch):
             trickle(writer, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
         )
         began = time.monotonic()
-        answer = await read(reader, 5)
+        answer = await read_to_end(reader)
         trickling.cancel()
         writer.close()
 
@@ -112,7 +112,7 @@ async def test_a_body_that_trickles_in_is_refused(monkeypatch):
             f"POST /newScore HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: 5000\r\n\r\n"
         )
         trickling = asyncio.create_task(trickle(writer, head.encode()))
-        answer = await read(reader, 5)
+        answer = await read_to_end(reader)
         trickling.cancel()
         writer.close()
 
@@ -130,8 +130,8 @@ async def trickle(writer, head):
 async def test_a_silent_connection_is_cut_off(monkeypatch):
     shorten_timeouts(monkeypatch)
     async with serving(monkeypatch) as served:
-        assert await asyncio.wait_for(served.say(), 3) == b""
-        kept = await asyncio.wait_for(served.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"), 3)
+        assert await served.say(seconds=3) == b""
+        kept = await served.say(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n", seconds=3)
 
     assert kept.startswith(b"HTTP/1.1 ")
 
@@ -360,7 +360,7 @@ async def test_no_random_pieces_of_requests_are_an_error_of_the_server(monkeypat
         for _ in range(150)
     ]
     async with serving(monkeypatch, streams_per_client=0) as served:
-        answers = await asyncio.gather(*[served.say(each, seconds=3) for each in inputs])
+        answers = await asyncio.gather(*[served.say_for(3, each) for each in inputs])
         health = await served.ask("/health")
     statuses = {parse(answer)[0] for answer in answers if answer.startswith(b"HTTP/1.1")}
 

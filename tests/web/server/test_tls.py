@@ -18,7 +18,7 @@ from httpx_sse import aconnect_sse
 
 from dataflows.leaderboard import Board, Row
 from tests.support.boards import shown
-from tests.support.served import parse, read, serving
+from tests.support.served import parse, serving
 from tests.support.until import until
 from web.live.hub import Hub, Times
 from web.server.handover import connect
@@ -183,8 +183,6 @@ async def test_an_upgrade_to_http_2_is_ignored(monkeypatch):
 async def test_a_client_that_never_shakes_hands_is_forgotten(secure, monkeypatch):
     monkeypatch.setattr("web.server.handover.HANDSHAKE_SECONDS", 0.2)
     async with serving(monkeypatch, **secure) as served:
-        reader, writer = await served.connect()
-        answer = await read(reader, 5)
-        writer.close()
+        answer = await served.say()
 
     assert parse(answer)[0] == 0
