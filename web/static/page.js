@@ -8,7 +8,7 @@ import { SharedStream } from "./live/tabs.js";
 
 /** @type {Load[]} in the order in which they receive an event */
 const EVERYWHERE = [
-  () => import("./live/connection.js"), // live, troubled, stale or reconnecting; the button that pauses
+  () => import("./live/connection.js"), // live, troubled, stale or reconnecting; the switch that pauses
   () => import("./live/times.js"), // the server's clock; "2 min ago"
   () => import("./board/colors.js"), // a colour for each leader, used by the next two
   () => import("./board/board.js"), // the rows, the number of players

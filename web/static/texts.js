@@ -60,9 +60,6 @@ export function periodText(period, current) {
 
 // The connection
 
-export const PAUSE = "Pause";
-export const RESUME = "Resume";
-
 /** @param {number} asOf @param {number} nextAt */
 const attempts = (asOf, nextAt) =>
   ` · as of ${formatClock(asOf)}, next attempt at ${formatClock(nextAt)}`;

@@ -72,7 +72,7 @@ def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme, since, 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_while_paused_or_refused(stage, open_page, scheme):
     page = open_page(color_scheme=scheme)
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("switch", name="Pause").click()
     paused = findings(page)
     stage.first = [("status", {**status(None, "too many streams"), "refused": "full"})]
     refused = findings(open_page(said="The server is full", color_scheme=scheme))
@@ -102,8 +102,8 @@ def test_the_focus_is_never_in_a_row_and_stays_while_rows_move(stage, open_page)
     stage.send("board", board(("cid", 4), ("bob", 3)))
     expect(page.locator("#board tr:not(.leaving) .name")).to_have_text(["cid", "bob"])
 
-    first, fields = ["A", "BUTTON#pause", "A#all-ranks"], ["INPUT#user", "INPUT#score"]
-    assert walk == ["BODY", *first, "INPUT#name", "BUTTON", *fields]
+    first, fields = ["A", "INPUT#pause", "A#all-ranks"], ["INPUT#user", "INPUT#score"]
+    assert walk == ["BODY", *first, "INPUT#name", "INPUT", *fields]
     expect(page.locator("#score")).to_be_focused()
 
 

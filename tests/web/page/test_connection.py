@@ -199,7 +199,7 @@ def test_a_paused_page_stands_still_and_then_shows_the_newest(stage, open_with_c
     page = open_with_clock()
     expect(page.locator("#scores tbody tr")).to_have_count(1)
     expect(page.locator("#history .labels li")).to_have_count(1)
-    pause = page.get_by_role("button", name="Pause")
+    pause = page.get_by_role("switch", name="Pause")
     pause.click()
     expect(page.locator("#connection")).to_have_text(re.compile(f"^Paused · as of {TIME}$"))
     before = page.locator("main").inner_text()
@@ -210,7 +210,7 @@ def test_a_paused_page_stands_still_and_then_shows_the_newest(stage, open_with_c
     page.clock.run_for(20_000)
 
     assert page.locator("main").inner_text() == before
-    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("switch", name="Pause").click()
     is_live(page)
     expect(page.locator("#board tr:not(.leaving) .name")).to_have_text(["bob", "ann"])
     expect(page.locator("#scores .name")).to_have_text(["bob", "ann"])

@@ -200,14 +200,14 @@ def test_a_page_that_is_paused_at_midnight_shows_the_old_day_until_the_pause_end
     page = open_page("/?board=day")
     expect(page.locator("#history figcaption")).to_contain_text("ann")
     page.evaluate(HEARING)
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("switch", name="Pause").click()
     before = page.locator("main").inner_text()
     stage.call(stage.feeds.turn, at(26, 0))
     wait_for(page, "heard.includes('board')")
     page.evaluate("new Promise(requestAnimationFrame)")
 
     assert page.locator("main").inner_text() == before
-    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("switch", name="Pause").click()
     is_tomorrow(page)
 
 

@@ -130,7 +130,7 @@ def test_the_stream_brings_the_card_and_nothing_else_is_asked(stage, open_page):
 def test_a_paused_card_stands_still_but_for_a_player_that_is_asked_for(stage, open_page):
     page = open_page("/?user=dan")
     expect(place(page)).to_contain_text("\u2068cid\u2069")
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("switch", name="Pause").click()
     put(stage, ("dan", 800))
     find(page, "eve")
     expect(place(page)).to_contain_text("Rank 5 of 7")
@@ -140,7 +140,7 @@ def test_a_paused_card_stands_still_but_for_a_player_that_is_asked_for(stage, op
     page.evaluate("new Promise(requestAnimationFrame)")
 
     assert "Rank 5 of 7" in (place(page).text_content() or "")
-    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("switch", name="Pause").click()
     expect(place(page)).to_contain_text("Rank 1 of 7")
 
 

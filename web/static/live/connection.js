@@ -1,7 +1,7 @@
-// The state of the connection in words, and the button that pauses the page.
+// The state of the connection in words, and the switch that pauses the page.
 
 import { setText } from "../dom.js";
-import { CONNECTION, PAUSE, RESUME } from "../texts.js";
+import { CONNECTION } from "../texts.js";
 import { isPaused, setPaused } from "./throttle.js";
 
 /** @typedef {import("../types.js").Loss} Loss */
@@ -48,7 +48,7 @@ export function start() {
   }
 
   show();
-  watchButton(() => {
+  watchSwitch(() => {
     pausedAt = Date.now();
     show();
   });
@@ -69,16 +69,16 @@ export function start() {
   };
 }
 
-/** Let the button pause the page and end the pause. @param {() => void} changed */
-function watchButton(changed) {
-  const button = /** @type {HTMLButtonElement | null} */ (document.querySelector("#pause"));
-  if (!button) {
+/** Let the switch pause the page and end the pause. @param {() => void} changed */
+function watchSwitch(changed) {
+  const pause = /** @type {HTMLElement | null} */ (document.querySelector("#pause"));
+  if (!pause) {
     return; // in the hall
   }
-  button.hidden = false;
-  button.addEventListener("click", () => {
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
     setPaused(!isPaused());
-    button.textContent = isPaused() ? RESUME : PAUSE;
+    pause.setAttribute("aria-checked", String(isPaused()));
     changed();
   });
 }
