@@ -238,12 +238,64 @@ def test_markup_in_names_is_text(stage, open_page):
 
 
 def test_nothing_moves_when_the_card_is_filled(open_page):
-    page = open_page(**PHONE)
+    page = open_page()
     before = page.locator("#player").bounding_box()
     find(page, "dan")
     expect(names(page)).to_have_count(5)
 
     assert page.locator("#player").bounding_box() == before
+
+
+def top(page, selector):
+    return page.locator(selector).bounding_box()["y"]
+
+
+def test_on_a_phone_only_a_player_takes_room_before_the_form(open_page):
+    page = open_page(**PHONE)
+    before = top(page, "#form")
+    find(page, "dan")
+    expect(names(page)).to_have_count(5)
+
+    assert top(page, "#form") > before + 150
+
+
+@pytest.mark.parametrize("path", ["/", "/?user=dan"])
+def test_on_a_phone_nothing_moves_when_a_known_player_is_shown_at_the_start(
+    stage, new_context, path
+):
+    page = new_context(**PHONE).new_page()
+    page.add_init_script("localStorage.setItem('leaderboard-user', 'dan')")
+    page.route("**/page.js", lambda it: it.abort())
+    page.goto(stage.address + path)
+    before = top(page, "#form") - top(page, "#player")
+    page.unroute("**/page.js")
+    page.goto(stage.address + path)
+    expect(place(page)).to_contain_text("behind \u2068cid\u2069")
+
+    assert top(page, "#form") - top(page, "#player") == before
+
+
+def test_on_a_phone_nothing_moves_when_a_player_of_the_address_gets_a_score(stage, open_page):
+    page = open_page("/?user=zed", **PHONE)
+    expect(place(page)).to_contain_text("no score here")
+    before = top(page, "#form")
+    put(stage, ("zed", 450))
+    expect(names(page)).to_have_count(5)
+
+    assert top(page, "#form") == before
+
+
+def test_on_a_phone_the_form_stays_in_its_place_when_its_first_score_brings_the_card(open_page):
+    page = open_page(**PHONE)
+    for part in ("html", "body"):  # as in Safari
+        page.locator(part).evaluate("element => { element.style.overflowAnchor = 'none'; }")
+    page.locator("#form").scroll_into_view_if_needed()
+    before = top(page, "#form")
+    with answering(page, 202, {"partition": 0, "offset": 1, "outcome": "best"}):
+        add(page, "dan", "200")
+        expect(names(page)).to_have_count(5)
+
+    assert top(page, "#form") == pytest.approx(before, abs=1)
 
 
 def test_without_javascript_the_form_shows_the_card(open_page):

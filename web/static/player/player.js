@@ -28,6 +28,7 @@ class Card {
   constructor(section, form) {
     const find = (/** @type {string} */ selector) =>
       /** @type {HTMLElement} */ (section.querySelector(selector));
+    this._section = section;
     this._ranks = section.dataset.ranks; // of an earlier period, which has no stream
     this._field = /** @type {HTMLInputElement} */ (find("input[name=user]"));
     this._place = find(".place");
@@ -76,8 +77,18 @@ class Card {
     const own = remembered();
     if (own && !new URL(location.href).searchParams.has("user")) {
       this._field.value = own;
+      this._makeRoom();
       this._follow(own);
     }
+  }
+
+  /** Keep room for the card, and in its place what is below: a score was added there just now. */
+  _makeRoom() {
+    const below = document.querySelector("#form");
+    const topOf = () => below?.getBoundingClientRect().top ?? 0;
+    const top = topOf();
+    this._section.classList.add("followed");
+    scrollBy(0, topOf() - top);
   }
 
   /** Get the stream with the ranks of another user. @param {string} user */
@@ -87,6 +98,7 @@ class Card {
     }
     this._user = user;
     this._rank = undefined;
+    this._section.classList.add("followed");
     if (this._ranks) {
       this._load(this._ranks + encodeURIComponent(user));
       return;
