@@ -21,7 +21,7 @@ BROKEN = {400, 408, 413, 414, 431, 505}  # statuses after which the next request
 
 SOURCES = (  # of what the page may load; who may frame it is a setting
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors "
 )
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
