@@ -249,7 +249,8 @@ def offsets_since(
 ) -> list[TopicPartition]:
     """Return the position of the first message of a time, in ms, or of a later one.
 
-    A time of 0 or below is the beginning; a partition without such a message gives its end.
+    A time of 0 or below is the beginning. A partition without such a message gives its end, as it
+    was before the question: no message that comes later is missed.
 
     Raises:
         FlowFailed: The broker does not answer.
@@ -257,17 +258,19 @@ def offsets_since(
     if since <= 0:
         return [TopicPartition(at.topic, at.partition, OFFSET_BEGINNING) for at in partitions]
     name = f"positions of {partitions[0].topic} at a time"
-    found = retry(lambda: offsets_at(consumer, partitions, since), name)
+    ends, found = (
+        retry(partial(offsets_at, consumer, partitions, time), name) for time in (LATEST, since)
+    )
     return [
-        TopicPartition(at.topic, at.partition, offset)
-        for at, offset in zip(partitions, found, strict=True)
+        TopicPartition(at.topic, at.partition, end if offset < 0 else offset)
+        for at, end, offset in zip(partitions, ends, found, strict=True)
     ]
 
 
 def offsets_at(consumer: Consumer, partitions: Iterable[TopicPartition], time: int) -> list[int]:
     """Return the offset of the first message of a time, in ms, or of a later one, by partition.
 
-    `EARLIEST` is the first message, `LATEST` the end, which also stands where there is none.
+    `EARLIEST` is the first message, `LATEST` the end; -1 stands where there is no such message.
 
     Raises:
         KafkaException: The broker does not answer.
