@@ -164,7 +164,8 @@ class SharedConsumer:
         if self._uncommitted:  # of all partitions in one request
             positions, self._uncommitted = list(self._uncommitted.values()), {}
             self._consumer.commit(offsets=positions, asynchronous=True)
-        messages, ends = consume(self._consumer, self._wait_seconds())
+        is_committed = bool(self._on_failed_commit)
+        messages, ends = consume(self._consumer, self._wait_seconds(), is_committed=is_committed)
         self._turns = 0 if messages else self._turns + 1
         self.is_behind = len(messages) >= BATCH // 2
         self._ends = {each: end for each, end in ends.items() if each in self._positions}
@@ -305,10 +306,13 @@ def bounds(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
     )
 
 
-def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message], dict[Place, int]]:
+def consume(
+    consumer: Consumer, wait_seconds: float = 0, *, is_committed: bool = False
+) -> tuple[list[Message], dict[Place, int]]:
     """Return up to 10,000 messages, by offset, and the end of each partition that they reach.
 
-    Waits for the first message only.
+    Waits for the first message only. `is_committed`: the next start goes on from the positions that
+    are read here, not from the beginning.
 
     Raises:
         FlowFailed: Any error but the end of a partition.
@@ -324,7 +328,7 @@ def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message],
         if error is None:
             continue
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
-            _fail_at_lost_position(consumer, message)
+            _fail_at_lost_position(consumer, message, is_committed=is_committed)
         if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
             topic = message.topic()
             needed = ("Read", topic) if topic else ("Describe", "of the setting `group`")
@@ -334,18 +338,20 @@ def consume(consumer: Consumer, wait_seconds: float = 0) -> tuple[list[Message],
     return [message for message in messages if message.error() is None], ends
 
 
-def _fail_at_lost_position(consumer: Consumer, message: Message) -> NoReturn:
+def _fail_at_lost_position(consumer: Consumer, message: Message, *, is_committed: bool) -> NoReturn:
     topic, partition = message_place(message)
     name = f"{topic}[{partition}]"
     low, end = bounds(consumer, topic, partition)
     position = message.offset()  # None where the epochs show that the log became shorter
     if position is not None and position < low:
+        see = "see docs/operations.md, 'The position is gone'"
         fail(
             f"{name}: the position to read from, {position}, was deleted by retention, the first "
-            f"message there is {low}: see docs/operations.md, 'The position is gone'"
+            f"message there is {low}: {see if is_committed else 'start again to read what is left'}"
         )
+    forget = "`python -m dataflows.positions --forget` lets the flow count what is there"
     fail(
         f"{name}: its log became shorter, or another one took its place: it ends at {end}; "
-        "`python -m dataflows.positions --forget` lets the flow count what is there; see "
+        f"{forget if is_committed else 'start again to read what is there'}; see "
         "docs/operations.md, 'The log became shorter'"
     )

@@ -1,5 +1,6 @@
 """One consumer for many partitions: each gets its own messages and failures, in order."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -127,27 +128,30 @@ def committed(shared, game):
     return shared.committed([TopicPartition(game.name("scores"), 0)])[0].offset
 
 
+DELETED = "the position to read from, 19, was deleted by retention, the first message there is 42"
+SHORTER = "its log became shorter, or another one took its place: it ends at 70"
+
+
 @pytest.mark.parametrize(
-    ("position", "said"),
+    ("is_committed", "position", "said"),
     [
-        (
-            19,
-            "the position to read from, 19, was deleted by retention, the first .* is 42",
-        ),
-        (100, "its log became shorter, or another one took its place: it ends at 70"),
-        (OFFSET_INVALID, "its log became shorter"),
+        (True, 19, f"{DELETED}: see docs/operations.md, 'The position is gone'"),
+        (True, 100, f"{SHORTER}; `python -m dataflows.positions --forget` lets"),
+        (True, OFFSET_INVALID, f"{SHORTER}; `python -m dataflows.positions --forget` lets"),
+        (False, 19, f"{DELETED}: start again to read what is left"),
+        (False, 100, f"{SHORTER}; start again to read what is there; see docs/operations.md"),
     ],
-    ids=["deleted", "past the end", "of another epoch"],
+    ids=["deleted", "past the end", "of another epoch", "deleted, of a table", "shorter, a table"],
 )
-def test_a_position_that_is_lost_is_named_with_its_remedy(position, said):
+def test_a_position_that_is_lost_is_named_with_its_remedy(is_committed, position, said):
     lost = KafkaError(KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001 - its public name
     fake: Any = SimpleNamespace(
         consume=lambda *_: [Message("scores", 3, position, error=lost)],
         get_watermark_offsets=lambda *_: (42, 70),
     )
 
-    with pytest.raises(FlowFailed, match=rf"scores\[3\]: {said}"):
-        consumer.consume(fake)
+    with pytest.raises(FlowFailed, match=re.escape(f"scores[3]: {said}")):
+        consumer.consume(fake, is_committed=is_committed)
 
 
 @pytest.mark.parametrize(
