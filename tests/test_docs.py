@@ -82,7 +82,8 @@ def test_every_command_has_arguments_that_its_program_accepts(command, monkeypat
     module, *arguments = shlex.split(command)
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", stop)
     monkeypatch.setattr(sys, "argv", [module, *arguments])
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    for name in (module, f"{module}.__main__"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
     with pytest.raises(AcceptedError):
         runpy.run_module(module, run_name="__main__", alter_sys=True)
