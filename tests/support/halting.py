@@ -8,11 +8,14 @@ import importlib
 import os
 import signal
 import threading
+import time
+from concurrent.futures import wait
 
 from confluent_kafka import Producer
 
 from dataflows.highscores import restore, source
 from dataflows.kafka import producer
+from dataflows.top5.source import TablePartition
 
 
 class Halt:
@@ -121,6 +124,21 @@ def reading_on(halt):
     _before(source.ScoresPartition, "next_batch", check)
 
 
+def looking(halt):
+    """A flow is about to look at its topics; it gets the answer before it polls again."""
+
+    def look(partition):
+        watch = partition._watch  # noqa: SLF001
+        if watch and not watch._asked and time.monotonic() >= watch._ask_at:  # noqa: SLF001
+            halt()
+            watch.check()
+            wait(watch._asked.values())  # noqa: SLF001
+            watch.check()
+
+    for owner in (source.ScoresPartition, TablePartition):
+        _before(owner, "next_batch", look)
+
+
 def _before(owner, name, act):
     call = getattr(owner, name)
 
@@ -131,7 +149,7 @@ def _before(owner, name, act):
     setattr(owner, name, acting)
 
 
-MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing, reading_on)
+MOMENTS = (fenced, restoring, restored, producing, sent, unsent, committing, reading_on, looking)
 
 
 def flow():
