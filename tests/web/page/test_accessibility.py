@@ -59,7 +59,9 @@ def test_axe_finds_nothing(stage, open_page, form):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("since", "said"), [(now(), "Stale"), (None, "Problem")])
+@pytest.mark.parametrize(
+    ("since", "said"), [(now(), "Stale"), (None, "Problem")], ids=["stale", "problem"]
+)
 def test_axe_finds_nothing_when_all_goes_wrong(stage, open_page, scheme, since, said):
     stage.first.append(("status", status(since, "the broker has not answered")))
     page = open_page(said=said, color_scheme=scheme)
