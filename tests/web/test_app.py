@@ -569,6 +569,7 @@ async def test_the_scores_of_a_removed_user_are_shown_no_more(settings):
     made = create_app(with_web(settings, token="sesame"))  # noqa: S106 - of this test
     operator = {"Authorization": "Bearer sesame"}
     async with made.test_app():
+        await until(lambda: not made.extensions["leaderboard"].problems(), 30)
         client = made.test_client()
         for user in ("rude", "ann"):
             await client.post("/newScore", json={"user": user, "score": 1}, headers=operator)

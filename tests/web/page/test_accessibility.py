@@ -105,7 +105,7 @@ def test_the_focus_is_never_in_a_row_and_stays_while_rows_move(stage, open_page)
     expect(page.locator("#board tr:not(.leaving) .name")).to_have_text(["cid", "bob"])
 
     first, fields = ["A", "INPUT#pause", "A#all-ranks"], ["INPUT#user", "INPUT#score"]
-    assert walk == ["BODY", *first, "INPUT#name", "INPUT", *fields]
+    assert walk == ["BODY", *first, "INPUT#name", "INPUT", *fields, "BUTTON"]
     expect(page.locator("#score")).to_be_focused()
 
 
