@@ -6,38 +6,46 @@ Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from local import children
+from local.claims import eventually
+
 START_SECONDS = 10
+ANSWER_SECONDS = 60
+STOP_SECONDS = 10
 
 
 @contextmanager
 def running(server: str) -> Iterator["Redis"]:
-    """Run a Redis on a socket of its own."""
+    """Run a Redis on a socket of its own, for the length of the block.
+
+    Raises:
+        TimeoutError: It does not start within 10 s, or does not answer within 60 s.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "redis")
         options = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder]
-        with subprocess.Popen([server, *options], stdout=subprocess.DEVNULL) as process:  # noqa: S603
-            redis = Redis(path)
-            try:
+        process = children.start([server, *options], stdout=subprocess.DEVNULL)
+        try:
+            with closing(Redis(path)) as redis:
                 yield redis
-            finally:
-                redis.close()
-                process.terminate()
+        finally:
+            children.stop(process, STOP_SECONDS)
 
 
 class Redis:
     """A connection to Redis."""
 
     def __init__(self, path: str) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not Path(path).exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        if not eventually(Path(path).exists, START_SECONDS):
+            msg = f"Redis has not started within {START_SECONDS} s"
+            raise TimeoutError(msg)
         self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(ANSWER_SECONDS)
         self._socket.connect(path)
         self._file = self._socket.makefile("rb")
 
