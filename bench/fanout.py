@@ -11,30 +11,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from bench.latency import await_ready
-from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
-from bench.topics import producing
+from bench.facts import Row
+from bench.runs import broker_pid, cpu_seconds
+from bench.sending import produce, producing, shortfall
+from bench.web import serving
 from conf import clients
 from conf.loading import load
 from conf.settings import Settings
+from dataflows import leaderboard
 from dataflows.kafka.topics import await_topics
-from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
-from local.claims import ports
 from local.kafka import running
 
 SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
 ROWS = 5
 USERS = 5_000
-TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMITS = {"LEADERBOARD_WEB__STREAMS": "0", "LEADERBOARD_WEB__STREAMS_PER_CLIENT": "0"}
 
 
@@ -49,41 +48,42 @@ class Crowd(NamedTuple):
     workers: int = 1
 
 
-def run(crowd: Crowd) -> dict[str, Any]:
+def run(crowd: Crowd) -> Row:
     """Connect clients all at once, publish boards and scores, and measure what arrives, and how.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
     the client's. Clients and server share the machine, so the CPU of each is measured separately.
     """
     settings = load()
-    topic = await_topics(settings)["scores"].name
-    (port,) = ports(0)
+    publish_score = partial(_publish_score, await_topics(settings)["scores"].name)
     boards = _Boards(settings)
     boards.publish()
-    with _serving(port, crowd.workers) as web:
-        await_ready(port)
-        before = _Usage(web.pid)
-        publishing = producing(settings, crowd.scores, partial(_publish_score, topic))
-        with _watching(port, crowd) as watchers, publishing:
-            storm = _line(watchers)
-            time.sleep(SETTLE_SECONDS)
-            settled = _Usage(web.pid)
-            boards.publish_at(crowd.updates_per_second, crowd.seconds - 2 * SETTLE_SECONDS)
-            ended = _Usage(web.pid)
+    with serving(NO_LIMITS, "--workers", str(crowd.workers)) as (port, pid):
+        before = _Usage(pid)
+        publishing = producing(settings, crowd.scores, publish_score)
+        with _watching(port, crowd) as watchers, publishing as sent:
             found = _line(watchers)
-    wall = ended.at - settled.at
-    return {
-        **crowd._asdict(),
-        **storm,
-        **found,
-        "events_per_second": found["events"] / wall,
-        "delivered": found["events"] / max(1, crowd.clients * (boards.published - 1)),
-        "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
-        "broker_cores": (ended.broker - settled.broker) / wall,
-        "kib_per_client": (settled.kib - before.kib) / crowd.clients,
-        "grown_kib": ended.kib - settled.kib,
-        "storm_cpu_seconds": settled.cpu_seconds - before.cpu_seconds,
-    }
+            time.sleep(SETTLE_SECONDS)
+            settled = _Usage(pid)
+            boards.publish_at(crowd.updates_per_second, crowd.seconds - 2 * SETTLE_SECONDS)
+            ended = _Usage(pid)
+            found |= _line(watchers)
+    found["delivered"] = found["events"] / max(1, crowd.clients * (boards.published - 1))
+    found["events_per_second"] = found["events"] / (ended.at - settled.at)
+    found["scores_per_second"] = sent.result()
+    used = _used(crowd, before, settled, ended)
+    return {**crowd._asdict(), **found, **used, "wrong": fault(crowd, found)}
+
+
+def fault(crowd: Crowd, found: Row) -> str:
+    """Say what is wrong: clients without a board are in no figure, and too few scores cost less."""
+    unserved, lost = crowd.clients - found["served"], found["lost"]
+    faults = [
+        f"{unserved:,} of {crowd.clients:,} clients not served" if unserved else "",
+        f"{lost:,} of {crowd.clients:,} clients lost" if lost else "",
+        shortfall(found["scores_per_second"], crowd.scores, "scores/s"),
+    ]
+    return ", ".join(filter(None, faults))
 
 
 class _Usage:
@@ -96,6 +96,18 @@ class _Usage:
         self.broker = cpu_seconds([broker_pid()])
         self.kib = sum(map(_kib, pids))
         self.at = time.monotonic()
+
+
+def _used(crowd: Crowd, before: _Usage, settled: _Usage, ended: _Usage) -> Row:
+    """Return the CPU and the memory of the connects, and of what followed."""
+    wall = ended.at - settled.at
+    return {
+        "server_cores": (ended.cpu_seconds - settled.cpu_seconds) / wall,
+        "broker_cores": (ended.broker - settled.broker) / wall,
+        "kib_per_client": (settled.kib - before.kib) / crowd.clients,
+        "grown_kib": ended.kib - settled.kib,
+        "storm_cpu_seconds": settled.cpu_seconds - before.cpu_seconds,
+    }
 
 
 def _kib(pid: str) -> float:
@@ -113,9 +125,13 @@ class _Boards:
 
     def publish(self) -> None:
         now = time.time_ns() // 1000
-        rows = tuple(Row(1 + n, f"player-{n}", now // 1000**n, now // 1000) for n in range(ROWS))
+        rows = tuple(
+            leaderboard.Row(1 + n, f"player-{n}", now // 1000**n, now // 1000) for n in range(ROWS)
+        )
         self._producer.produce(
-            self._topic, encode_board(Board("all-time", 81_204, now // 1000, rows)), b"all-time"
+            self._topic,
+            encode_board(leaderboard.Board("all-time", 81_204, now // 1000, rows)),
+            b"all-time",
         )
         self._producer.flush(10)
         self.published += 1
@@ -129,17 +145,7 @@ class _Boards:
 
 
 def _publish_score(topic: str, out: Producer, number: int) -> None:
-    out.produce(topic, b"%d" % (number % 1_000), b"player-%d" % (number % USERS))
-
-
-@contextmanager
-def _serving(port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
-    given = {**os.environ, **NO_LIMITS, "LEADERBOARD_WEB__PORT": str(port)}
-    processes = start(Candidate("web", "web", ["--workers", str(workers)]), given)
-    try:
-        yield processes[0]
-    finally:
-        stop(processes)
+    produce(out, topic, b"player-%d" % (number % USERS), b"%d" % (number % 1_000))
 
 
 @contextmanager
@@ -150,11 +156,11 @@ def _watching(port: int, crowd: Crowd) -> Iterator[subprocess.Popen[bytes]]:
         yield watchers
 
 
-def _line(process: subprocess.Popen[bytes]) -> Mapping[str, float]:
+def _line(process: subprocess.Popen[bytes]) -> Row:
     if process.stdout is None or not (line := process.stdout.readline()):
         msg = "the watchers ended without a result"
         raise RuntimeError(msg)
-    found: Mapping[str, float] = json.loads(line)
+    found: Row = json.loads(line)
     return found
 
 

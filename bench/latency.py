@@ -4,7 +4,6 @@ The value of a leading score is the time in microseconds at which it was made. S
 and an observer can compute its latency. Most scores are low and change nothing.
 """
 
-import http.client
 import json
 import os
 import statistics
@@ -19,6 +18,8 @@ from typing import NamedTuple
 from confluent_kafka import Producer
 
 from bench.runs import Candidate, broker_pid, cpu_seconds, start, stop
+from bench.sending import finish, produce
+from bench.web import READY_SECONDS, await_ready
 from conf import clients
 from conf.settings import Settings
 from local import children
@@ -26,7 +27,6 @@ from local.claims import ports
 
 LEADING_SHARE = 10  # one score in this many leads
 USERS = 97
-READY_SECONDS = 60
 GRACE_SECONDS = 1  # for the last scores to arrive
 WARM_SHARE = 3  # the first third warms up Kafka and does not count
 
@@ -115,32 +115,6 @@ def delays(sent: Sequence[int], observed: Sequence[tuple[int, int]]) -> list[flo
     return [(times[bisect_left(leaders, score)] - score) / 1000 for score in sent]
 
 
-def await_ready(port: int) -> None:
-    """Wait until the web app is ready, 60 s at most.
-
-    Raises:
-        TimeoutError: It was not.
-    """
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if _is_ready(port):
-            return
-        time.sleep(0.2)
-    msg = f"the web app was not ready within {READY_SECONDS} s"
-    raise TimeoutError(msg)
-
-
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
 def _play(settings: Settings, load: Load) -> list[int]:
     """Send scores at a steady rate; return the leading ones."""
     producer = Producer(clients.producer(settings))
@@ -155,8 +129,8 @@ def _play(settings: Settings, load: Load) -> list[int]:
         if number % LEADING_SHARE == 0:
             score = time.time_ns() // 1000
             leading.append(score)
-        producer.produce(topic, b"%d" % score, b"player-%d" % (number % USERS))
-    producer.flush(30)
+        produce(producer, topic, b"player-%d" % (number % USERS), b"%d" % score)
+    finish(producer)
     return leading
 
 
