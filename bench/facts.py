@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.machine import describe
+from bench.machine import cores, describe
 
 SHOWN = 8  # columns
 
@@ -48,13 +48,28 @@ class Facts:
 
     def rows(self, part: str, **where: object) -> list[Row]:
         """Return the rows of a part that have these values and are not wrong."""
+        return [row for row in self._rows(part, where) if not row.get("wrong")]
+
+    def has_wrong(self, part: str, **where: object) -> bool:
+        """Return whether one of the rows of a part that have these values is wrong."""
+        return any(row.get("wrong") for row in self._rows(part, where))
+
+    def _rows(self, part: str, where: Mapping[str, object]) -> list[Row]:
         found = self.parts[part].rows if part in self.parts else []
-        return [row for row in found if not row.get("wrong") and where.items() <= row.items()]
+        return [row for row in found if where.items() <= row.items()]
 
     def median(self, part: str, name: str, **where: object) -> float | None:
-        """Return the median of a column of those rows, None if there are none."""
+        """Return the median of a column of the rows that are not wrong, None if there are none."""
         found = [row[name] for row in self.rows(part, **where) if name in row]
         return statistics.median(found) if found else None
+
+    def is_full(self, part: str) -> bool:
+        """Return whether a part was measured with the plan `full`."""
+        return self.about.get(part, {}).get("plan") == "full"
+
+    def cores(self, part: str) -> int:
+        """Return the cores of the machine that measured a part, 0 if none has."""
+        return cores(self.about[part]) if part in self.about else 0
 
 
 def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:

@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def describe() -> dict[str, str]:
         "commit": _commit(),
         "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
+
+
+def cores(description: Mapping[str, str]) -> int:
+    """Return the cores of a machine as it was described."""
+    return int(description["machine"].partition(" cores ")[0])
 
 
 def _processor() -> str:

@@ -1,6 +1,5 @@
 """The targets, and whether they are reached: a row for each, measured or not."""
 
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,7 +20,15 @@ from bench.tables import cell
 
 FREE_CORES = 4
 
-Figure = Callable[[Facts], float | None]
+Figure = Callable[[Facts], float]  # raises NotMeasured or WrongRuns
+
+
+class NotMeasured(LookupError):  # noqa: N818 - what the figure is
+    """A figure was not measured, or not with the plan `full`."""
+
+
+class WrongRuns(ValueError):  # noqa: N818 - what the figure is of
+    """A figure is of runs of which one is wrong."""
 
 
 class Target(NamedTuple):
@@ -37,9 +44,12 @@ class Target(NamedTuple):
         """Return its name, the limit, the figure, and whether the target is reached."""
         unit = f" {self.unit}" if self.unit else ""
         goal = f"{'≥' if self.is_least else '≤'} {cell(self.limit)}{unit}"
-        figure = self.figure(facts)
-        if figure is None:
+        try:
+            figure = self.figure(facts)
+        except NotMeasured:
             return self.what, goal, "", "not measured"
+        except WrongRuns:
+            return self.what, goal, "", "**no**, wrong runs"
         is_reached = figure >= self.limit if self.is_least else figure <= self.limit
         return self.what, goal, f"{cell(float(figure))}{unit}", "yes" if is_reached else "**no**"
 
@@ -49,51 +59,54 @@ def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
     return [target.line(facts) for target in TARGETS]
 
 
-def ratio(above: float | None, below: float | None) -> float | None:
-    """Divide, if both figures are there."""
-    return above / below if above is not None and below else None
+def _column(part: str, name: str, **where: object) -> Figure:
+    """Return the median of a column in the rows that have these values."""
+
+    def figure(facts: Facts) -> float:
+        if not facts.is_full(part):
+            raise NotMeasured
+        if facts.has_wrong(part, **where):
+            raise WrongRuns
+        found = facts.median(part, name, **where)
+        if found is None:
+            raise NotMeasured
+        return found
+
+    return figure
 
 
 def _rate(part: str, *names: str, **where: object) -> Figure:
     """Return the best of these candidates' median rates."""
-
-    def figure(facts: Facts) -> float | None:
-        rates = [facts.median(part, "rate", candidate=name, **where) for name in names]
-        return max((rate for rate in rates if rate is not None), default=None)
-
-    return figure
+    figures = [_column(part, "rate", candidate=name, **where) for name in names]
+    return lambda facts: max(figure(facts) for figure in figures)
 
 
 def _cpu(part: str, name: str) -> Figure:
     return _column(part, "cpu_seconds", candidate=name)
 
 
-def _scaling(facts: Facts) -> float | None:
-    two, one = (_rate("throughput", name)(facts) for name in (TWO_PROCESSES, OURS))
-    return ratio(two, one)
-
-
-def _column(part: str, name: str, **where: object) -> Figure:
-    return lambda facts: facts.median(part, name, **where)
-
-
 def _over(above: Figure, below: Figure) -> Figure:
-    return lambda facts: ratio(above(facts), below(facts))
+    return lambda facts: above(facts) / below(facts)
 
 
-def slope(facts: Facts, name: str, flow: str) -> float | None:
-    """Return the increase of a column of the restarts for each user more."""
-    users = sorted({row["users"] for row in facts.rows("restarts", flow=flow)})
-    if len(users) < 2:  # noqa: PLR2004 - a slope has two ends
-        return None
-    ends = [facts.median("restarts", name, flow=flow, users=each) for each in (users[0], users[-1])]
-    return None if None in ends else (ends[1] - ends[0]) / (users[-1] - users[0])  # type: ignore[operator]
+def _scaling(facts: Facts) -> float:
+    if facts.cores("throughput") < FREE_CORES:
+        raise NotMeasured
+    return _over(_rate("throughput", TWO_PROCESSES), _rate("throughput", OURS))(facts)
 
 
 def _bytes_per_user(flow: str) -> Figure:
-    def figure(facts: Facts) -> float | None:
-        found = slope(facts, "resident_mib", flow)
-        return None if found is None else found * 2**20
+    """Return the increase of the memory of a flow for each user more."""
+
+    def figure(facts: Facts) -> float:
+        users = sorted({row["users"] for row in facts.rows("restarts", flow=flow)})
+        if len(users) < 2:  # noqa: PLR2004 - a slope has two ends
+            raise NotMeasured
+        low, high = (
+            _column("restarts", "resident_mib", flow=flow, users=each)(facts)
+            for each in (users[0], users[-1])
+        )
+        return (high - low) / int(users[-1] - users[0]) * 2**20
 
     return figure
 
@@ -203,7 +216,7 @@ TARGETS = (
     ),
     Target(
         f"throughput of two processes, to one, where {FREE_CORES} cores are",
-        lambda facts: _scaling(facts) if (os.cpu_count() or 1) >= FREE_CORES else None,
+        _scaling,
         1.7,
         is_least=True,
     ),
