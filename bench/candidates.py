@@ -10,6 +10,7 @@ from bench.runs import Candidate
 
 HERE = Path(__file__).parent
 BUILD_SECONDS = 300
+SAID = 600  # characters
 
 FLOW = ("dataflows.highscores", "-s", "1")
 LOOP = "loop: produce"
@@ -68,7 +69,7 @@ def _quix() -> Candidate | Skipped:
     ):
         done = _call(command)
         if done.returncode:
-            return Skipped(QUIX, f"its environment cannot be made: {done.stderr.strip()[-200:]}")
+            return Skipped(QUIX, f"its environment cannot be made: {_said(done)}")
     return Candidate(QUIX, script, [], program=[done.stdout.strip()])
 
 
@@ -89,7 +90,12 @@ def _build() -> str:
     if missing:
         return f"there is no {missing[0]}"
     done = _call(["mvn", "-q", "-B", "-f", str(HERE / "java" / "pom.xml"), "package"])
-    return f"mvn package failed: {done.stdout.strip()[-200:]}" if done.returncode else ""
+    return f"mvn package failed: {_said(done)}" if done.returncode else ""
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the first errors that a tool has printed; its advice follows them."""
+    return (done.stdout + done.stderr).strip()[:SAID]
 
 
 def _call(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -1,20 +1,24 @@
 """The benchmark measures every candidate once and finds it right; its arithmetic is tried apart."""
 
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import candidates, growth, latency, plots, report, results, targets, throughput
+from bench import candidates, growth, latency, plots, report, sending, throughput
 from bench import game as games
 from bench.broker import Broker
-from bench.candidates import LOOP, NAIVE, OURS, QUIX
+from bench.candidates import OURS, QUIX
 from bench.facts import Facts, Part
 from bench.game import Game
 from bench.parts import PARTS
 from bench.plan import PLANS
-from bench.runs import Candidate
 
 TINY = PLANS["tiny"]
+# What Maven and uv say where the network is missing, and the benchmark where a tool is.
+UNAVAILABLE = re.compile(
+    r"^there is no |transfer artifact|Failed to (fetch|download)|error sending request|timed out"
+)
 
 
 def loops_and_flows():
@@ -23,52 +27,25 @@ def loops_and_flows():
 
 @pytest.mark.timeout(240)  # seconds: others are fetched and built first
 @pytest.mark.parametrize("give", [loops_and_flows, candidates.pythons, candidates.javas])
-def test_every_candidate_is_right_or_says_why_it_is_skipped(give, kafka, tmp_path):
+def test_every_candidate_is_right_unless_its_tools_or_the_network_are_missing(
+    give, kafka, tmp_path
+):
     everyone = give()
     part = throughput.run(Broker(kafka, tmp_path), TINY.game, everyone, 1)
+    missing = {name: why for name, why in part.skipped.items() if UNAVAILABLE.search(why)}
 
     assert [row["wrong"] for row in part.rows] == [""] * len(part.rows)
-    assert {row["candidate"] for row in part.rows} | set(part.skipped) == {
+    assert part.skipped == missing
+    assert {row["candidate"] for row in part.rows} | set(missing) == {
         each.name for each in everyone
     }
-    assert not {LOOP, OURS, NAIVE} & set(part.skipped)
-
-
-def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "LIMIT_SECONDS", 10)
-    game = Game(1_000, 50)
-    best = games.expected(game).best
-    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
-        games.fill(settings, game)
-        wanted = games.Expected(best | {b"player-7": 1}, games.expected(game).improvements)
-        result = results.run(settings, candidates.FLOWS[0], environment, wanted)
-
-    assert result.wrong.startswith(f"not done within 10 s, 1 of {len(best)} users wrong")
-
-
-def test_a_candidate_that_pauses_for_long_is_waited_for(kafka, tmp_path):
-    game = Game(1_000, 50)
-    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
-        games.fill(settings, game)
-        paused = Candidate("paused", "tests.bench.pausing", [])
-        result = results.run(settings, paused, environment, games.expected(game))
-
-    assert result.wrong == ""
-    assert result.seconds > 3
-    assert result.broker_cpu_seconds > 0
-
-
-def test_a_candidate_that_dies_is_not_waited_for(kafka, tmp_path):
-    game = Game(1_000, 50)
-    with Broker(kafka, tmp_path).fresh_topics() as (settings, environment):
-        dying = Candidate("dying", "bench.no_such_module", [])
-        result = results.run(settings, dying, environment, games.expected(game))
-
-    assert result.wrong.startswith("ended before its work, nothing was written")
+    if missing:
+        pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout", "ranks"])
-def test_every_part_finds_what_it_measures(name, kafka, tmp_path):
+def test_every_part_finds_what_it_measures(name, kafka, tmp_path, monkeypatch):
+    monkeypatch.setattr(sending, "LEAST_SHARE", 0)  # other tests run on this machine
     part = PARTS[name](Broker(kafka, tmp_path), TINY)
 
     assert part.rows
@@ -103,34 +80,6 @@ def test_a_score_counts_as_seen_when_it_or_a_later_leader_was():
 def test_a_leading_score_that_nobody_saw_fails_the_measurement():
     with pytest.raises(TimeoutError, match="never seen"):
         latency.delays([1_000, 2_000], [(1_000, 5_000)])
-
-
-def row(candidate, rate, wrong=""):
-    return {"candidate": candidate, "rate": rate, "cpu_seconds": 1.0, "wrong": wrong}
-
-
-def test_a_target_is_reached_missed_or_not_measured(tmp_path):
-    facts = Facts(tmp_path)
-    rows = [row(OURS, 90.0), row("ours, at least once", 100.0), row("ours -w 2", 45.0)]
-    facts.keep("throughput", "tiny", Part(rows, {}))
-
-    lines = {what: line for what, *line in targets.lines(facts)}
-
-    assert lines["the same, exactly once (the default), to at least once"] == [
-        "≥ 0.85",
-        "0.9",
-        "yes",
-    ]
-    assert lines["`-w 2` in one process, to `-w 1`"] == ["≥ 1", "0.5", "**no**"]
-    assert lines["a million users, to the loop"][2] == "not measured"
-
-
-def test_a_wrong_result_never_counts(tmp_path):
-    facts = Facts(tmp_path)
-    rows = [row(OURS, 900.0, wrong="3 of 7 users wrong"), row(OURS, 90.0)]
-    facts.keep("throughput", "tiny", Part(rows, {}))
-
-    assert facts.median("throughput", "rate", candidate=OURS) == 90.0
 
 
 def test_parts_that_were_measured_apart_make_one_report(tmp_path):
