@@ -5,6 +5,7 @@ improvement. So the time from the first to the last message of the output is tha
 even if no other score improves.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ from typing import NamedTuple
 
 from confluent_kafka import Producer
 
-from bench.topics import partitions_of, produce, producer
+from bench.sending import finish, produce, producer
+from bench.topics import partitions_of
 from conf.settings import Settings
+from dataflows.kafka.partitioner import partition_of
 from dataflows.wire import score_codec
 
 HIGHEST = 1_000_000  # no score reaches it
@@ -70,22 +73,22 @@ def expected(game: Game) -> Expected:
         if score > best.get(user, -1):
             best[user] = score
             improvements += 1
-    marks = {_mark(turn, each): 1 for turn in ("begin", "end") for each in range(game.partitions)}
-    return Expected(best | marks, improvements)
+    marks = [*_marks("begin", game.partitions), *_marks("end", game.partitions)]
+    return Expected(best | dict.fromkeys(marks, 1), improvements)
 
 
 def fill(settings: Settings, game: Game) -> None:
-    """Write a game to an empty `scores`."""
+    """Write a game to an empty `scores`, in the order of time: no score is late on any board."""
     topic = settings.topics.scores
     out, encode = producer(settings), score_codec(topic.plain_format or "json").encode
-    _write_marks(out, settings, "begin")
     span, now = game.days * DAY_MS, time.time_ns() // 1_000_000
+    _write_marks(out, settings, "begin", now - span)
     for number, (user, score) in enumerate(draw(game)):
-        made = now - span + span * number // game.scores if span else 0
+        made = now - span + span * number // game.scores
         produce(out, topic.name, user, encode(score), timestamp=made)
-    _finish(out)
-    _write_marks(out, settings, "end")
-    _finish(out)
+    finish(out)
+    _write_marks(out, settings, "end", now)
+    finish(out)
 
 
 def fill_table(settings: Settings, game: Game) -> None:
@@ -93,7 +96,7 @@ def fill_table(settings: Settings, game: Game) -> None:
     out = producer(settings)
     for user, score in _table(game):
         produce(out, settings.topics.high_scores.name, user, b"%d" % score)
-    _finish(out)
+    finish(out)
 
 
 def _table(game: Game) -> Iterator[tuple[bytes, int]]:
@@ -101,18 +104,19 @@ def _table(game: Game) -> Iterator[tuple[bytes, int]]:
         yield from ((b"player-%d" % number, HIGHEST) for number in range(game.users))
 
 
-def _mark(turn: str, partition: int) -> bytes:
-    return f"{turn}-{partition}".encode()
+def _marks(turn: str, partitions: int) -> list[bytes]:
+    """Name a user of each partition: one of another would break the order of time of its table."""
+    found: dict[int, bytes] = {}
+    numbers = itertools.count()
+    while len(found) < partitions:
+        user = f"{turn}-{next(numbers)}".encode()
+        found.setdefault(partition_of(user, partitions), user)
+    return [found[each] for each in range(partitions)]
 
 
-def _write_marks(out: Producer, settings: Settings, turn: str) -> None:
+def _write_marks(out: Producer, settings: Settings, turn: str, time_ms: int) -> None:
     topic = settings.topics.scores
     value = score_codec(topic.plain_format or "json").encode(1)
-    for each in partitions_of(settings, topic.name):
-        produce(out, topic.name, _mark(turn, each), value, partition=each)
-
-
-def _finish(out: Producer) -> None:
-    if out.flush(60):
-        msg = "the broker did not take the messages in 60 s"
-        raise TimeoutError(msg)
+    partitions = len(partitions_of(settings, topic.name))
+    for each, user in enumerate(_marks(turn, partitions)):
+        produce(out, topic.name, user, value, partition=each, timestamp=time_ms)

@@ -9,14 +9,15 @@ and the sum of all bests, as JSON.
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from bench.runs import memory_mib
-from bench.topics import Ends, last_values, partitions_of, produce
+from bench.sending import produce
+from bench.topics import Ends, last_values, partitions_of
 from conf import clients
 from conf.loading import load
 from conf.settings import Settings
@@ -26,12 +27,13 @@ WAIT_SECONDS = 0.001
 
 
 class Loop(NamedTuple):
-    """The clients and the table of a loop."""
+    """The clients and the table of a loop, and how it decodes a score."""
 
     settings: Settings
     reader: Consumer
     writer: Producer
     best: dict[bytes, int]
+    decode: Callable[[bytes], int]
 
 
 def consumer(settings: Settings) -> Consumer:
@@ -48,7 +50,8 @@ def run(kind: str) -> dict[str, float | None]:
     settings = load()
     table = last_values(settings, settings.topics.high_scores.name)
     best = {user: int(score) for user, score in table.items()}
-    loop = Loop(settings, consumer(settings), Producer(clients.producer(settings)), best)
+    decode = decoder(settings.topics.scores.format)
+    loop = Loop(settings, consumer(settings), Producer(clients.producer(settings)), best, decode)
     seconds, cpu = _read(loop, kind, Ends(settings, settings.topics.scores.name).count())
     loop.reader.close()
     return {
@@ -61,14 +64,13 @@ def run(kind: str) -> dict[str, float | None]:
 
 def _read(loop: Loop, kind: str, count: int) -> tuple[float, float]:
     step = {"consume": lambda *_: None, "fold": _fold, "produce": _produce}[kind]
-    decode = decoder(loop.settings.topics.scores.format)
     started, cpu, seen = 0.0, 0.0, 0
     while seen < count:
         messages = loop.reader.consume(BATCH, WAIT_SECONDS)
         if messages and not seen:
             started, cpu = time.monotonic(), time.process_time()
         seen += len(messages)
-        step(loop, decode, messages)
+        step(loop, messages)
     loop.writer.flush(60)
     return time.monotonic() - started, time.process_time() - cpu
 
@@ -80,28 +82,29 @@ def decoder(form: str) -> Callable[[bytes], int]:
     return lambda value: int.from_bytes(value, "big", signed=True)
 
 
-def _fold(loop: Loop, decode: Callable[[bytes], int], messages: list[Message]) -> None:
-    best = loop.best
+def _improvements(loop: Loop, messages: list[Message]) -> Iterator[tuple[Message, bytes, int]]:
+    """Keep the bests of a batch; yield each with its message and its user."""
+    best, decode = loop.best, loop.decode
     for message in messages:
         if message.error() is not None:
             raise SystemExit(str(message.error()))
         key, score = message.key() or b"", decode(message.value() or b"")
         if score > best.get(key, -1):
             best[key] = score
+            yield message, key, score
 
 
-def _produce(loop: Loop, decode: Callable[[bytes], int], messages: list[Message]) -> None:
-    best, writer, out = loop.best, loop.writer, loop.settings.topics.high_scores.name
-    for message in messages:
-        if message.error() is not None:
-            raise SystemExit(str(message.error()))
-        key, score = message.key() or b"", decode(message.value() or b"")
-        if score > best.get(key, -1):
-            best[key] = score
-            origin = b"abcdefgh/%d/%d" % (message.partition() or 0, message.offset() or 0)
-            moment = message.timestamp()[1]
-            headers = [("origin", origin)]
-            produce(writer, out, key, b"%d" % score, timestamp=moment, headers=headers)
+def _fold(loop: Loop, messages: list[Message]) -> None:
+    for _ in _improvements(loop, messages):
+        pass
+
+
+def _produce(loop: Loop, messages: list[Message]) -> None:
+    writer, out = loop.writer, loop.settings.topics.high_scores.name
+    for message, key, score in _improvements(loop, messages):
+        origin = b"abcdefgh/%d/%d" % (message.partition() or 0, message.offset() or 0)
+        moment, headers = message.timestamp()[1], [("origin", origin)]
+        produce(writer, out, key, b"%d" % score, timestamp=moment, headers=headers)
     writer.poll(0)
 
 

@@ -5,18 +5,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from typing import IO, NamedTuple
 
-from bench.game import Expected
 from bench.runs import Candidate, broker_pid, cpu_seconds, memory_mib, start, stop
 from bench.topics import Ends, Table
 from conf.settings import Settings
-from dataflows.kafka.topics import await_topics
 
 LIMIT_SECONDS = 240
 POLL_SECONDS = 0.02
 QUIET_SECONDS = 0.3  # after which the table is compared: reading it all the while takes CPU
 TAIL = 400  # characters of what a candidate said that has failed
+
+Tables = Mapping[str, Mapping[bytes, int]]  # the best of each key, by the kind of the table
 
 
 class Result(NamedTuple):
@@ -48,13 +49,12 @@ class Moment(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A running candidate, and its expected result."""
+    """A running candidate, the tables that it writes, and the right ones, by kind."""
 
     candidate: Candidate
-    expected: Expected
-    ends: Ends  # of `high-scores`
-    all_ends: Ends  # of the tables of all boards
-    table: Table
+    right: Tables
+    tables: Mapping[str, Table]
+    ends: Ends  # of all of them
     processes: Sequence[subprocess.Popen[bytes]]
     output: IO[bytes]
 
@@ -65,25 +65,24 @@ class Run(NamedTuple):
 
 
 def run(
-    settings: Settings, candidate: Candidate, environment: Mapping[str, str], expected: Expected
+    settings: Settings, candidate: Candidate, environment: Mapping[str, str], right: Tables
 ) -> Result:
-    """Run a candidate until its table is right or it has ended, four minutes at most."""
-    table = Table(settings, settings.topics.high_scores.name)
-    ends = Ends(settings, settings.topics.high_scores.name)
-    topics = await_topics(settings, settings.tables)
-    all_ends = Ends(settings, *(topic.name for topic in topics.values()))
-    with tempfile.TemporaryFile() as output:
+    """Run a candidate until its tables are right or it has ended, four minutes at most."""
+    names = {kind: settings.topics.of(kind).name for kind in settings.tables}
+    with ExitStack() as stack:
+        output = stack.enter_context(tempfile.TemporaryFile())
+        ends = stack.enter_context(closing(Ends(settings, *names.values())))
+        tables = {
+            kind: stack.enter_context(closing(Table(settings, name)))
+            for kind, name in names.items()
+        }
         processes = start(candidate, environment, output)
-        running = Run(candidate, expected, ends, all_ends, table, processes, output)
+        stack.callback(stop, processes)
+        running = Run(candidate, right, tables, ends, processes, output)
         try:
             return (_await_report if candidate.reports else _await_output)(running)
         except Failed as error:
             return Result(0, 0, 0, 0, wrong=f"{error}: {_said(output)[-TAIL:]}")
-        finally:
-            stop(processes)
-            ends.close()
-            all_ends.close()
-            table.close()
 
 
 def _await_report(running: Run) -> Result:
@@ -96,11 +95,11 @@ def _await_report(running: Run) -> Result:
         msg = "printed no report"
         raise Failed(msg) from error
     broker = cpu_seconds([broker_pid()]) - before
-    is_right = found.pop("sum") in {None, sum(running.expected.best.values())}
+    is_right = found.pop("sum") in {None, sum(running.right["high_scores"].values())}
     wrong = "" if is_right else "wrong bests"
     if is_right and running.candidate.writes:
         wrong = _difference(running)
-    return Result(**found, messages=running.all_ends.news(), broker_cpu_seconds=broker, wrong=wrong)
+    return Result(**found, messages=running.ends.news(), broker_cpu_seconds=broker, wrong=wrong)
 
 
 def _await_output(running: Run) -> Result:
@@ -132,15 +131,25 @@ def _moment(running: Run) -> Moment:
 def _result(running: Run, first: Moment, last: Moment) -> Result:
     seconds, cpu, broker = (end - begin for begin, end in zip(first, last, strict=True))
     peak = sum(memory_mib(process.pid, "VmHWM") for process in running.processes)
-    return Result(seconds, cpu, peak, running.all_ends.news(), broker)
+    return Result(seconds, cpu, peak, running.ends.news(), broker)
 
 
 def _difference(running: Run) -> str:
-    """Say what is wrong with the table, by the last value of each key."""
-    found = running.table.read()
-    right = {user: b"%d" % score for user, score in running.expected.best.items()}
-    wrong = sum(found.get(user) != score for user, score in right.items())
-    return f"{wrong} of {len(right)} users wrong" if found != right else ""
+    """Say what is wrong with the tables, by the last value of each key."""
+    counts = {kind: _wrong(table, running.right[kind]) for kind, table in running.tables.items()}
+    return ", ".join(
+        f"{count} of {len(running.right[kind]):,} bests wrong in {kind}"
+        for kind, count in counts.items()
+        if count
+    )
+
+
+def _wrong(table: Table, right: Mapping[bytes, int]) -> int:
+    """Count the keys that are wrong, missing or too many."""
+    found, wanted = table.read(), {key: b"%d" % score for key, score in right.items()}
+    if found == wanted:
+        return 0
+    return sum(found.get(key) != wanted.get(key) for key in found.keys() | wanted.keys())
 
 
 def _said(output: IO[bytes]) -> str:
