@@ -135,7 +135,7 @@ async def _holds(changed: ChangedRankings) -> list[float]:
     late, if that is less: so other programs on the machine count little.
     """
     clock = time.pthread_getcpuclockid(changed.thread.ident or 0)
-    holds = [0.0]
+    holds = [0.0, 0.0]  # quantiles need two, and the ranks may be ready at once
     while not changed.is_ready.is_set():
         changed.check()
         began, used = time.monotonic(), time.clock_gettime(clock)

@@ -43,6 +43,7 @@ def test_every_candidate_is_right_unless_its_tools_or_the_network_are_missing(
         pytest.skip(str(missing))
 
 
+@pytest.mark.timeout(240)  # seconds: some start the web app twice, on a busy machine
 @pytest.mark.parametrize("name", ["variants", "latency", "restarts", "fanout", "ranks"])
 def test_every_part_finds_what_it_measures(name, kafka, tmp_path, monkeypatch):
     monkeypatch.setattr(sending, "LEAST_SHARE", 0)  # other tests run on this machine

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench import asking, rankings, ranks, redis
+from bench.rankings import ChangedRankings
 from web.ranks import documents
 from web.ranks.rankings import Rankings
 
@@ -97,6 +99,16 @@ async def test_a_thread_that_dies_ends_the_measurement_of_the_rankings(step, mon
     with pytest.raises(OSError, match=step):
         async with asyncio.timeout(20):
             await rankings.measure(100, 0.2)
+
+
+async def test_rankings_that_are_ready_at_once_have_held_the_loop_for_no_time():
+    changed: Any = ChangedRankings(1)
+    changed.is_ready.set()
+    changed.thread.start()
+    holds = await rankings._holds(changed)  # noqa: SLF001
+    changed.stop()
+
+    assert statistics.quantiles(holds) == [0, 0, 0]
 
 
 def test_a_rate_that_was_missed_is_wrong(monkeypatch):
