@@ -16,23 +16,28 @@ SHARDS = 8
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_under_load_is_clean_in_any_shape(names, game, number):
     """What it wrote it commits, but where the machine did not give it its two seconds."""
-    left = []
     with load(game):
         for arguments, processes in [((), 1), (("-w", "2"), 1), ((), 2)]:
-            boards = game.end("top_5")
-            with running(names, *arguments, processes=processes) as flows:
-                until_true(lambda: flows[0].restored() == SHARDS, 30)
-                until_true(lambda: game.end("top_5") > boards, 30)  # noqa: B023
-                statuses = [flow.stop(number) for flow in flows]
-                left.append(game.uncommitted())
+            left = (stopped(names, game, number, *arguments, processes=processes) for _ in "abc")
 
-                assert statuses == [[0] * processes, [0]], arguments
-                assert "Traceback" not in "".join(flow.said() for flow in flows)
+            assert 0 in left, arguments
     with running(names):
         game.drain()
 
-    assert 0 in left
     oracle.check(game.read)
+
+
+def stopped(names, game, number, *arguments, processes):
+    """Stop both flows amid work; return how many messages they have left uncommitted."""
+    boards = game.end("top_5")
+    with running(names, *arguments, processes=processes) as flows:
+        until_true(lambda: flows[0].restored() == SHARDS, 30)
+        until_true(lambda: game.end("top_5") > boards, 30)
+        statuses = [flow.stop(number) for flow in flows]
+
+        assert statuses == [[0] * processes, [0]], arguments
+        assert "Traceback" not in "".join(flow.said() for flow in flows)
+    return game.uncommitted()
 
 
 def test_a_signal_to_one_process_of_a_cluster_ends_all(names, game):
