@@ -49,7 +49,7 @@ MISSING = [
 DELETE = "".join(f"delete window.{name};" for name in MISSING)
 ABSENT = f"() => {[f'window.{name}' for name in MISSING]}.filter((name) => eval(name))"
 PARTS = re.findall(
-    r'import\("\./((?!live/|board/colors)[^"]+)"\)', (ROOT / "web/static/page.js").read_text()
+    r'import\("\./((?!types|live/|board/colors)[^"]+)"\)', (ROOT / "web/static/page.js").read_text()
 )
 FAILS_AT_BOARDS = """
 export const start = () => ({ board() { throw new Error("broken"); } });
@@ -61,11 +61,14 @@ NEW_STYLE = re.compile(r"light-dark\(|color-mix\(|@layer|&")
 
 @pytest.fixture
 def first(stage):
+    leading = board(("ann", 2), ("bob", 1), players=81_204)
+    ann, rows, players = leading["rows"][0], leading["rows"], leading["players"]
     stage.first = [
-        ("board", board(("ann", 2), ("bob", 1), players=81_204)),
+        ("board", leading),
         ("story", story("ab", "ba")),
         ("score", score("ann", 2, 1)),
         ("rate", {"time": now(), "per_second": 12}),
+        ("rank", {**ann, "players": players, "next": None, "around": rows}),
     ]
 
 
@@ -81,6 +84,7 @@ SHOWN = {
     "board/scores.js": lambda page: expect(page.locator("#scores tbody tr")).to_have_count(1),
     "history/history.js": lambda page: expect(page.locator("figcaption")).to_be_visible(),
     "history/rate.js": lambda page: expect(page.locator("#rate")).to_have_text("12"),
+    "player/player.js": lambda page: expect(page.locator("#player")).to_contain_text("in the lead"),
     "form/form.js": lambda page: expect(page.locator("#answer")).to_contain_text("personal best"),
 }
 
