@@ -77,7 +77,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _uses_brokers(module: ModuleType) -> bool:
     """Return whether a module has imported something that starts brokers."""
-    homes = (getattr(each, "__module__", "") for each in vars(module).values())
+    homes = (
+        each.__name__ if isinstance(each, ModuleType) else getattr(each, "__module__", "")
+        for each in vars(module).values()
+    )
     return any(isinstance(home, str) and home.startswith(BROKERS) for home in homes)
 
 

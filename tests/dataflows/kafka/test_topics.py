@@ -181,7 +181,15 @@ def test_a_topic_that_would_make_results_wrong_is_refused_with_the_command_that_
 
     assert f"topic {topic} has {name}={value}, " in text
     assert f"--bootstrap-server {settings.bootstrap_servers} --alter" in text
+    until_true(lambda: is_accepted(settings, kind))  # the broker needs a moment
     assert await_topics(settings, [kind])[kind].config[name] != value
+
+
+def is_accepted(settings, kind):
+    try:
+        return await_topics(settings, [kind])
+    except WrongTopic:
+        return False
 
 
 def mend(admin, text):
