@@ -100,10 +100,11 @@ def test_each_part_needs_no_right_more_than_the_documents_list(secured, game, cr
     score = str(2**60 + game.end("scores"))
     with parts(partial(secured.environment, credentials)) as (*flows, address):
         game.send(("ann", b"5"), ("bob", b"x"), *some(1, 200))
+        game.drain()  # until both flows have begun
         posted = httpx.post(
             f"{address}/newScore",
             json={"user": "ann", "score": score},
-            headers={"Prefer": "wait=10"},
+            headers={"Prefer": "wait=2"},
             timeout=30,
         )
         game.drain()
