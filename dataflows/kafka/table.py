@@ -98,6 +98,9 @@ def read_to_end(  # noqa: PLR0913 - most calls need three or four
         position = TopicPartition(topic, partition, start)
         if since > 0:
             (position,) = offsets_since(consumer, [position], since)
+        # A leader that was just elected may show an earlier end for a moment: this question waits
+        # until it does not (KIP-207), a fetch does not.
+        until = max(until, bounds(consumer, topic, partition)[1])
         assign(consumer, [position])
         yield from _until_end(consumer, position, until, stopping, on_progress)
     finally:

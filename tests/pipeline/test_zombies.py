@@ -62,8 +62,13 @@ def test_at_least_once_ends_the_older_of_two_flows_and_a_restart_restores_what_i
 ):
     names = {**names, "LEADERBOARD_GUARANTEE": "at_least_once"}
     late = {**names, "LEADERBOARD_KAFKA": '{"linger.ms": 1000}'}
-    game.send(*some(1, 500, tombstones=0))
-    with paused("highscores", late, "-s", "60", halt="producing 100") as old:
+
+    def play(_old):
+        game.send(*some(0, 20, tombstones=0))
+        until_true(lambda: game.read("high_scores"), 30)  # when it goes on, it can send at once
+        game.send(*some(1, 500, tombstones=0))
+
+    with paused("highscores", late, "-s", "60", halt="producing 100", before=play) as old:
         with running(names):
             game.send(*some(2, 500, tombstones=0))
             game.drain()

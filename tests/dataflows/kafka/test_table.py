@@ -143,6 +143,24 @@ def test_a_reader_with_a_goal_waits_for_a_transaction_that_is_open_before_it(gam
     assert (before, was_waiting, read) == ([1], True, [1, 2])
 
 
+def test_a_reader_reads_to_the_end_that_the_broker_confirms_where_a_fetch_ends_before(
+    game, monkeypatch
+):
+    """A leader that was just elected may not show yet what it has."""
+    game.send(("ann", b"1"), partition=0)
+    monkeypatch.setattr(table, "bounds", lambda *_: (0, 2))
+    read: list[int] = []
+    end = table.read_to_end(game.settings, game.name("scores"), 0)
+    reading = threading.Thread(target=lambda: read.extend(offsets(end)), daemon=True)
+    reading.start()
+    reading.join(3)
+    was_waiting = reading.is_alive()
+    game.send(("ann", b"2"), partition=0)
+    reading.join(30)
+
+    assert (was_waiting, read) == (True, [0, 1])
+
+
 def offsets(batches):
     return [message.offset() for messages in batches for message in messages]
 
