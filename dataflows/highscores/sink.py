@@ -1,11 +1,11 @@
 """The sink `high-scores`: folds candidates into each user's bests and writes what improves.
 
 A sink partition is a shard: it holds the bests of its users on every board, and is the only one
-that writes their partition of each table; with `exactly_once` it writes all of them in one
-transaction. **Restore after fence:** a shard first fences every earlier writer of its partitions,
-then reads them to their ends, then writes. So it has read all that they will ever have written
-(with `exactly_once`; with `at_least_once` nothing is fenced, and the earlier flow must have ended).
-The first candidates and the end of the first epoch wait for that.
+that writes their partition of each table; with `exactly_once` it writes all of them with one
+transactional producer. **Restore after fence:** a shard first fences every earlier writer of its
+partitions, then reads them to their ends, then writes. So it has read all that they will ever have
+written (with `exactly_once`; with `at_least_once` nothing is fenced, and the earlier flow must have
+ended). The first candidates and the end of the first epoch wait for that.
 """
 
 from collections.abc import Callable, Iterator
