@@ -59,7 +59,8 @@ class FlowContext:
         self.stopping = stopping
         self.deadlines = Deadlines()
         self.transactions = TransactionPace(transactions_per_second, self.deadlines)
-        self.watchdog = Watchdog(settings.flows.stall_seconds, settings.startup_timeout_seconds)
+        limits = settings.flows.stall_seconds, settings.startup_timeout_seconds
+        self.watchdog = Watchdog(*limits, cluster.others)
         self.restoring = Progress("restoring")
         self.catching_up = Progress("catching up")
         self.fencers = ThreadPoolExecutor(FENCERS, "fence")

@@ -23,12 +23,14 @@ class Watchdog:
     meanwhile, so a thread has to watch. It counts its own ticks: a process that was paused does not
     count as one that stood still.
 
-    The first epoch waits for the restore of every process: it may take `startup_seconds`.
+    The first epoch waits for the restore of every process: it may take `startup_seconds`. `others`
+    are the addresses of the other processes, for the log.
     """
 
-    def __init__(self, stall_seconds: float, startup_seconds: float) -> None:
+    def __init__(self, stall_seconds: float, startup_seconds: float, others: str = "") -> None:
         self._stall_seconds = stall_seconds
         self._startup_seconds = startup_seconds
+        self._others = others
         self._idle_ticks = 0
         self._holds = 0
         self.epochs = 0  # that have ended
@@ -97,10 +99,15 @@ class Watchdog:
                 )
 
     def _exit(self) -> None:
+        reason, remedy = "a step stands still", "restart the flow"
+        if self._others:
+            reason = f"one of the other processes of the cluster ({self._others}) does not answer"
+            remedy = "restart all of them"
         log.critical(
-            "no epoch has ended for %g s: another process of the cluster does not answer; "
-            "restart all of them, nothing is lost",
+            "no epoch has ended for %g s: %s; %s, nothing is lost",
             self._limit_seconds,
+            reason,
+            remedy,
         )
         exit_now(FAILED)
 

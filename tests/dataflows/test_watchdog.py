@@ -24,22 +24,28 @@ def exits(monkeypatch):
     return found
 
 
-def begun(stall_seconds):
+def begun(stall_seconds, others=""):
     """Return a watchdog of a flow whose first epoch has ended everywhere."""
-    dog = Watchdog(stall_seconds, startup_seconds=60)
+    dog = Watchdog(stall_seconds, 60, others)
     for _ in range(2):
         dog.note_epoch("0")
     return dog
 
 
-def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog):
-    dog = begun(stall_seconds=0.1)
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ("", "a step stands still; restart the flow, nothing is lost"),
+        ("b:1, c:1", "one of the other processes of the cluster (b:1, c:1) does not answer"),
+    ],
+)
+def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog, others, said):
+    dog = begun(stall_seconds=0.1, others=others)
     dog.note_progress()
     until_true(lambda: exits == [1])
 
-    assert "no epoch has ended for 0.1 s: another process of the cluster does not answer" in (
-        caplog.text
-    )
+    assert f"no epoch has ended for 0.1 s: {said}" in caplog.text
+    assert ("cluster" in caplog.text) == bool(others)
 
 
 def test_while_another_process_restores_its_shards_a_flow_has_the_time_of_a_start(exits, caplog):
