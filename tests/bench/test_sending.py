@@ -1,6 +1,6 @@
 """A load generator sends what it is asked for, or the measurement fails or is wrong."""
 
-import time
+import threading
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from bench import fanout, ranks, sending
 from bench.fanout import Crowd
 from bench.sending import producing
+from tests.support.until import until_true
 
 SERVED = {"served": 5_000, "lost": 0, "scores_per_second": 300.0}
 
@@ -15,7 +16,7 @@ SERVED = {"served": 5_000, "lost": 0, "scores_per_second": 300.0}
 def test_the_rate_of_a_load_generator_is_known_after_it_has_ended(settings):
     numbers = []
     with producing(settings, 500, lambda _, number: numbers.append(number)) as sent:
-        time.sleep(0.5)
+        until_true(lambda: len(numbers) > 250)
 
     assert numbers == list(range(len(numbers)))
     assert sent.result() == pytest.approx(500, rel=0.05)
@@ -25,8 +26,8 @@ def test_a_load_generator_that_dies_fails_the_measurement(settings):
     def send(*_):
         raise BufferError
 
-    with pytest.raises(BufferError), producing(settings, 500, send):
-        time.sleep(0.1)
+    with pytest.raises(BufferError), producing(settings, 500, send) as sent:
+        until_true(sent.done)
 
 
 def test_messages_that_the_broker_does_not_take_fail_the_measurement(settings, monkeypatch):
@@ -34,12 +35,17 @@ def test_messages_that_the_broker_does_not_take_fail_the_measurement(settings, m
     nowhere = settings.model_copy(update={"bootstrap_servers": "127.0.0.1:9", "kafka": {}})
     nowhere = nowhere.model_copy(update={"kafka": {"log_level": 0}})
 
+    queued = threading.Event()
+
     def send(out, _):
         sending.produce(out, "no-topic", b"ann", b"1")
+        queued.set()
 
-    with pytest.raises(TimeoutError, match="the broker did not take"):  # noqa: SIM117 - inside
-        with producing(nowhere, 100, send):
-            time.sleep(0.1)
+    with (
+        pytest.raises(TimeoutError, match="the broker did not take"),
+        producing(nowhere, 100, send),
+    ):
+        queued.wait(20)
 
 
 class Full:
