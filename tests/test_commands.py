@@ -21,6 +21,7 @@ from bench.parts import PARTS
 from local.claims import ports
 from tests import ROOT
 from tests.support import documented, kafka_tools, processes
+from tests.support.ending import ending
 from tests.support.processes import open_game
 from tests.support.until import until_true
 from tests.support.web_process import is_ready, web
@@ -32,11 +33,8 @@ BENCHES = documented.lines("docs/performance.md", "just bench")
 def program(command, more=()):
     """Run a command of the documents for the length of the block, with more variables."""
     environment, words = documented.parse(command)
-    with subprocess.Popen(words, cwd=ROOT, env=environment | dict(more)) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+    with ending(subprocess.Popen(words, cwd=ROOT, env=environment | dict(more)), 30) as process:
+        yield process
 
 
 @pytest.mark.parametrize("command", BENCHES)

@@ -15,6 +15,7 @@ import pytest
 from local import broker, demo
 from local.claims import directory, ports
 from tests import ROOT
+from tests.support.ending import ending
 from tests.support.until import until_true
 
 LIVE = re.compile(r"the board is live at (http\S+)")
@@ -36,11 +37,8 @@ def demonstrating(checkout, **settings):
         process = subprocess.Popen(
             **called("local.demo", checkout, settings), stdout=log, stderr=log
         )
-    try:
+    with ending(process, 20, signal.SIGINT):
         yield process, path.read_text
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
 
 
 def called(module, checkout, settings):

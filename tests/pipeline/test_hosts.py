@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from conf.loading import load as load_settings
 from local.hosts import Unavailable, planned
 from tests import ROOT
 from tests.support import documented, oracle
+from tests.support.ending import ending
 from tests.support.failover import await_in_sync
 from tests.support.hosts import System, killed, lost, seconds_until_counted, slow
 from tests.support.load import load
@@ -116,19 +116,17 @@ def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_pat
     cut, mend = documented.lines("docs/running.md", "ip -n")
     python = start.split()[0]
     words = [sys.executable, *shlex.split(start)[1:], "--data", str(tmp_path)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as hosts:
-        try:
-            assert hosts.stdout
-            said = hosts.stdout.readline()
-            found = run(
-                topics.replace(python, sys.executable).replace(".local/hosts", str(tmp_path))
-            )
-            run(cut)
-            is_cut = "br0" not in run("ip -n leaderboard-switch link show port3")
-            run(mend)
-            is_whole = "br0" in run("ip -n leaderboard-switch link show port3")
-        finally:
-            hosts.send_signal(signal.SIGTERM)
+    with (
+        subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as hosts,
+        ending(hosts, 60),
+    ):
+        assert hosts.stdout
+        said = hosts.stdout.readline()
+        found = run(topics.replace(python, sys.executable).replace(".local/hosts", str(tmp_path)))
+        run(cut)
+        is_cut = "br0" not in run("ip -n leaderboard-switch link show port3")
+        run(mend)
+        is_whole = "br0" in run("ip -n leaderboard-switch link show port3")
 
     assert re.fullmatch(r"ready (198\.18\.0\.\d:9092,?){3}\n", said)
     assert hosts.returncode == 0

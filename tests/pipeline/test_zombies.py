@@ -181,35 +181,23 @@ def test_a_transaction_left_open_holds_nobody_back_for_its_timeout(names, game):
     ids=["produced, not sent", "sent, not committed"],
 )
 def test_exactly_once_fences_a_paused_top5_and_no_board_goes_back(names, game, halt, given):
-    names = {**names, **EXACTLY_ONCE}
-    with contextlib.closing(Flow("highscores", names)):
-        game.send(*some(1, 100))
-        with paused_while_playing(names, given, game, halt) as old:
-            new = Flow("top5", names)
-            game.send(*some(10_000, 100))
-            game.drain()
-            old.resume()
-            game.send(*some(10_001, 100))
-            statuses = old.wait(30)
-            game.drain()
-            new.close()
+    """Paused at a moment that comes only when boards change."""
+    names, seeds = {**names, **EXACTLY_ONCE}, itertools.count(1)
+
+    def play(old):
+        until_true(lambda: game.send(*some(next(seeds), 10)) or old.is_paused(), 30)
+
+    with (
+        contextlib.closing(Flow("highscores", names)),
+        paused("top5", {**names, **given}, halt=halt, before=play) as old,
+        contextlib.closing(Flow("top5", names)),
+    ):
+        game.send(*some(10_000, 100))
+        game.drain()
+        old.resume()
+        game.send(*some(10_001, 100))
+        statuses = old.wait(30)
+        game.drain()
 
     assert statuses == [77]
     oracle.check(game.read)
-
-
-@contextlib.contextmanager
-def paused_while_playing(names, given, game, halt):
-    """Pause top5 at a moment that comes only when boards change."""
-    flow = Flow("top5", {**names, **given}, halt=f"{halt} SIGSTOP")
-    try:
-        seeds = itertools.count(2)
-        until_true(lambda: plays(game, seeds) and flow.is_paused(), 30)
-        yield flow
-    finally:
-        flow.close()
-
-
-def plays(game, seeds):
-    game.send(*some(next(seeds), 10))
-    return True

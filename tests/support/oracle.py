@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 END_SECONDS = 60  # a broker that was stalled is fenced, and leads nothing for a while
+READ_SECONDS = 90
 LIMIT = 2**63
 
 
@@ -46,6 +47,9 @@ def read(
 
     The event of an end comes only if no new message does; a partition that is always written has
     none.
+
+    Raises:
+        TimeoutError: It was not there within 90 s.
     """
     consumer = Consumer(
         {
@@ -59,26 +63,36 @@ def read(
             "log_level": 0,
         }
     )
-    partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
-    found: list[Seen] = []
     try:
-        # Before any fetch: each question would wait for it to return, half a second.
-        ends = {each: _end(consumer, topic, each) for each in partitions}
-        consumer.assign([TopicPartition(topic, each, start) for each in partitions])
-        while ends:
-            for message in consumer.consume(10_000, 0.05):
-                error = message.error()
-                if error is None:
-                    found.append(_seen(message))
-                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
-                    raise AssertionError(error)
-                if error is not None or (message.offset() or 0) + 1 >= ends.get(
-                    message.partition(), 0
-                ):
-                    ends.pop(message.partition(), None)
+        return sorted(_messages(consumer, topic, start), key=lambda seen: seen[:2])
     finally:
         consumer.close()
-    return sorted(found, key=lambda seen: seen[:2])
+
+
+def _messages(consumer: Consumer, topic: str, start: int) -> Iterator[Seen]:
+    partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
+    # Before any fetch: each question would wait for it to return, half a second.
+    ends = {each: _end(consumer, topic, each) for each in partitions}
+    consumer.assign([TopicPartition(topic, each, start) for each in partitions])
+    deadline = time.monotonic() + READ_SECONDS
+    while ends:
+        if time.monotonic() > deadline:
+            msg = f"{topic}: the ends {ends} were not reached in {READ_SECONDS} s"
+            raise TimeoutError(msg)
+        for message in consumer.consume(10_000, 0.05):
+            if message.error() is None:
+                yield _seen(message)
+            if _is_last(message, ends):
+                ends.pop(message.partition(), None)
+
+
+def _is_last(message: Any, ends: Mapping[int, int]) -> bool:
+    error = message.error()
+    if error is None:
+        return bool(message.offset() + 1 >= ends.get(message.partition(), 0))
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+        raise AssertionError(error)
+    return True
 
 
 def _end(consumer: Consumer, topic: str, partition: int) -> int:

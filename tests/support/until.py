@@ -1,6 +1,7 @@
 """Waiting for a condition, with a limit: what tests do instead of sleeping."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 
@@ -11,9 +12,12 @@ async def until(condition: Callable[[], object], seconds: float = 10) -> None:
     Raises:
         TimeoutError: It did not within `seconds`.
     """
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - any condition will do, events are for one
-            await asyncio.sleep(0.005)
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - any condition will do, events are for one
+                await asyncio.sleep(0.005)
+    except TimeoutError as error:
+        raise _missed(condition, seconds) from error
 
 
 def until_true(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -25,5 +29,14 @@ def until_true(condition: Callable[[], object], seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError
+            raise _missed(condition, seconds)
         time.sleep(0.02)
+
+
+def _missed(condition: Callable[[], object], seconds: float) -> TimeoutError:
+    """Return an error that has the first line of the condition."""
+    try:
+        lines, number = inspect.getsourcelines(condition)
+    except (OSError, TypeError):
+        return TimeoutError(f"not within {seconds:g} s: {condition!r}")
+    return TimeoutError(f"not within {seconds:g} s: line {number}: {lines[0].strip()}")

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from local.claims import ports
+from tests.support.ending import ending
 from tests.support.until import until_true
 
 READY_SECONDS = 60
@@ -40,13 +41,11 @@ def started(names: Mapping[str, str], path: str = "/ready", **how: Any) -> Itera
     environment = {**os.environ, **names, "LEADERBOARD_WEB__PORT": port}
     process = subprocess.Popen([sys.executable, "-m", "web"], env=environment, **how)
     found = Web(f"http://127.0.0.1:{port}", process)
-    try:
+    with ending(process, STOP_SECONDS):
         until_true(lambda: is_ready(found.address, path), READY_SECONDS)
         yield found
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            assert process.wait(STOP_SECONDS) == 0
+        was_ended = process.poll() is not None
+    assert was_ended or process.returncode == 0
 
 
 def is_ready(address: str, path: str = "/ready") -> bool:

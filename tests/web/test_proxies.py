@@ -18,6 +18,7 @@ from dataflows.leaderboard import Board, Row
 from local.claims import ports
 from tests import ROOT
 from tests.support.boards import shown
+from tests.support.ending import ending
 from tests.support.served import serving
 from tests.support.until import until
 from web.kafka.records import Receipt
@@ -100,10 +101,9 @@ class Proxy:
                 command(text, folder, certificate), env=environment, stderr=output
             )
         try:
-            yield
+            with ending(process, 10):
+                yield
         finally:
-            process.terminate()
-            process.wait(10)
             print(log.read_text()[-2_000:])
 
     def _nginx(self, text, folder, certificate):

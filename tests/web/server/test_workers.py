@@ -19,6 +19,7 @@ from dataflows.leaderboard import Board, Row
 from local import cluster
 from local.claims import ports
 from tests.support import boards
+from tests.support.ending import ending
 from tests.support.until import until_true
 from web.server.workers import UNAVAILABLE
 
@@ -96,11 +97,14 @@ def ready_worker(address):
 def client_of(address, number):
     """Yield a client whose one connection is to that worker."""
     with ExitStack() as stack:
-        while True:
-            client = stack.enter_context(httpx.Client(base_url=address, timeout=10))
-            if worker(client) == number:
-                break
-        yield client
+        clients = []
+
+        def is_there():
+            clients.append(stack.enter_context(httpx.Client(base_url=address, timeout=10)))
+            return worker(clients[-1]) == number
+
+        until_true(is_there)
+        yield clients[-1]
 
 
 @contextmanager
@@ -129,8 +133,7 @@ def start(names, tmp_path):
         def start(**environment):
             made = Parent({**names, **environment}, tmp_path / "log")
             stack.callback(lambda: print(made.said()))
-            stack.callback(made.process.wait, 10)
-            stack.callback(made.process.terminate)
+            stack.enter_context(ending(made.process, 10))
             return made
 
         yield start
