@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import pytest
 
 from dataflows.__main__ import main
 from tests.support import oracle
 from tests.support.load import load, some
+from tests.support.proc import children, is_alive
 from tests.support.processes import Flow, Game
 from tests.support.until import until_true
 
@@ -38,10 +38,7 @@ class Supervised(Flow):
     @property
     def members(self):
         """Name the processes of the members, in the order of their numbers."""
-        pid = self.processes[0].pid
-        return list(
-            map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()),
-        )
+        return children(self.processes[0].pid)
 
     def restores(self):
         """Count how often all shards were restored."""
@@ -55,13 +52,6 @@ def start(names):
         yield lambda *arguments, **more: stack.enter_context(
             contextlib.closing(Supervised({**names, **more}, *arguments))
         )
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def drained(game, names):

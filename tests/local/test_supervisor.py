@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from local import supervisor
 from local.supervisor import Member, Supervisor
 from tests import ROOT
+from tests.support.proc import is_alive
 from tests.support.until import until, until_true
 from tests.test_platforms import LACKING
 
@@ -73,13 +73,6 @@ class Group:
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(supervisor, "PAUSES", (0, 0.01, 0.02, 0.03))
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,11 +1,9 @@
 """Corrections of a running leaderboard: nothing is lost, whenever the command is killed."""
 
 import contextlib
-import itertools
 import random
 import subprocess
 import sys
-import threading
 import time
 from functools import partial
 
@@ -14,16 +12,17 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dataflows import correct as module
 from tests.support import oracle, raw_header
+from tests.support.load import repeated
 from tests.support.processes import open_game, running
 from tests.support.until import until_true
 
-STEPS = {  # where the command is killed, in the order of its work
-    "UserLog.read 1": "while it reads the log",
-    "Correction.begin 1": "before it writes",
-    "UserLog.read 9": "behind the tombstone",
-    "Correction.end 1": "before it writes honest scores once more",
-    "Producer.commit_transaction 1": "before it commits",
-}
+STEPS = [  # where the command is killed, in the order of its work
+    "UserLog.read 1",  # while it reads the log
+    "Correction.begin 1",  # before it writes
+    "UserLog.read 9",  # behind the tombstone
+    "Correction.end 1",  # before it writes honest scores once more
+    "Producer.commit_transaction 1",  # before it commits
+]
 KILLED = """
 import os, signal, sys
 import dataflows.correct as correct
@@ -66,24 +65,14 @@ def correct(*arguments, step=""):
 @contextlib.contextmanager
 def playing(game, user):
     """Send ever better scores of a user, and some that are no better; yield what was sent."""
-    done, sent = threading.Event(), []
-    dice = random.Random(4)
+    dice, sent = random.Random(4), list[int]()
 
     def play():
-        for number in itertools.count(1):
-            if done.wait(0.002):
-                return
-            sent.append(number + dice.randrange(20))
-            game.send((user, b"%d" % sent[-1]))
+        sent.append(len(sent) + 1 + dice.randrange(20))
+        game.send((user, b"%d" % sent[-1]))
 
-    thread = threading.Thread(target=play, daemon=True)
-    thread.start()
-    try:
+    with repeated(play, 0.002):
         yield sent
-    finally:
-        done.set()
-        thread.join(80)
-        assert not thread.is_alive()
 
 
 def place_of(game, user, score):

@@ -1,10 +1,8 @@
 """Three brokers, of which one fails: that costs time, never a process and never a message."""
 
 import contextlib
-import os
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +20,7 @@ from tests.support.failover import (
     await_in_sync,
     survive,
 )
+from tests.support.proc import cpu_seconds
 from tests.support.processes import open_game
 from tests.support.until import until_true
 from tests.support.web_process import started
@@ -132,8 +131,3 @@ def cpu_share(pid, seconds):
     before = cpu_seconds(pid)
     time.sleep(seconds)  # it is a measurement
     return (cpu_seconds(pid) - before) / seconds
-
-
-def cpu_seconds(pid):
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")

@@ -21,10 +21,10 @@ SHORTER = "its log became shorter"
 
 
 @pytest.fixture
-def names(tmp_path):
+def names():
     """Name a broker of the test's own that runs when `alive` is entered."""
     (port,) = ports(0)
-    return {"LEADERBOARD_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}", "DATA": str(tmp_path / "kafka")}
+    return {"LEADERBOARD_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
 
 
 @contextlib.contextmanager

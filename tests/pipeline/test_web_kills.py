@@ -1,39 +1,30 @@
 """kill -9 of the web app: no acknowledged score is lost, and no client sees an older board."""
 
 import contextlib
-import threading
 
 import httpx
 
 from local.claims import ports
 from tests.pipeline.test_end_to_end import events
 from tests.support import oracle
+from tests.support.load import repeated
 from tests.support.processes import running
 from tests.support.until import until_true
 from tests.support.web_process import started
 
 
-@contextlib.contextmanager
 def posting(address, acknowledged):
     """Post scores of users that all differ, and note who was acknowledged."""
-    done = threading.Event()
 
     def post():
-        while not done.wait(0.01):
-            number = len(acknowledged)
-            with contextlib.suppress(httpx.TransportError):
-                score = {"user": f"poster{number}", "score": str(number)}
-                answer = httpx.post(f"{address}/newScore", json=score)
-                if answer.status_code == 202:
-                    acknowledged.append(f"poster{number}".encode())
+        number = len(acknowledged)
+        with contextlib.suppress(httpx.TransportError):
+            score = {"user": f"poster{number}", "score": str(number)}
+            answer = httpx.post(f"{address}/newScore", json=score)
+            if answer.status_code == 202:
+                acknowledged.append(f"poster{number}".encode())
 
-    thread = threading.Thread(target=post, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join(30)
+    return repeated(post, 0.01)
 
 
 def test_a_killed_web_app_loses_no_acknowledged_score_and_shows_no_older_board(names, game):

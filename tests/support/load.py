@@ -30,21 +30,22 @@ def some(seed, count, tombstones=0.01):
 def load(game, seed=1):
     """Send some 600 of them a second for the length of the block."""
     scores = rising(seed)
-    return _repeated(lambda: game.send(*itertools.islice(scores, BATCH)))
+    return repeated(lambda: game.send(*itertools.islice(scores, BATCH)))
 
 
 def playing(game, played):
     """Play some 600 scores a second, as long as there are any, for the length of the block."""
-    return _repeated(lambda: game.play(itertools.islice(played, BATCH)))
+    return repeated(lambda: game.play(itertools.islice(played, BATCH)))
 
 
 @contextlib.contextmanager
-def _repeated(send):
+def repeated(act, pause_seconds=PAUSE_SECONDS):
+    """Do something all the while, in a thread, for the length of the block."""
     done = threading.Event()
 
     def repeat():
-        while not done.wait(PAUSE_SECONDS):
-            send()
+        while not done.wait(pause_seconds):
+            act()
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()

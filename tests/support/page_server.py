@@ -11,7 +11,7 @@ from typing import Any
 from quart import Response
 
 from conf.settings import Settings
-from web.app import create_app
+from tests.support.brokerless import brokerless
 from web.live import sse
 from web.live.board import beat
 from web.server.server import Server, listen
@@ -31,12 +31,10 @@ class Stage:
         self.first: list[tuple[str, object] | tuple[str, object, str]] = [("board", board())]
         self.beats = True  # after `first`
         self._settings = settings
-        self._app = create_app(settings)
+        self._app = brokerless(settings)
         self._services = self._app.extensions["leaderboard"]
         self.feeds = self._services.feeds
         self.rankings = self._services.rankings
-        self._app.before_serving_funcs.clear()  # no topic readers
-        self._app.after_serving_funcs.clear()
         if scripted:
             self._app.view_functions["streams.live"] = self._live
         self._sock = listen("127.0.0.1", 0)

@@ -16,6 +16,7 @@ from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
 from tests.support import oracle
 from tests.support.boards import publish
+from tests.support.brokerless import brokerless
 from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka import client
@@ -511,9 +512,7 @@ async def test_a_client_that_posts_too_often_learns_when_to_try_again(settings):
 
 async def test_a_client_that_this_process_is_behind_of_gets_the_reason(settings, monkeypatch):
     monkeypatch.setattr("web.routes.streams.BEHIND_SECONDS", 0)
-    made = create_app(settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
-    made.before_serving_funcs.clear()  # no readers
-    made.after_serving_funcs.clear()
+    made = brokerless(settings)
     async with made.test_app(), stream(made, "/live", **{"Last-Event-ID": "topic:7"}) as events:
         status = await events.document()
 

@@ -13,8 +13,8 @@ from conf.loading import load
 from dataflows.leaderboard import Board, Row
 from tests import ROOT
 from tests.support.boards import shown
+from tests.support.brokerless import brokerless
 from tests.support.openapi import SPEC, check, check_response, response
-from web.app import create_app
 from web.live.freshness import Status
 from web.live.rate import EndOffsets
 from web.live.recent import Score
@@ -26,9 +26,7 @@ HIDDEN = {"/static/<path:filename>"}  # parts of the page
 @pytest.fixture
 async def app():
     """Yield the app without a broker: a test puts in what it shows."""
-    made = create_app(load().model_copy(update={"bootstrap_servers": "127.0.0.1:1"}))
-    made.before_serving_funcs.clear()  # no broker
-    made.after_serving_funcs.clear()
+    made = brokerless(load())
     async with made.test_app():
         yield made
 

@@ -8,10 +8,10 @@ import pytest
 from conf.loading import load
 from dataflows.leaderboard import Board
 from tests.support.boards import shown
+from tests.support.brokerless import brokerless
 from tests.support.served import serving
 from tests.support.until import until
 from tests.web.routes.test_ranks import fill, make_app
-from web.app import create_app
 from web.files import STATIC, Files
 
 MODULES = re.compile(r'(?:^import (?:.+? from )?|=> import\()"([^"]+)"', re.MULTILINE)
@@ -20,9 +20,7 @@ MODULES = re.compile(r'(?:^import (?:.+? from )?|=> import\()"([^"]+)"', re.MULT
 @pytest.fixture
 async def app():
     """Yield the app without a broker."""
-    made = create_app(load())
-    made.before_serving_funcs.clear()
-    made.after_serving_funcs.clear()
+    made = brokerless(load())
     async with made.test_app():
         yield made
 
@@ -76,7 +74,7 @@ async def test_after_a_deploy_the_page_names_the_new_files_and_the_old_ones_are_
     files = {path.name: path.read_text() for path in STATIC.glob("*.*")}
     for name, content in files.items():
         (tmp_path / name).write_text(content)
-    write(tmp_path, words=files.get("words.js", "") + "// new")
+    write(tmp_path, texts=files["texts.js"] + "// new")
     app.extensions["leaderboard"].files = Files(tmp_path)
     after = await addresses(client)
 

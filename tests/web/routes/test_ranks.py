@@ -9,8 +9,8 @@ import pytest
 
 from conf.loading import load
 from dataflows.leaderboard import rank_keys
+from tests.support.brokerless import brokerless
 from tests.support.openapi import check_response
-from web.app import create_app
 from web.ranks.rankings import Change
 
 NAMES = (
@@ -31,12 +31,9 @@ PLAYER, PAGE = "/boards/{board}/users/{user}", "/boards/{board}"
 
 
 def make_app(boards=("all-time",), **web):
-    settings = load().model_copy(update={"bootstrap_servers": "127.0.0.1:1", "boards": boards})
-    changed = settings.web.model_copy(update=web)
-    made = create_app(settings.model_copy(update={"web": changed}))
-    made.before_serving_funcs.clear()  # no broker
-    made.after_serving_funcs.clear()
-    return made
+    settings = load()
+    given = {"boards": boards, "web": settings.web.model_copy(update=web)}
+    return brokerless(settings.model_copy(update=given))
 
 
 def fill(app, *changes):

@@ -8,10 +8,10 @@ import resource
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.support.proc import cpu_seconds
 from tests.support.served import NOWHERE, serving
 from tests.support.until import until, until_true
 from tests.support.web_process import is_ready, started
@@ -158,11 +158,6 @@ def was_refused(client):
         return False
     except ConnectionError:
         return True
-
-
-def cpu_seconds(pid):
-    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def test_a_response_waits_for_no_acknowledgement_of_the_client(monkeypatch):

@@ -67,21 +67,28 @@ async def watching(served, kept=0):
         yield watcher
 
 
-async def test_a_slow_client_skips_to_the_newest_and_a_fast_one_gets_all(monkeypatch):
+@asynccontextmanager
+async def two_watching(monkeypatch, **web):
+    """Serve two clients: yield one that reads nothing, and one that reads all."""
     async with (
-        serving(monkeypatch) as served,
-        watching(served, SMALL) as slow,
-        watching(served) as quick,
+        serving(monkeypatch, **web) as served,
+        watching(served, SMALL) as stalled,
+        watching(served) as healthy,
     ):
         await until(lambda: len(served.feeds.board) == 2)
-        reading = asyncio.create_task(quick.read_all())
+        reading = asyncio.create_task(healthy.read_all())
+        yield served, stalled, healthy
+        reading.cancel()
+
+
+async def test_a_slow_client_skips_to_the_newest_and_a_fast_one_gets_all(monkeypatch):
+    async with two_watching(monkeypatch) as (served, slow, quick):
         for number in range(60):
             put(served, number, 50_000)
             await newest(quick, number)
         held = [each.get_write_buffer_size() for each in served.server.transports()]
         while slow.boards()[-1:] != [59]:
             await slow.read()
-        reading.cancel()
 
     assert quick.boards() == list(range(60))
     assert slow.boards() == sorted(set(slow.boards()))
@@ -92,40 +99,26 @@ async def test_a_slow_client_skips_to_the_newest_and_a_fast_one_gets_all(monkeyp
 async def test_a_client_that_stops_reading_is_cut_in_time_and_the_others_are_not_disturbed(
     monkeypatch,
 ):
-    async with (
-        serving(monkeypatch, stall_seconds=0.5) as served,
-        watching(served, SMALL) as _stalled,
-        watching(served) as healthy,
-    ):
-        await until(lambda: len(served.feeds.board) == 2)
-        reading = asyncio.create_task(healthy.read_all())
+    async with two_watching(monkeypatch, stall_seconds=0.5) as (served, _, healthy):
         for number in range(20):
             put(served, number, 50_000)
         await until(lambda: served.feeds.board.cut == 1)
         put(served, 20)
         await until(lambda: healthy.boards()[-1:] == [20])
-        reading.cancel()
         open_now = len(served.server), len(served.feeds.board), len(served.services.stream_limiter)
 
     assert open_now == (1, 1, 1)
 
 
 async def test_the_end_is_complete_for_clients_that_read_and_in_time_for_all(monkeypatch):
-    async with (
-        serving(monkeypatch) as served,
-        watching(served, SMALL) as stalled,
-        watching(served) as healthy,
-    ):
-        await until(lambda: len(served.feeds.board) == 2)
+    async with two_watching(monkeypatch) as (served, stalled, healthy):
         put(served, 1, 300_000)
-        reading = asyncio.create_task(healthy.read_all())
         await until(healthy.boards)
         began = asyncio.get_running_loop().time()
         await served.stop()
         seconds = asyncio.get_running_loop().time() - began
-        await reading
+        await until(lambda: healthy.received.endswith(b"0\r\n\r\n"))
         await stalled.read_all()
 
-    assert healthy.received.endswith(b"0\r\n\r\n")
     assert not stalled.received.endswith(b"0\r\n\r\n")
     assert seconds < 3

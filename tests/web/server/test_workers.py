@@ -20,6 +20,7 @@ from local import cluster
 from local.claims import ports
 from tests.support import boards
 from tests.support.ending import ending
+from tests.support.proc import children, is_alive
 from tests.support.until import until_true
 from web.server.workers import UNAVAILABLE
 
@@ -55,9 +56,8 @@ class Parent:
 
     def workers(self):
         """Return the process of each worker by its number."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        lines = {int(each): Path(f"/proc/{each}/cmdline").read_text() for each in children}
+        pids = children(self.process.pid)
+        lines = {each: Path(f"/proc/{each}/cmdline").read_text() for each in pids}
         return {int(line.split("\0")[4]): each for each, line in lines.items()}
 
     def await_all(self):
@@ -69,13 +69,6 @@ class Parent:
             return len(answered) > WORKERS
 
         until_true(have_answered, 30)
-
-
-def is_running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def worker(client):
@@ -198,7 +191,7 @@ def test_a_signal_to_the_parent_ends_all_streams_and_processes(publish, parent):
 
     assert (status, last) == (0, [])
     assert seconds < 3
-    assert not any(map(is_running, workers.values()))
+    assert not any(map(is_alive, workers.values()))
 
 
 def test_workers_end_when_their_parent_has_ended(parent):
@@ -207,7 +200,7 @@ def test_workers_end_when_their_parent_has_ended(parent):
     parent.process.kill()
     parent.process.wait(5)
 
-    until_true(lambda: not any(map(is_running, workers.values())), 5)
+    until_true(lambda: not any(map(is_alive, workers.values())), 5)
 
 
 def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start, tmp_path):
