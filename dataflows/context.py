@@ -69,7 +69,7 @@ class FlowContext:
         self._is_complete = threading.Event()  # the cluster
         report_waiting(cluster, self._is_complete)
         self.waiting: dict[int | str, str] = {}  # for what, such as a partition of `scores`; why
-        self.has_successor: Callable[[], bool] = lambda: False  # is there a younger flow?
+        self.has_younger: Callable[[], bool] = lambda: False  # has a younger flow begun?
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
@@ -123,8 +123,8 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            settings, pace = self.settings, self.transactions
-            writer = TransactionalWriter(settings, name, pace, self.has_successor)
+            has_younger = lambda: self.has_younger()  # noqa: E731, PLW0108 - it may be set later
+            writer = TransactionalWriter(self.settings, name, self.transactions, has_younger)
             return HeldWriter(writer, self.watchdog)
         return self.writer()
 

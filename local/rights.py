@@ -86,9 +86,10 @@ def rights(settings: Settings) -> list[Right]:
     ]
 
 
-PARTS = ("topics", "highscores", "top5", "web", "players")
-COMMANDS = ("positions", "correct", "rekey", "rebuild")
-USERS = PARTS + COMMANDS
+USERS = (
+    *("topics", "highscores", "top5", "web", "players"),
+    *("positions", "correct", "rekey", "rebuild"),
+)
 
 
 def grant(client: Mapping[str, str], table: list[Right]) -> None:

@@ -90,7 +90,7 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
     @cached_property
     def _group(self) -> GroupWatch:
         group = GroupWatch(self._context.settings, self._context.topic("scores").name)
-        self._context.has_successor = group.has_younger
+        self._context.has_younger = group.has_younger
         return group
 
     @cached_property
@@ -147,11 +147,11 @@ class ScoresPartition(StatefulSourcePartition[ScoresBatch, None]):
         """
         self._context.watchdog.note_progress()
         self._context.stopping.note_running()
+        if self._watch:
+            self._watch.check()  # it may stop the flow, which must not poll another topic then
         if self._context.stopping():
             return self._drain()
         self._commit(self._consumer.commit)
-        if self._watch:
-            self._watch.check()
         self._context.transactions.commit_if_due(is_behind=self._consumer.is_behind)
         if self._is_first:
             self._is_first = False

@@ -278,10 +278,19 @@ def offsets_at(consumer: Consumer, partitions: Iterable[TopicPartition], time: i
     """
     asked = [TopicPartition(each.topic, each.partition, time) for each in partitions]
     found = consumer.offsets_for_times(asked, REQUEST_SECONDS)
-    for each in found:
-        if each.error is not None:  # of one partition: the others may have an answer
-            raise KafkaException(each.error)
+    check_errors(found)
     return [each.offset for each in found]
+
+
+def check_errors(answers: Iterable[Any]) -> None:
+    """Raise the error of one topic or partition; the others may have an answer.
+
+    Raises:
+        KafkaException: With the first error.
+    """
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
 
 
 def begins_before(ask: Callable[[int], Iterable[int]], time: int) -> bool:

@@ -162,7 +162,7 @@ class TransactionalWriter:
     was killed. That one can write nothing from then on, and whoever reads the partition afterwards
     reads everything that it has written (KIP-98). A writer that was fenced ends its process with
     status 77. Kafka fences in the same way a writer whose transaction was open for longer than its
-    time-out: that one ends its process with 75, unless `has_successor` returns true.
+    time-out: that one ends its process with 75, unless `has_younger` returns true.
 
     **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
     thread of its own, where none is under way.
@@ -178,11 +178,11 @@ class TransactionalWriter:
         settings: Settings,
         name: str,
         pace: "TransactionPace",
-        has_successor: Callable[[], bool] = lambda: False,
+        has_younger: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name = name
         self._pace = pace
-        self._has_successor = has_successor
+        self._has_younger = has_younger
         properties = clients.transactional(settings, name)
         self._longest_seconds = int(properties["transaction.timeout.ms"]) / 1000
         self._began_at = math.inf  # the newest transaction, by CLOCK
@@ -305,7 +305,7 @@ class TransactionalWriter:
         not restart each other for ever.
         """
         seconds, longest = time.clock_gettime(CLOCK) - self._began_at, self._longest_seconds
-        if seconds < longest or self._has_successor():
+        if seconds < longest or self._has_younger():
             log.critical(
                 "fenced: another flow writes %s now (or this machine and its clock stood still for "
                 "%g s); make sure that one flow runs, and start this one again if it is the one",

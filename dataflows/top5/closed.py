@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import TopicMetadata  # type: ignore[attr-defined]
 
 from conf import clients
 from conf.settings import table_kind
 from dataflows.context import FlowContext
-from dataflows.kafka.consumer import LATEST, offsets_at
+from dataflows.kafka.consumer import LATEST, check_errors, offsets_at
 from dataflows.periods import YEAR_MS, Calendar, Period, StreamTime
 from dataflows.wire import decode_mark
 
@@ -115,10 +114,10 @@ class ClosedPeriods:
     def _look(self) -> tuple[int, dict[str, list[int]]]:
         name = self._context.settings.topics.scores.name
         topic = self._consumer.list_topics(name, REQUEST_SECONDS).topics[name]
-        _check(topic)
+        check_errors([topic])
         asked = [TopicPartition(name, partition) for partition in sorted(topic.partitions)]
         committed = self._consumer.committed(asked, REQUEST_SECONDS)
-        _check(*committed)
+        check_errors(committed)
         ends = offsets_at(self._consumer, asked, LATEST)
         table_ids = {self._context.topic(kind).id for kind in self._context.settings.tables}
         counted = [
@@ -142,9 +141,3 @@ class ClosedPeriods:
         if time.monotonic() >= self._report_at:
             self._report_at = time.monotonic() + REPORT_SECONDS
             log.warning("%s", problem, exc_info=not is_kafka)
-
-
-def _check(*answers: TopicMetadata | TopicPartition) -> None:
-    for answer in answers:
-        if answer.error is not None:  # of one: the others may be right
-            raise KafkaException(answer.error)

@@ -102,7 +102,6 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
         start: TopicPartition,
     ) -> None:
         self._context = context
-        self._stopping = context.stopping
         self._board = board
         self._place = start.topic, start.partition
         self._partitions = context.topic(table_kind(board)).partitions
@@ -123,21 +122,15 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
             StopIteration: The flow stops.
         """
         self._context.watchdog.note_progress()
-        self._stopping.note_running()
-        if self._stopping():
-            raise StopIteration
+        self._context.stopping.note_running()
         if self._watch:
-            self._watch.check()
+            self._watch.check()  # it may stop the flow, which must not poll another topic then
+        if self._context.stopping():
+            raise StopIteration
         self._context.transactions.commit_if_due()
         messages, end = self._consumer.poll(self._place)
         if self._catching_up is not None:
-            with self._context.watchdog.held():
-                end = self._catching_up.end(messages, end)
-            done = self._catching_up.done if end is None else 1
-            self._context.catching_up.note(self._name, done)
-            if end is not None:
-                self._catching_up = None
-                metrics.restore_seconds.set(self._context.catching_up.seconds())
+            end = self._catch_up(self._catching_up, messages, end)
         if not messages and end is None and not self._context.deadlines.pop_due(self._board):
             return []
         read = (messages[-1].offset() or 0) + 1 if messages else 0
@@ -166,3 +159,15 @@ class TablePartition(StatefulSourcePartition[TableBatch, None]):
     def close(self) -> None:
         """Stop reading."""
         self._consumer.remove(self._place)
+
+    def _catch_up(
+        self, catching_up: CaughtUp, messages: list[Message], end: int | None
+    ) -> int | None:
+        """Return the end where what was there at the start is read by now."""
+        with self._context.watchdog.held():
+            end = catching_up.end(messages, end)
+        self._context.catching_up.note(self._name, catching_up.done if end is None else 1)
+        if end is not None:
+            self._catching_up = None
+            metrics.restore_seconds.set(self._context.catching_up.seconds())
+        return end

@@ -15,11 +15,15 @@ from confluent_kafka import Producer
 
 from dataflows.highscores import restore, source
 from dataflows.kafka import producer
-from dataflows.top5.source import TablePartition
+from dataflows.kafka.watch import TopicWatch
 
 
 class Halt:
-    """Counts how often its moment comes and sends the signal at the given time."""
+    """Counts how often its moment comes and sends the signal at the given time.
+
+    To its own thread, which takes not one step more: a signal to the process stops the main thread
+    first, and meanwhile this one may have sent the commit that it should stop before.
+    """
 
     def __init__(self, count, number):
         self._left = count
@@ -31,7 +35,7 @@ class Halt:
             self._left -= 1
             is_now = self._left == 0
         if is_now:
-            os.kill(os.getpid(), self._number)
+            signal.pthread_kill(threading.get_ident(), self._number)
 
 
 def fenced(halt):
@@ -125,18 +129,19 @@ def reading_on(halt):
 
 
 def looking(halt):
-    """A flow is about to look at its topics; it gets the answer before it polls again."""
+    """A flow is about to look at its topics; it gets the answer at once."""
+    check = TopicWatch.check
 
-    def look(partition):
-        watch = partition._watch  # noqa: SLF001
-        if watch and not watch._asked and time.monotonic() >= watch._ask_at:  # noqa: SLF001
+    def look(watch):
+        is_due = not watch._asked and time.monotonic() >= watch._ask_at  # noqa: SLF001
+        if is_due:
             halt()
-            watch.check()
+        check(watch)
+        if is_due:
             wait(watch._asked.values())  # noqa: SLF001
-            watch.check()
+            check(watch)
 
-    for owner in (source.ScoresPartition, TablePartition):
-        _before(owner, "next_batch", look)
+    TopicWatch.check = look  # type: ignore[method-assign]
 
 
 def _before(owner, name, act):

@@ -48,7 +48,7 @@ def read(
     """Pass on the id of the topic, what is on it, and then boards until the reader stops."""
     topic = await_topics(settings, ["top_5"], stopping=reader.stopping)["top_5"]
     begin(topic.id)
-    monitor = client.TopicMonitor(reader, client.Broker(settings), topic)
+    monitor = client.TopicMonitor(reader, client.BrokerClient(settings), topic)
     calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
     with client.make_consumer(settings) as consumer:
         boards = _Boards(reader, topic, calendar, consumer)

@@ -40,7 +40,7 @@ def make_consumer(settings: Settings, **properties: object) -> Consumer:
     return Consumer({**clients.consumer(settings), **QUIET, **ours, **properties})
 
 
-class Broker:
+class BrokerClient:
     """Answers questions, on connections of its own; each answer within 2 s. For one thread.
 
     A consumer asks for what changes. A request of an AdminClient to a leader or a coordinator ends
@@ -145,7 +145,7 @@ def is_partition_end(message: Message) -> bool:
 class TopicMonitor:
     """Asks the broker now and then for the ends of a topic, and whether it is still the same."""
 
-    def __init__(self, reader: TopicReader, broker: Broker, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, broker: BrokerClient, topic: Topic) -> None:
         self._reader = reader
         self._broker = broker
         self._topic = topic

@@ -8,7 +8,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaException
 
 from dataflows.kafka.topics import Topic
-from web.kafka.client import Broker
+from web.kafka.client import BrokerClient
 from web.kafka.progress import STALL_SECONDS
 from web.kafka.reader import TopicReader
 
@@ -49,7 +49,7 @@ class FlowProgress:
 class FlowMonitor:
     """Asks the broker now and then whether the flow counts what arrives on `scores`."""
 
-    def __init__(self, reader: TopicReader, broker: Broker, topic: Topic) -> None:
+    def __init__(self, reader: TopicReader, broker: BrokerClient, topic: Topic) -> None:
         self._reader = reader
         self._broker = broker
         self._topic = topic

@@ -14,7 +14,7 @@ from conf.settings import Settings
 from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.topics import Topic
 from dataflows.wire import ORIGIN, BadMessage, decode_origin, header, score_codec
-from web.kafka.client import Broker
+from web.kafka.client import BrokerClient
 from web.kafka.progress import Progress
 from web.kafka.records import Best, News, Posted, Receipt
 from web.kafka.unreadable import Unreadable
@@ -45,7 +45,7 @@ class Outcomes:
     def __init__(
         self,
         settings: Settings,
-        broker: Broker,
+        broker: BrokerClient,
         topic: Topic,
         progress: Progress,
         unreadable: Unreadable,

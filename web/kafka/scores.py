@@ -46,7 +46,7 @@ def read(reader: TopicReader, settings: Settings, put: Put) -> None:
     topic = await_topics(settings, ["scores"], stopping=reader.stopping)["scores"]
     put.begin(topic.id)
     decode = decoder(settings)
-    broker = client.Broker(settings)
+    broker = client.BrokerClient(settings)
     monitor = client.TopicMonitor(reader, broker, topic)
     flow = FlowMonitor(reader, broker, topic)
     with client.make_consumer(settings, **SMALL) as consumer:

@@ -85,7 +85,7 @@ class TableReader:
         self._rankings = rankings
         self._codec = score_codec(settings.topics.high_scores.format)
         self._consumer = consumer
-        self.broker = client.Broker(settings)
+        self.broker = client.BrokerClient(settings)
         self._pause_at = 0.0
         self._tables: dict[str, _Table] = {}  # by topic
         self._kept: dict[tuple[str, str], bool] = {}

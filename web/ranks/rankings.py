@@ -86,8 +86,8 @@ class Rankings:
 
     def reset(self) -> Iterator[None]:
         """Forget everything, in short steps."""
-        self.not_ready = "the tables are being read"
         with self._lock:
+            self.not_ready = "the tables are being read"
             dropped, self._rankings = self._rankings, {}
         for ranking in dropped.values():
             yield from ranking.clear()
@@ -128,13 +128,13 @@ class Rankings:
         Raises:
             NotRanked: There is none.
         """
-        self._check(board)
-        period = period or self.current(board)
-        if not self.is_kept(board, period):
-            reason = NO_PERIODS if board == ALL_TIME else NOT_KEPT
-            msg = f"there are no ranks of {board}/{period}: {reason}"
-            raise NotRanked(msg)
         with self._lock:
+            self._check(board)
+            period = period or self.current(board)
+            if not self.is_kept(board, period):
+                reason = NO_PERIODS if board == ALL_TIME else NOT_KEPT
+                msg = f"there are no ranks of {board}/{period}: {reason}"
+                raise NotRanked(msg)
             ranking = self._rankings.get((board, period)) or Ranking(self._sign)
             yield Ranked(board, period, ranking, self._positions.get(board, ""))
 

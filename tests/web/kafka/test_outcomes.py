@@ -23,7 +23,9 @@ def test_a_best_is_believed_where_the_broker_does_not_say_which_topic_scores_is(
     monkeypatch.setattr(client, "ANSWER_SECONDS", 0.1)
     settings = load().model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     topic = Topic("high-scores", "it", 1, {})
-    outcomes = Outcomes(settings, client.Broker(settings), topic, Progress({0: 8}), Unreadable())
+    outcomes = Outcomes(
+        settings, client.BrokerClient(settings), topic, Progress({0: 8}), Unreadable()
+    )
     news = outcomes.news([Posted(b"ann", None)], [message(b"ann", Origin("scores01", 3, 42))])
 
     assert news.bests == (Best(b"ann", Receipt(3, 42), 120, 5),)
