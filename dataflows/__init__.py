@@ -31,6 +31,7 @@ What all of them use:
 
     leaderboard.py          the rules: scores, rows, boards, and their order (pure)
     periods.py              computes days, weeks, months, and the time at which each closes (pure)
+    stream_time.py          how far the times of a partition's scores have come (pure)
     wire.py                 the formats of the topics: users, scores, origins, boards (pure)
     scores.py               reads scores in each format of the settings
     registry.py             reads those whose schemas are in a Schema Registry

@@ -27,9 +27,10 @@ from dataflows.corrections import Event, History, Place, parse_place
 from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST
-from dataflows.periods import LAST_TIME, Calendar, StreamTime
+from dataflows.periods import LAST_TIME, Calendar
 from dataflows.progress import Progress
 from dataflows.scores import decoder
+from dataflows.stream_time import StreamTime
 from dataflows.wire import (
     AGAIN,
     REASON,

@@ -326,7 +326,7 @@ class CommitMark(NamedTuple):
 
     `generation` grows with each start of a flow, by partition; of two flows that run at once the
     one with the greater mark is the younger. `stream` is the stream time at the position (see
-    `periods.StreamTime.encode`), only where there are boards by period.
+    `stream_time.StreamTime.encode`), only where there are boards by period.
     """
 
     scores_id: str

@@ -24,6 +24,7 @@ PURE = (
     "dataflows.kafka.topic_config",
     "dataflows.leaderboard",
     "dataflows.periods",
+    "dataflows.stream_time",
     "dataflows.top5.board",
     "dataflows.top5.ranking",
     "dataflows.wire",

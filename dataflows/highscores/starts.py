@@ -13,7 +13,8 @@ from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 from dataflows.context import FlowContext
 from dataflows.kafka.consumer import EARLIEST, LATEST, SharedConsumer, begins_before
 from dataflows.kafka.topics import Topic
-from dataflows.periods import Calendar, StreamTime
+from dataflows.periods import Calendar
+from dataflows.stream_time import StreamTime
 from dataflows.wire import CommitMark, decode_mark
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from conf import clients
 from conf.settings import table_kind
 from dataflows.context import FlowContext
 from dataflows.kafka.consumer import LATEST, check_errors, offsets_at
-from dataflows.periods import YEAR_MS, Calendar, Period, StreamTime
+from dataflows.periods import YEAR_MS, Calendar, Period
+from dataflows.stream_time import StreamTime
 from dataflows.wire import decode_mark
 
 log = logging.getLogger(__name__)

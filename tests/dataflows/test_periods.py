@@ -1,4 +1,4 @@
-"""The calendar, and the stream time that closes its periods: property tests beside the oracle's."""
+"""The calendar: property tests beside the oracle's."""
 
 from datetime import datetime
 from zoneinfo import available_timezones
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataflows.leaderboard import EARLIEST
-from dataflows.periods import BOARDS, LAST_TIME, YEAR_MS, Calendar, StreamTime
+from dataflows.periods import BOARDS, LAST_TIME, YEAR_MS, Calendar
 from tests.support import board_oracle
 
 HOUR_MS = 3600 * 1000
@@ -123,87 +123,6 @@ def test_every_zone_of_the_database_has_a_calendar():
         assert 22 <= (day.end - day.start) / HOUR_MS <= 26
 
 
-NOW = ms("2026-11-25T12:00:00")
-FAR = ms("3000-01-01T00:00:00")
-
-
-def streams(*scores):
-    """Advance by one score after another, and in one batch: both give the same."""
-    one, other = StreamTime(), StreamTime()
-    users, made = [user for user, _ in scores], [time for _, time in scores]
-    found = [one.advance([user], [time])[0] for user, time in scores]
-
-    assert list(other.advance(users, made)) == found
-    assert one.encode() == other.encode()
-    return found
-
-
-def test_stream_time_is_the_greatest_time_so_far():
-    assert streams((b"a", NOW), (b"b", NOW + 5), (b"a", NOW - 9), (b"c", NOW + 7)) == [
-        NOW,
-        NOW + 5,
-        NOW + 5,
-        NOW + 7,
-    ]
-
-
-def test_a_user_in_the_year_3000_closes_nothing_for_the_others():
-    assert streams((b"a", NOW), (b"b", NOW), (b"a", FAR), (b"a", FAR + 1), (b"b", NOW + 1)) == [
-        NOW,
-        NOW,
-        NOW,
-        NOW,
-        NOW + 1,
-    ]
-
-
-def test_the_first_user_of_a_partition_closes_nothing_for_the_others_either():
-    assert streams((b"a", FAR), (b"b", NOW), (b"b", NOW + 1), (b"a", NOW), (b"c", NOW)) == [
-        FAR,
-        NOW,
-        NOW + 1,
-        FAR,
-        NOW + 1,
-    ]
-
-
-def test_two_users_can_move_it_by_more_than_a_year():
-    assert streams((b"a", NOW), (b"b", NOW), (b"a", FAR), (b"b", FAR - 1)) == [
-        NOW,
-        NOW,
-        NOW,
-        FAR - 1,
-    ]
-
-
-def test_a_tombstone_does_not_move_it():
-    stream = StreamTime()
-
-    assert list(stream.advance([b"a", b"b", b"a"], [NOW, 0, NOW - 1])) == [NOW] * 3
-    assert list(stream.advance([b"b"], [0])) == [NOW]
-
-
-@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(1, FAR)), max_size=20))
-def test_it_never_goes_back_for_a_user(scores):
-    found = streams(*scores)
-    for name in (b"a", b"b", b"c"):
-        own = [time for (user, _), time in zip(scores, found, strict=True) if user == name]
-
-        assert own == sorted(own)
-
-
-@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.integers(1, FAR)), max_size=20))
-def test_it_is_the_same_in_one_batch_and_after_a_restart(scores):
-    streams(*scores)
-    restarted = StreamTime()
-    found: list[int] = []
-    for user, time in scores:
-        restarted = StreamTime(restarted.now, restarted.first, restarted.ahead)
-        found += restarted.advance([user], [time])
-
-    assert found == streams(*scores)
-
-
 def test_the_oldest_open_period_is_the_one_that_late_scores_may_still_reach():
     calendar = Calendar(BOARDS, "UTC", 24)
     names = [
@@ -214,8 +133,3 @@ def test_the_oldest_open_period_is_the_one_that_late_scores_may_still_reach():
     assert names == ["2026-11-24", "2026-W48", "2026-11"]
     assert calendar.oldest_open("day", ms("2026-11-25T00:00:00")).name == "2026-11-24"
     assert calendar.oldest_open("day", 2**62).end <= LAST_TIME + 24 * HOUR_MS
-
-
-def test_a_message_without_a_user_has_a_stream_time_too():
-    """It is refused later; here it must not end the flow."""
-    assert StreamTime().advance([None, b"ann"], [5, 7]) == [5, 7]

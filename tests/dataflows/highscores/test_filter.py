@@ -16,7 +16,8 @@ from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Counted, Sh
 from dataflows.highscores.nested import AllTimeRule, NestedRule
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.partitioner import partition_of
-from dataflows.periods import Calendar, StreamTime
+from dataflows.periods import Calendar
+from dataflows.stream_time import StreamTime
 from dataflows.wire import BadMessage
 
 SHARDS = 3

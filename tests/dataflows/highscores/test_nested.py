@@ -15,7 +15,8 @@ from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Counted, Sh
 from dataflows.highscores.nested import NestedRule, Scores
 from dataflows.highscores.source import ScoresBatch
 from dataflows.kafka.partitioner import partition_of
-from dataflows.periods import BOARDS, Calendar, StreamTime
+from dataflows.periods import BOARDS, Calendar
+from dataflows.stream_time import StreamTime
 
 SHARDS = 2
 HOUR_MS = 3600 * 1000
