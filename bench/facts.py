@@ -50,9 +50,9 @@ class Facts:
         """Return the rows of a part that have these values and are not wrong."""
         return [row for row in self._rows(part, where) if not row.get("wrong")]
 
-    def has_wrong(self, part: str, **where: object) -> bool:
-        """Return whether one of the rows of a part that have these values is wrong."""
-        return any(row.get("wrong") for row in self._rows(part, where))
+    def wrong(self, part: str, **where: object) -> list[Row]:
+        """Return the rows of a part that have these values and are wrong."""
+        return [row for row in self._rows(part, where) if row.get("wrong")]
 
     def _rows(self, part: str, where: Mapping[str, object]) -> list[Row]:
         found = self.parts[part].rows if part in self.parts else []

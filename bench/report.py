@@ -26,7 +26,15 @@ def write(facts: Facts, into: Path) -> Path:
 def _about(facts: Facts) -> str:
     lines = [[f"`{part}`", *about.values()] for part, about in facts.about.items()]
     names = next((list(about) for about in facts.about.values()), [])
-    return table(["part", *names], lines)
+    return table(["part", *names], lines) + _wrong(facts)
+
+
+def _wrong(facts: Facts) -> str:
+    """Count the wrong runs of each part; nothing where all are right."""
+    counts = {part: len(facts.wrong(part)) for part in facts.parts}
+    found = [f"{count} of `{part}`" for part, count in counts.items() if count]
+    text = "\n\n**Wrong runs**, which are in no plot and in no line of the model: "
+    return f"{text}{', '.join(found)}." if found else ""
 
 
 def _sections(facts: Facts) -> Iterable[tuple[str, str]]:
@@ -96,7 +104,12 @@ def _plain(rows: list[Row]) -> str:
     return table(names, ([row.get(name) for name in names] for row in rows))
 
 
-RESTS = ("resident_mib", "peak_mib", "idle_percent", "broker_percent")
+RESTS = {
+    "resident_mib": "MiB",
+    "peak_mib": "peak MiB",
+    "idle_percent": "idle %",
+    "broker_percent": "broker %",
+}
 
 
 def _restarts(rows: list[Row]) -> str:
@@ -110,17 +123,7 @@ def _restarts(rows: list[Row]) -> str:
         middle = median(seconds) if seconds else None
         rests = [rest.get(name) for name in RESTS]
         lines.append([flow, users, days, middle, spread, *rests])
-    names = [
-        "flow",
-        "users",
-        "days of history",
-        "seconds",
-        "spread",
-        "MiB",
-        "peak MiB",
-        "idle %",
-        "broker %",
-    ]
+    names = ["flow", "users", "days of history", "seconds", "spread", *RESTS.values()]
     return table(names, lines)
 
 

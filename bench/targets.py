@@ -65,7 +65,7 @@ def _column(part: str, name: str, **where: object) -> Figure:
     def figure(facts: Facts) -> float:
         if not facts.is_full(part):
             raise NotMeasured
-        if facts.has_wrong(part, **where):
+        if facts.wrong(part, **where):
             raise WrongRuns
         found = facts.median(part, name, **where)
         if found is None:

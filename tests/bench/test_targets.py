@@ -1,6 +1,6 @@
 """A target is reached only by right runs of the plan `full`, on the machine that measured them."""
 
-from bench import targets
+from bench import report, targets
 from bench.candidates import OURS, TWO_PROCESSES
 from bench.facts import Facts, Part
 
@@ -48,6 +48,7 @@ def test_clients_that_were_not_served_miss_a_target(tmp_path):
 
     assert reached == ["≤ 5 s", "2 s", "yes"]
     assert line(facts, what)[2] == "**no**, wrong runs"
+    assert "no line of the model: 1 of `fanout`.\n" in report.write(facts, tmp_path).read_text()
 
 
 def test_a_plan_that_is_not_full_reaches_no_target(tmp_path):
