@@ -226,11 +226,14 @@ class TransactionalWriter:
     def flush(self) -> None:
         """Wait until all records are committed.
 
+        The other writers of the pace are flushed next, one after another: they begin now, so that
+        all wait for the broker at the same time.
+
         Raises:
             FlowFailed: They are not in time; the next flow aborts what is open.
         """
         while self._kept or self._transaction is not None:
-            self.commit()
+            self._pace.commit()
             self._wait()
 
     def _wait(self) -> None:
@@ -372,7 +375,15 @@ class TransactionPace:
         due_at = self._pace.due_at + (BEHIND_SECONDS if is_behind else 0.0)
         if now >= due_at:
             self._pace.note(now)
-            waiting = [writer for writer in self._writers if not writer.commit()]
-            self._writers = dict.fromkeys(waiting)
+            self.commit()
         next_at = max(self._pace.due_at, now + UNDER_WAY_SECONDS) if self._writers else None
         self._deadlines.set("transactions", next_at)
+
+    def commit(self) -> None:
+        """Let the writers commit that have records, and no transaction under way.
+
+        Raises:
+            FlowFailed: An earlier transaction failed.
+        """
+        waiting = [writer for writer in self._writers if not writer.commit()]
+        self._writers = dict.fromkeys(waiting)

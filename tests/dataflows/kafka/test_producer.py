@@ -1,6 +1,7 @@
 """Writers: what the broker did not take is raised, and stays raised."""
 
 import contextlib
+import threading
 import time
 from typing import Any
 
@@ -170,6 +171,29 @@ def test_a_flow_that_is_behind_commits_more_rarely_until_it_has_caught_up():
         commits.append(writer.commits)
 
     assert commits == [1, 1, 2]
+
+
+def test_the_writers_of_a_flow_commit_at_the_same_time_at_the_end_of_an_epoch(
+    settings, monkeypatch
+):
+    """Bytewax flushes one shard after another; the transactions wait for each other here."""
+    topic = await_topics(settings, ["scores"])["scores"].name
+    together = threading.Barrier(2, timeout=10)
+
+    class Meeting(Producer):
+        def commit_transaction(self, *arguments):
+            together.wait()
+            super().commit_transaction(*arguments)
+
+    monkeypatch.setattr("dataflows.kafka.producer.Producer", Meeting)
+    pace = TransactionPace(0.1, Deadlines())
+    writers = [TransactionalWriter(settings, f"{topic}-{each}", pace) for each in range(2)]
+    for writer in writers:
+        writer.write([record(topic, b"1", 0)])
+    for writer in writers:
+        writer.flush()
+
+    assert len(oracle.read(settings.bootstrap_servers, topic)) == 2
 
 
 class Slow(Producer):
