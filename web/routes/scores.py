@@ -20,6 +20,7 @@ from web.routes import answers, page
 from web.services import Services
 
 WAIT_SECONDS = 2  # for the outcome of a score, at most
+FOUND_NAME = 256  # characters of a name in the address of the page, at most
 NO_FORM = "the form is closed here: programs post with the content type application/json"
 CROSS_ORIGIN = "scores are not accepted from pages of another site"
 NO_TOKEN = "the token is missing or wrong: not everyone may post scores here"  # noqa: S105 - a text
@@ -39,6 +40,7 @@ class _Accepted(NamedTuple):
     outcome: Outcome | None = None
     waited_seconds: int = 0  # at most
     rank: int | None = None  # of the user's best, of all time; None: not known
+    user: str = ""  # where the rank is known
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -104,7 +106,8 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
         size, sign = services.settings.top5.size, services.settings.sign
         result = await outcome(pending, services.feeds, size, wait_seconds, sign=sign)
         rank = documents.rank_of(services.rankings, score.key) if result != "received" else None
-        return _Accepted(receipt, result, wait_seconds, rank)
+        user = score.key.decode() if rank else ""
+        return _Accepted(receipt, result, wait_seconds, rank, user)
 
 
 async def _write_and_watch_board(
@@ -121,7 +124,7 @@ async def _write_and_watch_board(
 
 def _acceptance(accepted: _Accepted) -> Response:
     if _is_form():
-        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": _page(accepted.outcome)})
+        return Response(b"", HTTPStatus.SEE_OTHER, {"Location": _page(accepted)})
     result = {"outcome": accepted.outcome} if accepted.outcome else {}
     rank = {"rank": accepted.rank} if accepted.rank else {}
     response = jsonify(accepted.receipt._asdict() | result | rank)
@@ -131,9 +134,10 @@ def _acceptance(accepted: _Accepted) -> Response:
     return response
 
 
-def _page(outcome: Outcome | None) -> str:
-    """Return the address of the page that the form is on, with the outcome of its score."""
-    fields = {"board": request.args.get("board"), "outcome": outcome}
+def _page(accepted: _Accepted) -> str:
+    """Return the address of the page that the form is on, with the outcome and the user's rank."""
+    user = accepted.user if len(accepted.user) <= FOUND_NAME else ""
+    fields = {"board": request.args.get("board"), "user": user, "outcome": accepted.outcome}
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"./?{query}" if query else "./"
 

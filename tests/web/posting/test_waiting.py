@@ -125,7 +125,8 @@ async def test_a_form_asks_with_a_field_and_gets_the_outcome_in_the_address(sett
         page = await (await client.get(location)).get_data(as_text=True)
         other = await (await client.get("/?outcome=<b>")).get_data(as_text=True)
 
-    assert (answer.status_code, location) == (303, "/?outcome=top")
+    assert (answer.status_code, location) == (303, "/?user=ann&outcome=top")
+    assert "Rank 1 of 1, in the lead." in page
     assert "In the top 5." in page
     assert "In the top 5." not in other
     assert "<b>" not in other
