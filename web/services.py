@@ -168,20 +168,20 @@ def make_services(
     readers = tuple(TopicReader(name, read, report_unavailable) for name, read in reads.items())
     unreadable = {each.name: each.unreadable for each in readers if each.name != topics.scores.name}
     return Services(
-        settings,
-        Asking(web),
-        feeds,
-        readers,
-        rankings,
-        Watches(),
-        on_loop,
-        producer,
-        watcher,
-        Rules(settings.user_max_bytes, topics.scores.plain_format),
-        RateLimiter(web.posts_per_second, web.posts_burst),
-        ConcurrencyLimiter(web.streams, web.streams_per_client),
-        refusals,
-        Metrics(
+        settings=settings,
+        asking=Asking(web),
+        feeds=feeds,
+        readers=readers,
+        rankings=rankings,
+        watches=Watches(),
+        on_loop=on_loop,
+        producer=producer,
+        watcher=watcher,
+        rules=Rules(settings.user_max_bytes, topics.scores.plain_format),
+        post_limiter=RateLimiter(web.posts_per_second, web.posts_burst),
+        stream_limiter=ConcurrencyLimiter(web.streams, web.streams_per_client),
+        refusals=refusals,
+        metrics=Metrics(
             feeds,
             (of_boards, of_scores, of_table),
             (*readers, producer),
@@ -191,7 +191,7 @@ def make_services(
             uncounted=lambda: readers[1].uncounted,
             worker=worker,
         ),
-        files.Files(files.STATIC),
+        files=files.Files(files.STATIC),
     )
 
 
