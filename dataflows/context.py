@@ -69,7 +69,7 @@ class FlowContext:
         self._is_complete = threading.Event()  # the cluster
         report_waiting(cluster, self._is_complete)
         self.waiting: dict[int | str, str] = {}  # for what, such as a partition of `scores`; why
-        self.has_younger: Callable[[], bool] = lambda: False  # has a younger flow begun?
+        self.look_for_younger: Callable[[], bool] = lambda: False  # set by the source of scores
         self._kinds = kinds
         self._lock = threading.Lock()
         self._reading_worker: int | None = None
@@ -123,10 +123,13 @@ class FlowContext:
         With `exactly_once` no earlier writer of that name can write after this returns.
         """
         if self.settings.guarantee == "exactly_once":
-            has_younger = lambda: self.has_younger()  # noqa: E731, PLW0108 - it may be set later
-            writer = TransactionalWriter(self.settings, name, self.transactions, has_younger)
+            writer = TransactionalWriter(self.settings, name, self.transactions, self.has_younger)
             return HeldWriter(writer, self.watchdog)
         return self.writer()
+
+    def has_younger(self) -> bool:
+        """Return whether a younger flow has begun, as far as the source of this one can tell."""
+        return self.look_for_younger()
 
     def note_restored(self, shard: str, users: int) -> None:
         """Note that a shard is restored; after the last one a log line has the totals."""

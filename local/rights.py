@@ -87,8 +87,15 @@ def rights(settings: Settings) -> list[Right]:
 
 
 USERS = (
-    *("topics", "highscores", "top5", "web", "players"),
-    *("positions", "correct", "rekey", "rebuild"),
+    "topics",
+    "highscores",
+    "top5",
+    "web",
+    "players",
+    "positions",
+    "correct",
+    "rekey",
+    "rebuild",
 )
 
 

@@ -112,8 +112,9 @@ class Services:
             await asyncio.sleep(STATUS_SECONDS)
 
     def _publish_status(self) -> None:
-        boards, scores = self.readers[:2]
-        others = [scores.problem(), self.producer.problem(), self.feeds.lateness.problem()]
+        boards, scores, *tables = self.readers
+        others = [scores.problem(), *(table.silence() for table in tables)]
+        others += [self.producer.problem(), self.feeds.lateness.problem()]
         self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
         self.refusals.report(time.monotonic())
         self.metrics.share(time.monotonic())

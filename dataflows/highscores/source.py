@@ -90,7 +90,7 @@ class ScoresSource(FixedPartitionedSource[ScoresBatch, None]):
     @cached_property
     def _group(self) -> GroupWatch:
         group = GroupWatch(self._context.settings, self._context.topic("scores").name)
-        self._context.has_younger = group.has_younger
+        self._context.look_for_younger = group.has_younger
         return group
 
     @cached_property

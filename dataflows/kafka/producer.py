@@ -348,6 +348,8 @@ def _may_be_written_again(error: KafkaError) -> bool:
 class TransactionPace:
     """When the shards of a process commit: all at the same moment, `per_second` times at most.
 
+    They also commit at the end of each epoch, when they are flushed.
+
     The first moment after a pause is at once. What a shard has written since the last moment is in
     one transaction. A flow that is behind waits 0.25 s longer: what it writes is late anyway, and
     few large transactions cost the broker less than many small ones. For the thread of the sources:

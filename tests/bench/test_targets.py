@@ -48,6 +48,15 @@ def test_clients_that_were_not_served_miss_a_target(tmp_path):
 
     assert reached == ["≤ 5 s", "2 s", "yes"]
     assert line(facts, what)[2] == "**no**, wrong runs"
+
+
+def test_the_report_counts_the_wrong_runs_of_each_part(tmp_path):
+    facts = Facts(tmp_path)
+    facts.keep("ranks", "full", Part([{"who": "ours, in the process"}], {}))
+    right = report.write(facts, tmp_path).read_text()
+    facts.keep("fanout", "full", Part([FANOUT, FANOUT | {"wrong": "7 clients lost"}], {}))
+
+    assert "Wrong runs" not in right
     assert "no line of the model: 1 of `fanout`.\n" in report.write(facts, tmp_path).read_text()
 
 

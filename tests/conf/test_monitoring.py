@@ -42,9 +42,42 @@ def test_the_dashboard_shows_every_metric_but_the_versions():
     }
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool comes with Prometheus")
+with_promtool = pytest.mark.skipif(
+    not shutil.which("promtool"), reason="promtool comes with Prometheus"
+)
+
+
+@with_promtool
 def test_prometheus_accepts_the_configuration_and_the_rules():
     command = ["promtool", "check", "config", str(MONITORING / "prometheus.yml")]  # with its rules
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
+
+
+@with_promtool
+def test_a_reader_that_failed_for_a_moment_pages_nobody_and_one_that_goes_on_failing_does(tmp_path):
+    """Samples are a minute apart: three failures within two of them, or one in each."""
+    failures = 'leaderboard_web_failures_total{of="%s"}'
+    fires = 'ALERTS{alertname="LeaderboardWebFails", alertstate="firing", of="%s"}'
+    values = {"reader of top-5": "0 1 3x20", "reader of scores": "0+1x20"}
+    moments = [("reader of scores", 12, 1)]
+    moments += [("reader of top-5", minute, 0) for minute in range(1, 13)]
+    group = {
+        "interval": "1m",
+        "input_series": [{"series": failures % of, "values": each} for of, each in values.items()],
+        "promql_expr_test": [
+            {
+                "expr": f"count({fires % of}) or vector(0)",
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": "{}", "value": number}],
+            }
+            for of, minute, number in moments
+        ],
+    }
+    path = tmp_path / "rules.json"  # JSON is YAML
+    path.write_text(json.dumps({"rule_files": [str(MONITORING / "alerts.yml")], "tests": [group]}))
+    command = ["promtool", "test", "rules", str(path)]
+    tested = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr

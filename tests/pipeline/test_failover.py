@@ -6,7 +6,9 @@ import time
 
 import httpx
 import pytest
+from confluent_kafka import KafkaException
 
+from dataflows.kafka.topics import await_topics
 from local.cluster import planned
 from tests.conftest import names_of_its_own
 from tests.support.failover import (
@@ -24,6 +26,7 @@ from tests.support.proc import cpu_seconds
 from tests.support.processes import open_game
 from tests.support.until import until_true
 from tests.support.web_process import started
+from web.kafka.client import BrokerClient
 
 PAUSED_SECONDS = 18  # a request of the web app takes 15 s at most
 GUARANTEES = ["exactly_once", "at_least_once"]
@@ -61,6 +64,27 @@ def test_a_broker_of_three_that_is_killed_ends_no_flow_and_loses_nothing(
 ):
     with opened(cluster.address, guarantee, monkeypatch) as (names, game):
         survive(names, game, Kill(cluster), [1])
+
+
+def test_the_web_app_asks_the_new_leaders_while_a_broker_is_silent(cluster, monkeypatch):
+    """With an old one it would wait for an answer that never comes, and `/ready` would say so."""
+    with opened(cluster.address, "exactly_once", monkeypatch) as (_, game):
+        topic = await_topics(game.settings, ["scores"])["scores"]
+        client = BrokerClient(game.settings)
+        before = client.ends(topic)
+        failure = Pause(cluster)
+        failure.begin(1)
+        try:
+            until_true(lambda: ends(client, topic) == before, 40)
+        finally:
+            failure.end(1)
+
+
+def ends(client, topic):
+    try:
+        return client.ends(topic)
+    except KafkaException:
+        return None
 
 
 @pytest.mark.long

@@ -112,7 +112,7 @@ def shows(address, expected):
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="it needs root on Linux")
 def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_path):
     start = documented.line("docs/running.md", "local.hosts")
-    topics = documented.line("docs/running.md", "ip netns exec")
+    topics = documented.line("docs/running.md", "users/topics.toml")
     cut, mend = documented.lines("docs/running.md", "ip -n")
     python = start.split()[0]
     words = [sys.executable, *shlex.split(start)[1:], "--data", str(tmp_path)]

@@ -510,6 +510,23 @@ async def test_a_client_that_posts_too_often_learns_when_to_try_again(settings):
     assert int(answers[2].headers["Retry-After"]) in {1, 2}
 
 
+async def test_the_log_names_the_broker_of_a_table_that_answers_no_more(
+    settings, monkeypatch, caplog
+):
+    """As `/ready` does: whoever is called by its alert reads the log."""
+    made = brokerless(settings)
+    services = made.extensions["leaderboard"]
+    monkeypatch.setattr("web.kafka.reader.SILENT_SECONDS", -1)
+    services.readers[2].note_caught_up()
+    caplog.set_level("INFO")
+    async with made.test_app():
+        services._publish_status()  # noqa: SLF001 - nothing is read here
+        ready = (await made.test_client().get("/ready")).status_code
+
+    assert ready == 503
+    assert f"the broker of {settings.topics.high_scores.name} has not answered" in caplog.text
+
+
 async def test_a_client_that_this_process_is_behind_of_gets_the_reason(settings, monkeypatch):
     monkeypatch.setattr("web.routes.streams.BEHIND_SECONDS", 0)
     made = brokerless(settings)

@@ -58,7 +58,12 @@ class BrokerClient:
         Raises:
             KafkaException: No answer.
         """
-        found = offsets_at(self._consumer, topic.name, range(topic.partitions), LATEST)
+        try:
+            found = offsets_at(self._consumer, topic.name, range(topic.partitions), LATEST)
+        except KafkaException:
+            # Without partitions of its own a consumer asks the leaders that it knows for minutes.
+            self._consumer.list_topics(topic.name, timeout=ANSWER_SECONDS)
+            raise
         return dict(enumerate(found))
 
     def committed(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:

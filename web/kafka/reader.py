@@ -90,9 +90,13 @@ class TopicReader:
         if not self._caught_up:
             reason = f": {self.not_ready}" if self.not_ready else ""
             return f"{self.name} is not read to its end yet{reason}"
-        if time.monotonic() - self._answered > SILENT_SECONDS:
+        return self.silence() or self.flow_problem
+
+    def silence(self) -> str:
+        """Return that the broker, which has answered before, does so no more; "" if it does."""
+        if self.ever_caught_up and time.monotonic() - self._answered > SILENT_SECONDS:
             return f"the broker of {self.name} has not answered for more than {SILENT_SECONDS} s"
-        return self.flow_problem
+        return ""
 
     def _run(self) -> None:
         failures = 0

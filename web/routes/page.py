@@ -26,6 +26,7 @@ from web.services import Services
 FOR_EVER = "public, max-age=31536000, immutable"
 DISPLAYS = ("hall", "embed")  # of the board alone
 THEMES = ("light", "dark")
+NAME_MAX = 256  # characters of a player that the page looks for
 TURNS = re.compile("[\u2028-\u202e\u2066-\u2069]")  # they end the isolation of a <bdi> too
 LAST_TIME_MS = 253_402_300_799_999  # of the year 9999
 
@@ -128,6 +129,7 @@ async def render(
         form=services.settings.web.form and services.rules.score_format is not None,
         token=bool(services.settings.web.token),
         outcome=outcome if outcome in OUTCOMES else None,
+        name_max=NAME_MAX,
         display=display,
         theme=_choice("theme", THEMES),
         error=error,

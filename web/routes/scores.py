@@ -20,7 +20,6 @@ from web.routes import answers, page
 from web.services import Services
 
 WAIT_SECONDS = 2  # for the outcome of a score, at most
-FOUND_NAME = 256  # characters of a name in the address of the page, at most
 NO_FORM = "the form is closed here: programs post with the content type application/json"
 CROSS_ORIGIN = "scores are not accepted from pages of another site"
 NO_TOKEN = "the token is missing or wrong: not everyone may post scores here"  # noqa: S105 - a text
@@ -40,7 +39,7 @@ class _Accepted(NamedTuple):
     outcome: Outcome | None = None
     waited_seconds: int = 0  # at most
     rank: int | None = None  # of the user's best, of all time; None: not known
-    user: str = ""  # where the rank is known
+    user: str = ""
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -106,8 +105,7 @@ async def _write(services: Services, score: Submission, wait_seconds: int) -> _A
         size, sign = services.settings.top5.size, services.settings.sign
         result = await outcome(pending, services.feeds, size, wait_seconds, sign=sign)
         rank = documents.rank_of(services.rankings, score.key) if result != "received" else None
-        user = score.key.decode() if rank else ""
-        return _Accepted(receipt, result, wait_seconds, rank, user)
+        return _Accepted(receipt, result, wait_seconds, rank, score.key.decode())
 
 
 async def _write_and_watch_board(
@@ -136,8 +134,12 @@ def _acceptance(accepted: _Accepted) -> Response:
 
 def _page(accepted: _Accepted) -> str:
     """Return the address of the page that the form is on, with the outcome and the user's rank."""
-    user = accepted.user if len(accepted.user) <= FOUND_NAME else ""
-    fields = {"board": request.args.get("board"), "user": user, "outcome": accepted.outcome}
+    is_found = accepted.rank and len(accepted.user) <= page.NAME_MAX
+    fields = {
+        "board": request.args.get("board"),
+        "user": accepted.user if is_found else None,
+        "outcome": accepted.outcome,
+    }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"./?{query}" if query else "./"
 

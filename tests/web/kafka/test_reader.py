@@ -50,3 +50,14 @@ def test_any_other_failure_is_an_error_and_reading_goes_on(failing, caplog):
 
     assert started.errors == 1
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_broker_that_answers_no_more_is_silent_and_one_that_never_has_is_not(monkeypatch):
+    monkeypatch.setattr(reader, "SILENT_SECONDS", -1)
+    made = TopicReader("scores", lambda _: None, lambda _: None)
+    before = made.silence()
+    made.note_caught_up()
+
+    assert before == ""
+    assert made.silence() == made.problem()
+    assert made.silence() == "the broker of scores has not answered for more than -1 s"
