@@ -333,6 +333,7 @@ class Web(_Frozen):
     post_origins: Annotated[tuple[str, ...], AfterValidator(_check_post_origins)]
     frame_ancestors: Annotated[tuple[str, ...], AfterValidator(_check_sources)]
     title: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    texts: str
     form: bool
     ranks: bool
     certificate: str

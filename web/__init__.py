@@ -55,7 +55,7 @@ kafka/flow.py when the flow counts nothing, live/lateness.py how late the event 
 live/history.py keeps the last ten minutes for a client that connects. routes/board.py answers
 clients that poll, for the board and the period that routes/asked.py finds, routes/users.py removes
 a user, routes/operations.py operators, and access/cors.py lets pages of other origins read.
-routes/page.py renders the page, files.py has its files. access/refusals.py and kafka/unreadable.py
-count and log what is refused or cannot be read. routes/answers.py answers with ranks or an error.
-names.py normalizes names, clock.py has the time.
+routes/page.py renders the page, files.py has its files, texts.py its texts. access/refusals.py and
+kafka/unreadable.py count and log what is refused or cannot be read. routes/answers.py answers with
+ranks or an error. names.py normalizes names, clock.py has the time.
 """

@@ -19,6 +19,7 @@ from conf.loading import check_web, start
 from conf.settings import InvalidSettings, Settings
 from conf.version import version
 from local.supervisor import follow_parent, stop_event
+from web import texts
 from web.app import create_app
 from web.server.server import Server, listen, listen_shared, url
 from web.server.workers import UNAVAILABLE, run_workers
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = start("web")
         log.info("web, version %s", version())
         check_web(settings.web)
+        texts.load(settings.web.texts)  # refused before a worker starts
         if options.worker is not None:
             sock = socket.socket(fileno=options.socket)
             worker = Worker(options.worker, options.folder)

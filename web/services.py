@@ -12,7 +12,7 @@ from quart import Request
 
 from conf.settings import Settings
 from dataflows.periods import Calendar
-from web import files
+from web import files, texts
 from web.access.asking import Asking
 from web.access.limits import ConcurrencyLimiter, RateLimiter
 from web.access.refusals import Refusals
@@ -59,6 +59,7 @@ class Services:
     refusals: Refusals
     metrics: Metrics
     files: files.Files
+    texts: texts.Texts
     clock: Callable[[], int] = now_ms  # decides which periods are current; in ms since the epoch
     _status_task: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -193,6 +194,7 @@ def make_services(
             worker=worker,
         ),
         files=files.Files(files.STATIC),
+        texts=texts.load(web.texts),
     )
 
 

@@ -35,8 +35,9 @@ def blueprint(services: Services) -> Blueprint:
     """Return the routes of the dashboard and its files."""
     pages = Blueprint("pages", __name__)
     pages.add_app_template_filter(iso)
-    pages.add_app_template_filter(grouped)
+    pages.add_app_template_filter(services.texts.group, "grouped")
     pages.add_app_template_filter(in_sentence)
+    pages.add_app_template_global(services.texts.fill, "text")
 
     @pages.get("/")
     async def dashboard() -> Response:
@@ -90,6 +91,7 @@ def _head_fields(services: Services, feed: BoardFeed, user: str) -> Document:
     return {
         "static": f"static/{services.files.version}",
         "title": services.settings.web.title,
+        "texts": services.texts.json,
         "boards": services.feeds.boards,
         "current": feed.period.name,
         "link": partial(_link, services.feeds, user),
@@ -180,11 +182,6 @@ def _link(feeds: Feeds, user: str, board: str, period: str = "", first: int = 0)
     }
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"./?{query}" if query else "./"
-
-
-def grouped(number: int) -> str:
-    """Write a whole number with separators, as the page's JavaScript does for English readers."""
-    return f"{number:,}"
 
 
 def in_sentence(name: str) -> str:

@@ -6,6 +6,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const STEP = 10 * SECOND; // the finest step of an age: text that changes each second disturbs
 const LAST_TIME = 253_402_300_799_999; // of the year 9999
+export const UNKNOWN = "–";
 const LONGEST = 24; // characters of a name within a sentence
 
 // Line and paragraph separators, and controls of direction, which end the isolation of a name.

@@ -1,4 +1,4 @@
-// Every text that the page's JavaScript shows. A translation is another file with these names.
+// Which text the page shows when. The texts themselves are in the page, in its language.
 
 import {
   formatClock,
@@ -14,12 +14,23 @@ import {
 
 const MINUTE = 60_000;
 const WEEK = 7 * 24 * 60 * MINUTE;
-const UNITS = { day: "d", hour: "h", minute: "min", second: "s" };
 
-// Names, numbers and times
+/** @type {Record<string, string>} by name; web/texts.toml has them in English */
+const texts = JSON.parse(/** @type {Element} */ (document.querySelector("#texts")).textContent ?? "");
 
-export const BLANK = "(blank)"; // for a name without a visible character
-export const UNKNOWN = "–";
+/**
+ * Fill in a text.
+ *
+ * @param {string} name
+ * @param {Record<string, string | number>} [values] by the names of its places
+ */
+function text(name, values = {}) {
+  return texts[name].replace(/\{(\w+)\}/g, (_, place) => String(values[place]));
+}
+
+// Names and times
+
+export const BLANK = text("blank"); // for a name without a visible character
 
 /** Write a name within a sentence. @param {string} user */
 export function nameText(user) {
@@ -29,7 +40,7 @@ export function nameText(user) {
 /** @param {number} milliseconds */
 export function spanText(milliseconds) {
   const { count, unit } = spanOf(milliseconds);
-  return `${count} ${UNITS[unit]}`;
+  return text(`${unit}s`, { count });
 }
 
 /**
@@ -43,7 +54,7 @@ export function agoText(milliseconds, now) {
   if (age < -MINUTE || age >= WEEK) {
     return formatDay(milliseconds);
   }
-  return spanOf(age).count > 0 ? `${spanText(age)} ago` : "now";
+  return spanOf(age).count > 0 ? text("ago", { span: spanText(age) }) : text("now");
 }
 
 // The periods
@@ -52,140 +63,142 @@ export function agoText(milliseconds, now) {
 export function periodText(period, current) {
   const [year, week] = period.split("-W");
   if (week) {
-    return `Week ${Number(week)}${current.startsWith(year) ? "" : `, ${year}`}`;
+    const name = current.startsWith(year) ? "week_of_this_year" : "week_of_year";
+    return text(name, { week: Number(week), year });
   }
-  const text = formatPeriod(period, current);
-  return isDay(period) && period === current ? `Today, ${text}` : text;
+  const day = formatPeriod(period, current);
+  return isDay(period) && period === current ? text("today", { day }) : day;
 }
 
 // The connection
 
 /** @param {number} asOf @param {number} nextAt */
 const attempts = (asOf, nextAt) =>
-  ` · as of ${formatClock(asOf)}, next attempt at ${formatClock(nextAt)}`;
+  text("attempts", { time: formatClock(asOf), next: formatClock(nextAt) });
 
 /** The state of the connection as a word, and what follows the word. */
 export const CONNECTION = {
-  connecting: () => ["Connecting", ""],
-  live: () => ["Live", ""],
+  connecting: () => [text("connecting"), ""],
+  live: () => [text("live"), ""],
   /** @param {string} problem */
-  troubled: (problem) => ["Problem", `: ${problem}`],
+  troubled: (problem) => [text("troubled"), text("troubled_detail", { problem })],
   /** @param {number} since @param {string} problem */
-  stale: (since, problem) => ["Stale", ` since ${formatClock(since)}: ${problem}`],
+  stale: (since, problem) => [
+    text("stale"),
+    text("stale_detail", { time: formatClock(since), problem }),
+  ],
   /** @param {number} since */
-  paused: (since) => ["Paused", ` · as of ${formatClock(since)}`],
+  paused: (since) => [text("paused"), text("paused_detail", { time: formatClock(since) })],
   /** @param {number} asOf @param {number} nextAt */
-  lost: (asOf, nextAt) => ["Reconnecting", attempts(asOf, nextAt)],
+  lost: (asOf, nextAt) => [text("lost"), attempts(asOf, nextAt)],
   /** @param {number} asOf @param {number} nextAt */
-  full: (asOf, nextAt) => ["The server is full", attempts(asOf, nextAt)],
+  full: (asOf, nextAt) => [text("full"), attempts(asOf, nextAt)],
   /** @param {number} asOf @param {number} nextAt */
-  behind: (asOf, nextAt) => ["The server is not up to date", attempts(asOf, nextAt)],
+  behind: (asOf, nextAt) => [text("behind"), attempts(asOf, nextAt)],
 };
 
 // The board and its history
 
 /** @param {{user: string, score: string}} leader */
 export function leaderText({ user, score }) {
-  return `${nameText(user)} leads with ${formatNumber(score)}`;
+  return text("leader", { user: nameText(user), score: formatNumber(score) });
 }
 
 /** @param {number} milliseconds */
 export function chartTitle(milliseconds) {
-  return `Rank of each leader over the last ${spanText(milliseconds)}`;
+  return text("chart", { span: spanText(milliseconds) });
 }
 
 /** @param {number} highest */
 export function rateTitle(highest) {
-  return `Scores per second in the last minute, at most ${formatRate(highest)}`;
+  return text("rate_chart_highest", { highest: formatRate(highest) });
 }
 
-export const NO_SCORES = "No scores yet.";
+export const NO_SCORES = text("no_scores_yet");
 
 /** @param {string} user @param {number} rank @param {number | null} before null: no change */
 export function rankText(user, rank, before) {
-  const change = before ? `rank ${before} at the start` : before === null ? "no change" : "new";
-  return `rank ${rank}: ${nameText(user)}, ${change}`;
+  const name = before ? "changed_from" : before === null ? "no_change" : "new";
+  return text(name, { rank, user: nameText(user), before: before ?? "" });
 }
 
 /** @param {string} user @param {number} milliseconds */
 export function ledThroughoutText(user, milliseconds) {
-  return `${nameText(user)} has led for at least ${spanText(milliseconds)}.`;
+  return text("led_throughout", { user: nameText(user), span: spanText(milliseconds) });
 }
 
 /** @param {string} user */
 export function leadsText(user) {
-  return `${nameText(user)} leads.`;
+  return text("leads", { user: nameText(user) });
 }
 
 /** @param {string} user @param {number} since @param {number} now */
 export function tookLeadText(user, since, now) {
   const ago = agoText(since, now);
-  return `${nameText(user)} took the lead ${ago === "now" ? "just now" : ago}.`;
+  return text(ago === text("now") ? "took_lead_now" : "took_lead", { user: nameText(user), ago });
 }
 
 /** @param {string[]} users @param {number} more */
 export function enteredText(users, more) {
-  return `New: ${listText(users, more)}.`;
+  return text("entered", { users: listText(users, more) });
 }
 
 /** @param {string[]} users @param {number} more */
 export function leftText(users, more) {
-  return `Dropped out: ${listText(users, more)}.`;
+  return text("left", { users: listText(users, more) });
 }
 
 /** @param {string[]} users @param {number} more */
 function listText(users, more) {
-  return [...users.map(nameText), ...(more ? [`${more} more`] : [])].join(", ");
+  return [...users.map(nameText), ...(more ? [text("more", { count: more })] : [])].join(", ");
 }
 
 // The card of a player
 
-export const NOT_RANKED_YET = "The ranks are not read yet.";
+export const NOT_RANKED_YET = text("not_ranked_yet");
 
 /** @param {import("./types.js").Rank} of */
 export function placeText(of) {
   if (of.rank === null) {
-    return `${nameText(of.user)} has no score here.`;
+    return text("no_score_here", { user: nameText(of.user) });
   }
   const { rank, players, score, next } = of;
-  const place = `Rank ${formatNumber(rank)} of ${formatNumber(players)}`;
+  const place = { rank: formatNumber(rank), players: formatNumber(players) };
   if (!next) {
-    return `${place}, in the lead.`;
+    return text("place_first", place);
   }
   const by = BigInt(next.score) - BigInt(score);
-  const distance = by < 0n ? -by : by;
-  const points = `${formatNumber(distance)} ${distance === 1n ? "point" : "points"}`;
-  const name = nameText(next.user);
-  return distance ? `${place}, ${points} behind ${name}.` : `${place}, equal to ${name}, who was earlier.`;
+  const distance = formatNumber(by < 0n ? -by : by);
+  return text(by ? "place_behind" : "place_equal", { ...place, distance, next: nameText(next.user) });
 }
 
 // The form
 
-export const ENTER_USER = "Enter a user.";
-export const ENTER_SCORE = "Enter a score.";
-export const ENTER_TOKEN = "Enter the token.";
-export const NO_INTEGER = "Whole numbers only, in digits.";
-export const NO_SERVER = "The server cannot be reached. Try again.";
+export const ENTER_USER = text("enter_user");
+export const ENTER_SCORE = text("enter_score");
+export const ENTER_TOKEN = text("enter_token");
+export const NO_INTEGER = text("no_integer");
+export const NO_SERVER = text("no_server");
 
 /** @param {number} bytes @param {number} most */
 export function tooLongText(bytes, most) {
-  return `Too long: ${formatNumber(bytes)} bytes, at most ${formatNumber(most)}.`;
+  return text("too_long", { bytes: formatNumber(bytes), most: formatNumber(most) });
 }
 
 /** @param {bigint} most */
 export function atMostText(most) {
-  return `At most ${formatNumber(most)}.`;
+  return text("at_most", { most: formatNumber(most) });
 }
 
 /** @param {bigint} least */
 export function atLeastText(least) {
-  return `At least ${formatNumber(least)}.`;
+  return text("at_least", { least: formatNumber(least) });
 }
 
 /** Make a sentence of the server's error. @param {string} error @param {string | null} seconds */
 export function refusalText(error, seconds) {
-  const text = `${error[0].toUpperCase()}${error.slice(1)}.`;
-  return seconds ? `${text} Wait ${seconds} s.` : text;
+  const reason = `${error[0].toUpperCase()}${error.slice(1)}`;
+  return text(seconds ? "refused_for_now" : "refused", { reason, seconds: seconds ?? "" });
 }
 
 /**
@@ -193,15 +206,10 @@ export function refusalText(error, seconds) {
  * @param {{user: string, score: string, size: number}} of `size`: rows of the board
  */
 export function outcomeText(outcome, { user, score, size }) {
-  /** @type {Record<string, string>} */
-  const outcomes = {
-    top: size > 1 ? `In the top ${size}` : "In the lead",
-    best: "New personal best",
-    counted: "Counted, no new best",
-    received: "Received, not counted yet",
-  };
-  const text = outcomes[outcome] ?? outcomes.received;
-  return `${text}: ${nameText(user)}, ${formatNumber(score.replace("+", ""))}.`;
+  const name = outcome === "top" && size === 1 ? "lead" : outcome;
+  const reached = text(`outcome_${name}` in texts ? `outcome_${name}` : "outcome_received", { size });
+  const added = { user: nameText(user), score: formatNumber(score.replace("+", "")) };
+  return text("answer_with_score", { outcome: reached, ...added });
 }
 
 /**
@@ -211,6 +219,8 @@ export function outcomeText(outcome, { user, score, size }) {
  * @param {number} players 0: not known
  */
 export function ownRankText(rank, players) {
-  const place = `Rank ${formatNumber(rank)}`;
-  return players ? `${place} of ${formatNumber(Math.max(rank, players))}.` : `${place} of all time.`;
+  return text(players ? "own_rank" : "own_rank_of_all_time", {
+    rank: formatNumber(rank),
+    players: formatNumber(Math.max(rank, players)),
+  });
 }

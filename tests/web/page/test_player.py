@@ -80,7 +80,7 @@ def find(page, user):
 def test_a_name_gives_the_rank_the_neighbours_and_the_distance_to_the_next(open_page):
     page = open_page()
     find(page, "dan")
-    expect(place(page)).to_have_text("Rank 4 of 7, 100 points behind \u2068cid\u2069.")
+    expect(place(page)).to_have_text("Rank 4 of 7, 100 behind \u2068cid\u2069.")
     expect(names(page)).to_have_text(["bob", "cid", "dan", "eve", "fay"])
     expect(page.locator("#around [aria-current] .name")).to_have_text("dan")
     expect(page.locator("#player [role=status]")).to_contain_text("Rank 4 of 7")
@@ -95,7 +95,7 @@ def test_the_card_is_live_also_for_the_next_user_that_is_found(stage, open_page)
         find(page, user)
         expect(page.locator("#around [aria-current] .name")).to_have_text(user)
         put(stage, (user, points))
-        expect(place(page)).to_contain_text(f"{600 - points - 100} points behind")
+        expect(place(page)).to_contain_text(f"{600 - points - 100} behind")
     put(stage, ("eve", None))
     expect(place(page)).to_have_text("\u2068eve\u2069 has no score here.")
     expect(names(page)).to_have_count(0)
@@ -108,7 +108,7 @@ def test_the_card_follows_the_neighbours_too(stage, open_page):
     expect(names(page)).to_have_text(["bob", "cid", "dan", "eve", "gil"])
     put(stage, ("bob", 520))
     expect(page.locator("#around tbody .score").first).to_have_text("520")
-    expect(place(page)).to_have_text("Rank 4 of 7, 100 points behind \u2068cid\u2069.")
+    expect(place(page)).to_have_text("Rank 4 of 7, 100 behind \u2068cid\u2069.")
 
 
 def test_the_stream_brings_the_card_and_nothing_else_is_asked(stage, open_page):
@@ -177,7 +177,7 @@ def test_whoever_added_a_score_is_shown_at_the_next_visit_too(stage, open_page):
     page.goto(stage.address)
     expect(place(page)).to_contain_text("Rank 6 of 7")
     put(stage, ("fay", 650))
-    expect(place(page)).to_contain_text("Rank 2 of 7, 50 points behind")
+    expect(place(page)).to_contain_text("Rank 2 of 7, 50 behind")
     page.goto(f"{stage.address}/?user=gil")
     expect(place(page)).to_contain_text("Rank 7 of 7")
 
@@ -302,7 +302,7 @@ def test_without_javascript_the_form_shows_the_card(open_page):
     page = open_page("/?board=all-time", java_script_enabled=False, said="As of page load")
     find(page, "bob")
 
-    expect(place(page)).to_have_text("Rank 2 of 7, 100 points behind ann.")
+    expect(place(page)).to_have_text("Rank 2 of 7, 100 behind ann.")
     expect(names(page)).to_have_text(["ann", "bob", "cid", "dan"])
     expect(page.get_by_label("Name")).to_have_value("bob")
     find(page, "zed")
@@ -323,7 +323,7 @@ def test_no_name_turns_the_sentence_of_the_card(stage, open_page, user, javascri
     page.goto(f"{stage.address}/?user={quote(user)}")
     missing = seen(place(page))
 
-    assert behind == "Rank 8 of 8, 50 points behind evil."
+    assert behind == "Rank 8 of 8, 50 behind evil."
     assert equal == "Rank 8 of 8, equal to evil, who was earlier."
     assert missing == "evil has no score here."
 
@@ -354,7 +354,7 @@ def test_all_ranks_are_pages_of_a_hundred(stage, new_context, javascript):
     page = new_context(java_script_enabled=javascript).new_page()
     page.goto(f"{stage.address}/?user=cid")
     page.get_by_role("link", name="All ranks").click()
-    expect(page.get_by_text("250 players")).to_be_visible()
+    expect(page.get_by_text("Players: 250")).to_be_visible()
     expect(page.locator("[rel=prev]")).to_be_hidden()
     for first, last in ((1, 100), (101, 200), (201, 250)):
         expect(page.locator("#ranks tbody .rank").first).to_have_text(str(first))

@@ -111,8 +111,8 @@ async def test_what_has_not_changed_keeps_its_type_and_has_no_length(monkeypatch
     ("user", "place"),
     [
         ("ann", "Rank 1 of 4, in the lead."),
-        ("bob", "Rank 2 of 4, 1,000 points behind ann."),
-        ("cid", "Rank 3 of 4, 1 point behind bob."),
+        ("bob", "Rank 2 of 4, 1,000 behind ann."),
+        ("cid", "Rank 3 of 4, 1 behind bob."),
         ("dan", "Rank 4 of 4, equal to cid, who was earlier."),
     ],
 )
@@ -138,7 +138,7 @@ async def test_the_server_writes_numbers_as_the_script_does():
 
     assert '<dd id="players">81,204</dd>' in page
     assert '<td class="rank" role="cell">1,101</td>' in page
-    assert "1,200 players" in last
+    assert "Players: 1,200" in last
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 // The board: a row for each user, kept as long as the user is on it, so that every change is seen.
 
-import { formatNumber } from "../format.js";
+import { formatNumber, UNKNOWN } from "../format.js";
 import { throttle } from "../live/throttle.js";
 import { showTime } from "../live/times.js";
-import { UNKNOWN } from "../texts.js";
 import { colorOf } from "./colors.js";
 import { enter, glide, GLIDE_MS, highlight, leave } from "./motion.js";
 import { arrange, createRow, setCell, setScore, setTime } from "./rows.js";

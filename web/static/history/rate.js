@@ -1,10 +1,10 @@
 // Scores per second: the number now, and a line of the last minute. While nothing arrives, only the
 // first 0 is sent.
 
-import { formatRate } from "../format.js";
+import { formatRate, UNKNOWN } from "../format.js";
 import { throttle } from "../live/throttle.js";
 import { serverNow } from "../live/times.js";
-import { rateTitle, UNKNOWN } from "../texts.js";
+import { rateTitle } from "../texts.js";
 import { coordinate, svg } from "./svg.js";
 
 /** @typedef {import("../types.js").Rate} Rate */
