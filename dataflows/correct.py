@@ -26,7 +26,7 @@ from dataflows import command
 from dataflows.corrections import Event, History, Place, parse_place
 from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import await_topics
-from dataflows.leaderboard import EARLIEST
+from dataflows.leaderboard import EARLIEST_MS
 from dataflows.periods import LAST_TIME, Calendar
 from dataflows.progress import Progress
 from dataflows.scores import decoder
@@ -89,7 +89,7 @@ class UserLog:
         times = [
             0
             if score is None or isinstance(score, BadMessage)
-            else max(message.timestamp()[1], EARLIEST)
+            else max(message.timestamp()[1], EARLIEST_MS)
             for message, score in zip(messages, scores, strict=True)
         ]
         streams = stream.advance(keys, times)
@@ -102,7 +102,7 @@ class UserLog:
 
 def _event(message: Message, score: int | None, stream: int) -> Event:
     place = Place(message.partition() or 0, message.offset() or 0)
-    time_ms = max(message.timestamp()[1], EARLIEST)
+    time_ms = max(message.timestamp()[1], EARLIEST_MS)
     found = _headers(message)
     schema = found.pop(SCHEMA, None)
     texts = {name: text.decode(errors="replace") for name, text in found.items()}

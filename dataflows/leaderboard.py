@@ -11,7 +11,7 @@ from typing import NamedTuple
 LOWEST = -(2**63)  # of int64
 HIGHEST = 2**63 - 1
 NO_SCORE = LOWEST - 1  # any score beats it, negated or not
-EARLIEST = 1  # milliseconds; a time of 0 or below counts as this one
+EARLIEST_MS = 1  # milliseconds; a time of 0 or below counts as this one
 
 _TIME_BITS = 64
 
@@ -53,7 +53,7 @@ def rank_keys(scores: Iterable[int | None], times: Iterable[int]) -> list[int | 
     a table of millions can afford.
     """
     return [
-        None if score is None else (-score << _TIME_BITS) + max(time, EARLIEST)
+        None if score is None else (-score << _TIME_BITS) + max(time, EARLIEST_MS)
         for score, time in zip(scores, times, strict=True)
     ]
 

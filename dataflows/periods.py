@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from dataflows.leaderboard import EARLIEST
+from dataflows.leaderboard import EARLIEST_MS
 
 ALL_TIME, DAY, WEEK, MONTH = "all-time", "day", "week", "month"
 BOARDS = (ALL_TIME, DAY, WEEK, MONTH)
@@ -103,7 +103,7 @@ class Calendar:
 
     def oldest_open(self, board: str, stream: int) -> Period:
         """Return the first period of a board that is not closed at a stream time."""
-        return self.current(board, max(EARLIEST, min(stream - self._late_ms, LAST_TIME - 1)))
+        return self.current(board, max(EARLIEST_MS, min(stream - self._late_ms, LAST_TIME - 1)))
 
     def current(self, board: str, now: int) -> Period:
         """Return the period of a board at a time before the year 9999."""

@@ -20,7 +20,7 @@ from confluent_kafka import Message
 from dataflows.highscores.fold import Shard
 from dataflows.highscores.late import LateScores
 from dataflows.highscores.starts import Starts
-from dataflows.leaderboard import EARLIEST, NO_SCORE
+from dataflows.leaderboard import EARLIEST_MS, NO_SCORE
 from dataflows.periods import DAY, LAST_TIME, Calendar, Day, Period
 
 Table = dict[bytes, int]
@@ -57,7 +57,7 @@ class Scores(NamedTuple):
     def made(self) -> Sequence[int]:
         """Return the time of each score, in ms."""
         times = map(Message.timestamp, self.messages)
-        return self.times or [max(time, EARLIEST) for _, time in times]
+        return self.times or [max(time, EARLIEST_MS) for _, time in times]
 
 
 class AllTimeRule:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataflows.leaderboard import EARLIEST
+from dataflows.leaderboard import EARLIEST_MS
 from dataflows.periods import BOARDS, LAST_TIME, YEAR_MS, Calendar
 from tests.support import board_oracle
 
 HOUR_MS = 3600 * 1000
 ZONES = ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "Asia/Kathmandu"]
-ODD = [EARLIEST, 951_782_400_000, 1_767_225_599_999, LAST_TIME - 1]
-times = st.one_of(st.integers(EARLIEST, LAST_TIME - 1), st.sampled_from(ODD))
+ODD = [EARLIEST_MS, 951_782_400_000, 1_767_225_599_999, LAST_TIME - 1]
+times = st.one_of(st.integers(EARLIEST_MS, LAST_TIME - 1), st.sampled_from(ODD))
 calendars = {zone: Calendar(BOARDS, zone, 24) for zone in ZONES}
 
 
