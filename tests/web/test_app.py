@@ -590,11 +590,18 @@ async def test_the_scores_of_a_removed_user_are_shown_no_more(settings):
         for user in ("rude", "ann"):
             await client.post("/newScore", json={"user": user, "score": 1}, headers=operator)
         await until(lambda: len(feeds(made).newest_scores) == 2, 30)
-        await client.delete("/users/rude", headers=operator)
-        await until(lambda: [it.user for it in feeds(made).newest_scores] == ["ann"])
+        async with stream(made, "/live?events=score") as open_before:
+            await client.delete("/users/rude", headers=operator)
+            await until(lambda: [it.user for it in feeds(made).newest_scores] == ["ann"])
+            before = [await open_before.event() for _ in range(3)]  # two scores and a beat
+            removal = await open_before.event()
         async with stream(made, "/events") as events:
             first = await events.document()
 
+    (rude,) = [json.loads(each["data"]) for each in before if '"rude"' in each["data"]]
+    removed = json.loads(removal["data"])
+    assert removal["event"] == "removal"
+    assert removed == {"user": "rude", "partition": rude["partition"], "offset": rude["offset"] + 1}
     assert first["user"] == "ann"
 
 

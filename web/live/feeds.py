@@ -123,7 +123,7 @@ class Feeds:
             self.pacer.request("score")
 
     def remove_scores(self, removals: Iterable[Removal]) -> None:
-        """Show scores of removed users no more; a client that has them keeps them."""
+        """Show scores of removed users no more, and tell clients of `live` that have them."""
         if self._recent.remove(removals):
             self.pacer.request("score")
 
@@ -198,7 +198,10 @@ class Feeds:
         self.newest_scores = list(self._recent.scores().values())
         documents = {key: recent.encode(score) for key, score in self._recent.scores().items()}
         self.scores.publish({key: sse.event(it) for key, it in documents.items()})
-        return {key: sse.event(it, name="score") for key, it in documents.items()}
+        removals = {it: recent.encode_removal(it) for it in self._recent.removals}
+        return {key: sse.event(it, name="removal") for key, it in removals.items()} | {
+            key: sse.event(it, name="score") for key, it in documents.items()
+        }
 
     def _rates(self) -> Chunks:
         rates = self._rate_meter.rates()

@@ -1,5 +1,6 @@
 """The last scores of all partitions; pure."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Removal(NamedTuple):
 
 
 class RecentScores:
-    """The newest scores, at most 10.
+    """The newest scores, and the removals that took some of them back: at most 10 of each.
 
     A time in the future counts as now, so that no score stays the newest for ever. A score that is
     added again, because its reader restarted, counts once.
@@ -37,6 +38,7 @@ class RecentScores:
 
     def __init__(self) -> None:
         self._scores: dict[tuple[int, int], Score] = {}
+        self.removals: deque[Removal] = deque(maxlen=SIZE)  # oldest first
 
     def add(self, scores: Iterable[Score], now: int) -> bool:
         """Add scores, in any order; `now` is in milliseconds. Return whether the newest changed."""
@@ -48,14 +50,15 @@ class RecentScores:
 
     def remove(self, removals: Iterable[Removal]) -> bool:
         """Forget the scores of users who were removed after them. Return whether there were any."""
-        ends = {(each.partition, each.user): each.offset for each in removals}
-        before = self._scores
-        self._scores = {
-            key: score
-            for key, score in before.items()
-            if score.offset > ends.get((score.partition, score.user), -1)
-        }
-        return len(self._scores) < len(before)
+        ends = {(each.partition, each.user): each for each in removals}
+        taken = set()
+        for key, score in list(self._scores.items()):
+            removal = ends.get((score.partition, score.user))
+            if removal is not None and score.offset < removal.offset:
+                del self._scores[key]
+                taken.add(removal)
+        self.removals.extend(sorted(taken, key=lambda removal: removal.offset))
+        return bool(taken)
 
     def scores(self) -> Mapping[tuple[int, int], Score]:
         """Return the newest by partition and offset, oldest first."""
@@ -68,8 +71,13 @@ def newest(scores: Iterable[Score], now: int) -> list[Score]:
     return sorted(timed)[-SIZE:]
 
 
+def encode_removal(removal: Removal) -> bytes:
+    """Encode a removal as the data of an event."""
+    return msgspec.json.encode(removal._asdict())
+
+
 def encode(score: Score) -> bytes:
-    """Encode a score as the data of an event; a string, as JavaScript is exact only to 2^53."""
+    """Encode a score as the data of an event, its points as a string: they may be beyond 2^53."""
     return msgspec.json.encode(
         {
             "user": score.user,

@@ -10,6 +10,8 @@
  * @typedef {Player | {rank: null, user: string, around: Row[]}} Rank `rank`; null: without a score
  * @typedef {{user: string, score: string, time: number, partition: number, offset: number}} Score
  *   `score`
+ * @typedef {{user: string, partition: number, offset: number}} Removal `removal`: the user's scores
+ *   of this partition before this offset are no longer shown
  * @typedef {{time: number, per_second: number}} Rate `rate`, about one a second
  * @typedef {{time: number, rows: {user: string, score: string}[]}} Moment an earlier board
  * @typedef {{boards: Moment[]}} Story `story`, once on connect, oldest first
@@ -24,6 +26,7 @@
  * @typedef {Object} Part
  * @property {(board: Board) => void} [board]
  * @property {(score: Score) => void} [score]
+ * @property {(removal: Removal) => void} [removal]
  * @property {(rate: Rate) => void} [rate]
  * @property {(story: Story) => void} [story]
  * @property {(status: Status) => void} [status]

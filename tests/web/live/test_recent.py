@@ -74,3 +74,13 @@ def test_scores_of_a_user_who_was_removed_after_them_are_forgotten_and_no_others
     assert recent.remove([Removal(0, 2, "ann"), Removal(0, 9, "bob")])
     assert [(it.partition, it.offset) for it in shown(recent)] == [(0, 3), (1, 1)]
     assert not recent.remove([Removal(0, 2, "ann")])
+    assert [*recent.removals] == [Removal(0, 2, "ann")]
+
+
+def test_the_last_ten_removals_are_kept():
+    recent = RecentScores()
+    for place in range(0, 24, 2):
+        recent.add([score(5, offset=place)], NOW)
+        recent.remove([Removal(0, place + 1, "ann")])
+
+    assert [removal.offset for removal in recent.removals] == [*range(5, 24, 2)]

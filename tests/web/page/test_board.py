@@ -155,6 +155,18 @@ def test_the_last_ten_scores_are_shown_newest_first_and_each_once(stage, open_pa
     expect(page.locator("#scores td.score")).to_have_text([str(each) for each in range(11, 1, -1)])
 
 
+def test_the_scores_of_a_removed_user_disappear_from_an_open_page(stage, open_page):
+    page = open_page()
+    sent = [("ann", 1, 0), ("ann", 1, 1), ("bob", 2, 0), ("ann", 4, 0)]
+    for points, (user, offset, partition) in enumerate(sent):
+        stage.send("score", score(user, points, offset, partition))
+    expect(page.locator("#scores tbody tr")).to_have_count(4)
+    stage.send("removal", {"user": "ann", "partition": 0, "offset": 3})
+    expect(page.locator("#scores tbody tr")).to_have_count(3)
+
+    assert sorted(page.locator("#scores tbody .score").all_text_contents()) == ["1", "2", "3"]
+
+
 def test_only_a_new_leader_is_announced_and_at_most_twice_a_minute(stage, open_page):
     page = open_page()
     page.evaluate(

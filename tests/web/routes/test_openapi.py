@@ -17,7 +17,7 @@ from tests.support.brokerless import brokerless
 from tests.support.openapi import SPEC, check, check_response, response
 from web.live.freshness import Status
 from web.live.rate import EndOffsets
-from web.live.recent import Score
+from web.live.recent import Removal, Score
 from web.routes.operations import OPENAPI
 
 HIDDEN = {"/static/<path:filename>"}  # parts of the page
@@ -33,7 +33,8 @@ async def app():
 
 def fill(feeds):
     rows = (Row(1, "ann", 2**63 - 1, 1_764_000_000_000), Row(2, "👩‍🚀", -(2**63), 1))
-    feeds.put_scores([Score(5, 3, 1_042, "ann", -7)])
+    feeds.put_scores([Score(5, 3, 1_042, "ann", -7), Score(6, 3, 1_043, "bob", 1)])
+    feeds.remove_scores([Removal(3, 1_044, "bob")])
     feeds.put_ends(EndOffsets(1_000, {0: 1}))
     feeds.put_ends(EndOffsets(2_000, {0: 8}))
     feeds.put_boards([shown("AbC_-123:7", Board("all-time", 2, 7, rows))])
@@ -120,7 +121,7 @@ async def test_the_response_for_another_host_is_as_described(app):
 
 
 @pytest.mark.parametrize(
-    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live?user=ann", 7)], ids=str
+    ("path", "count"), [("/highScores", 1), ("/events", 1), ("/live?user=ann", 9)], ids=str
 )
 async def test_events_are_as_described_and_each_kind_is_sent(app, path, count):
     fill(app.extensions["leaderboard"].feeds)

@@ -4,6 +4,7 @@ import { throttle } from "../live/throttle.js";
 import { enter, glide } from "./motion.js";
 import { arrange, createRow } from "./rows.js";
 
+/** @typedef {import("../types.js").Removal} Removal */
 /** @typedef {import("../types.js").Score} Score */
 
 const SHOWN = 10;
@@ -20,6 +21,14 @@ export function start() {
     score(score) {
       const others = newest.filter((other) => keyOf(other) !== keyOf(score));
       newest = [score, ...others].sort(byAge).slice(0, SHOWN);
+      show(newest);
+    },
+    /** @param {Removal} removal */
+    removal({ user, partition, offset }) {
+      newest = newest.filter(
+        (score) =>
+          score.user !== user || score.partition !== partition || score.offset >= offset,
+      );
       show(newest);
     },
   };

@@ -1,7 +1,7 @@
 // The server's events on one EventSource. It is replaced when it fails, when it does not open in
 // time, and when nothing arrives for longer than two heartbeats.
 
-const EVENTS = ["status", "board", "score", "rate", "story", "rank", "beat"];
+const EVENTS = ["status", "board", "removal", "score", "rate", "story", "rank", "beat"];
 const CONNECT_MS = 20_000; // the server may need ten seconds to get a board that is new enough
 const CHECK_MS = 500;
 const PAUSE_MS = { least: 1000, first: 5000, most: 10_000 }; // the longest doubles each time
