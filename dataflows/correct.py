@@ -24,6 +24,8 @@ from conf import clients
 from conf.settings import Settings
 from dataflows import command
 from dataflows.corrections import Event, History, Place, parse_place
+from dataflows.kafka import rights
+from dataflows.kafka.producer import BY_KEY, Headers, IdempotentWriter
 from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST_MS
@@ -156,26 +158,15 @@ def remove(settings: Settings, options: Namespace) -> None:
     """Write a tombstone for the user, with the reason.
 
     Raises:
-        Refused: Kafka has not confirmed it.
+        FlowFailed: Kafka has not confirmed it.
     """
     user = _user(settings, options)
     topic = await_topics(settings, ["scores"])["scores"]
-    refused: list[str] = []
-
-    def note(error: KafkaError | None, _message: Message) -> None:
-        refused.extend([error.str()] if error is not None else [])
-
-    producer = Producer(clients.producer(settings))
-    headers: Any = {REASON: options.reason.encode()}
-    producer.produce(topic.name, None, user, headers=headers, on_delivery=note)
-    if producer.flush(REQUEST_SECONDS) or refused:
-        msg = f"not confirmed: {_first(refused)}; run it again"
-        raise command.Refused(msg)
+    writer = IdempotentWriter(settings)
+    headers: Headers = [(REASON, options.reason.encode())]
+    writer.write([(topic.name, None, user, BY_KEY, None, None, 0, headers)])
+    writer.flush()
     print(f"{options.user!r} is removed from every open board")
-
-
-def _first(errors: Sequence[str]) -> str:
-    return errors[0] if errors else "the broker does not answer"
 
 
 def void(settings: Settings, options: Namespace) -> None:
@@ -198,7 +189,8 @@ def void(settings: Settings, options: Namespace) -> None:
         correction.begin(options.places, options.reason)
         again = correction.end(calendar, options.places)
     except KafkaException as error:
-        msg = f"nothing is changed: {error.args[0].str()}; run it again"
+        reason = rights.explain_write(error.args[0], found.topic.name, correction.transactional_id)
+        msg = f"nothing is changed: {reason}; run it again"
         raise command.Refused(msg) from error
     print(
         f"voided {len(options.places)} scores of {options.user!r}; {again} honest ones count again"
@@ -218,9 +210,10 @@ class Correction:
         self._user = user
         self._partition = max(found.history.events, key=lambda event: event.time).place.partition
         self._tombstone = -1
-        self._errors: list[str] = []
-        name = f"correct-{settings.group}"
-        self._producer = Producer(clients.transactional(settings, name, TRANSACTION_MS))
+        self._has_failed = False
+        properties = clients.transactional(settings, f"correct-{settings.group}", TRANSACTION_MS)
+        self.transactional_id: str = properties["transactional.id"]
+        self._producer = Producer(properties)
 
     def begin(self, places: Sequence[Place], reason: str) -> None:
         """Begin the transaction with the tombstone, and read what has arrived before it.
@@ -233,8 +226,11 @@ class Correction:
         self._producer.begin_transaction()
         headers = {VOIDED: ",".join(map(str, places)).encode(), REASON: reason.encode()}
         self._produce(None, 0, headers)
-        if self._producer.flush(REQUEST_SECONDS) or self._errors:
-            msg = f"nothing is changed: {_first(self._errors)}; run it again"
+        is_late = self._producer.flush(REQUEST_SECONDS)
+        if self._has_failed:
+            self._commit()  # it raises the reason
+        if is_late or self._has_failed:
+            msg = "nothing is changed: the broker does not answer; run it again"
             raise command.Refused(msg)
         self._found.read(self._partition, until=self._tombstone)
 
@@ -280,7 +276,7 @@ class Correction:
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._errors.append(error.str())
+            self._has_failed = True
         elif message.value() is None:
             self._tombstone = message.offset() or 0
 

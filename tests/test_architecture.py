@@ -54,7 +54,15 @@ PURE = (
 CLIENTS = {"bytewax", "confluent_kafka", "quart", "hypercorn", "httpx"}
 CONTRACT = {
     f"dataflows.{name}"
-    for name in ("leaderboard", "periods", "wire", "scores", "kafka.topics", "kafka.partitioner")
+    for name in (
+        "leaderboard",
+        "periods",
+        "wire",
+        "scores",
+        "kafka.topics",
+        "kafka.partitioner",
+        "kafka.rights",
+    )
 }
 # Of `local`, what runs processes on one machine: the flows' and the web app's own need it too.
 PROCESSES = {"local.supervisor", "local.claims"}

@@ -43,6 +43,7 @@ _FORGOTTEN_CODES = frozenset(
     }
 )
 
+BY_KEY = -1  # as a partition: the one that Java's partitioner chooses
 Headers = list[tuple[str, str | bytes | None]]
 Record = tuple[str, bytes | None, bytes | None, int, None, None, int, Headers]
 """Topic, value, key, partition, two callbacks, time in ms (0: now), headers.
@@ -73,6 +74,7 @@ class IdempotentWriter:
 
     def __init__(self, settings: Settings) -> None:
         self._errors: list[str] = []
+        self._topic = ""  # of the last record
         properties = {QUEUE_SIZE: str(QUEUE_KBYTES), **clients.producer(settings)}
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
         ours = {
@@ -91,7 +93,7 @@ class IdempotentWriter:
         Raises:
             FlowFailed: One cannot be queued, or an earlier one was not delivered.
         """
-        produce = self._producer.produce
+        produce, record = self._producer.produce, None
         for record in records:
             try:
                 produce(*record)
@@ -99,7 +101,9 @@ class IdempotentWriter:
                 self._produce_when_free(record)
             except KafkaException as error:
                 self._serve(self._producer.poll, 0)  # an earlier error explains more
-                _fail(error.args[0].str(), error)
+                _fail(rights.explain_write(error.args[0], record[0]), error)
+        if record is not None:
+            self._topic = record[0]
         self._end_batch()
 
     def flush(self) -> None:
@@ -130,7 +134,7 @@ class IdempotentWriter:
 
     def _note_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._errors) < KEPT_ERRORS:
-            reason = rights.explain(error, "Write", message.topic() or "")
+            reason = rights.explain_write(error, message.topic() or "")
             self._errors.append(f"{message.topic()}[{message.partition()}]: {reason}")
 
     def _serve(self, call: Callable[[float], int], seconds: float) -> int:
@@ -139,7 +143,7 @@ class IdempotentWriter:
         try:
             answer = call(seconds)
         except KafkaException as error:  # a fatal one
-            self._errors.append(error.args[0].str())
+            self._errors.append(rights.explain_write(error.args[0], self._topic))
         if self._errors:
             _fail(f"{self._errors[0]} ({len(self._errors)} failed)")
         return answer
@@ -296,10 +300,8 @@ class TransactionalWriter:
     def _end(self, failure: KafkaException) -> NoReturn:
         if self._is_fenced(failure.args[0]):
             self._end_fenced()
-        error = failure.args[0]
-        is_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        named = self._topic if is_topic else self._id
-        _fail(f"{self._name}: {rights.explain(error, 'Write', named)}", failure)
+        reason = rights.explain_write(failure.args[0], self._topic, self._id)
+        _fail(f"{self._name}: {reason}", failure)
 
     def _end_fenced(self) -> None:
         """End the process: another flow has fenced it, or the time-out of a transaction.

@@ -8,6 +8,9 @@ _KINDS = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
 }
 
+# To an idempotent producer that may write to no topic at all (KIP-679).
+_NO_WRITE = KafkaError.CLUSTER_AUTHORIZATION_FAILED
+
 
 def is_missing(error: KafkaError) -> bool:
     """Tell whether the broker refuses because a right is missing."""
@@ -22,3 +25,12 @@ def explain(error: KafkaError, operation: str, name: str) -> str:
     """
     kind = _KINDS.get(error.code())
     return f"the right {operation} on {kind} {name}" if kind else str(error.str())
+
+
+def explain_write(error: KafkaError, topic: str, transactional_id: str = "") -> str:
+    """Return what the broker says to a producer; where a right is missing, which one."""
+    if error.code() == _NO_WRITE:
+        return f"the right Write on topic {topic} is missing"
+    is_of_id = error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    reason = explain(error, "Write", transactional_id if is_of_id else topic)
+    return f"{reason} is missing" if is_missing(error) else reason

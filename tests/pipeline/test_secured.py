@@ -21,16 +21,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from conf.loading import load
 from dataflows.kafka.partitioner import partition_of
-from local import rights
+from local import cluster, rights
 from local.claims import ports
-from local.cluster import started
 from local.security import SUPER_USER, Secured
 from tests import ROOT
 from tests.support import documented, kafka_tools, oracle
 from tests.support.load import some
 from tests.support.processes import Flow, Game, load_with, open_game
 from tests.support.until import until_true
-from tests.support.web_process import web
+from tests.support.web_process import started, web
 
 PREFIX = "LEADERBOARD_KAFKA__"
 
@@ -60,7 +59,7 @@ class Kafka:
 def secured(tmp_path_factory):
     data = tmp_path_factory.mktemp("jörg's Kafka")
     access = Secured(data)
-    with started(data, 0, {}, access) as broker:
+    with cluster.started(data, 0, {}, access) as broker:
         access.set_up(broker.client, load(), broker.address)
         kafka = Kafka(broker, access)
         environment = {**os.environ, **kafka.environment("with_password", "topics")}
@@ -152,6 +151,36 @@ def test_a_score_is_voided_with_no_right_more_than_the_documents_list(secured, g
     assert scores_of(game, b"zoe")[-1].value == b"5"
 
 
+@pytest.mark.parametrize(
+    ("command", "kind", "name"),
+    [
+        ("remove", "topic", "scores"),
+        ("void", "topic", "scores"),
+        ("void", "transactional id", "leaderboard-correct-highscores"),
+    ],
+)
+def test_a_correction_without_a_right_changes_nothing_and_names_the_right(
+    secured, game, command, kind, name
+):
+    game.send(("eve", b"5"))
+    before = scores_of(game, b"eve")
+    places = ["{}@{}".format(*before[-1])] if command == "void" else []
+    revoke(secured, kind, name, "Write", user="correct")
+    done = subprocess.run(
+        [sys.executable, "-m", "dataflows.correct", command, "eve", *places, "--reason", "test"],
+        env={**os.environ, **secured.environment("with_password", "correct")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    rights.grant(secured.broker.client, rights.rights(load()))
+
+    assert done.returncode == 1
+    assert f"the right Write on {kind} {name}" in done.stderr
+    assert scores_of(game, b"eve") == before
+
+
 def scores_of(game, user):
     return [each for each in game.read("scores") if each.key == user]
 
@@ -179,6 +208,21 @@ def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_gra
         until_true(lambda: f"waiting for the right {asked} on topic {name}" in flow.said(), 40)
         rights.grant(secured.broker.client, rights.rights(load()))
         until_true(lambda: "caught up" in flow.said(), 40)
+
+
+def test_the_web_app_names_the_right_without_which_it_takes_no_score(secured):
+    revoke(secured, "topic", "scores", "Write", user="web")
+    environment = secured.environment("with_password", "web")
+    problem = "scores cannot be written to scores: the right Write on topic scores is missing"
+    with started(environment, "/health") as web:
+        until_true(lambda: problem in httpx.get(f"{web.address}/ready").text, 30)
+        score = {"user": "ann", "score": 1}
+        refused = httpx.post(f"{web.address}/newScore", json=score, timeout=30)
+        rights.grant(secured.broker.client, rights.rights(load()))
+        until_true(lambda: httpx.get(f"{web.address}/ready").is_success, 40)
+
+    assert refused.status_code == 503
+    assert "the right Write on topic scores is missing" in refused.json()["error"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("group", "highscores"), ("topic", "scores")])
@@ -252,13 +296,13 @@ def test_a_flow_that_may_not_write_ends_and_names_the_right(secured, game, kind,
     assert f"the right Write on {kind} {name}" in said
 
 
-def revoke(secured, kind, name, operation):
-    """Take a right from top5."""
+def revoke(secured, kind, name, operation, user="top5"):
+    """Take a right from a user."""
     revoked = AclBindingFilter(
         ResourceType[kind.replace(" ", "_").upper()],
         name,
         ResourcePatternType.LITERAL,
-        "User:top5",
+        f"User:{user}",
         "*",
         AclOperation[{"DescribeConfigs": "DESCRIBE_CONFIGS"}.get(operation, operation.upper())],
         AclPermissionType.ANY,

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from conf import clients
 from conf.settings import Settings
+from dataflows.kafka import rights
 from web.kafka.client import QUIET
 from web.kafka.records import Receipt
 
@@ -78,7 +79,7 @@ class ScoreProducer:
             return await asyncio.wait_for(receipt, ANSWER_SECONDS)
         except (KafkaException, BufferError, TimeoutError) as error:
             self._note(error)
-            msg = f"the broker has not acknowledged it: {_reason(error)}"
+            msg = f"the broker has not acknowledged it: {self._failure}"
             raise Unacknowledged(msg) from error
 
     def problem(self) -> str:
@@ -121,17 +122,20 @@ class ScoreProducer:
 
     def _note(self, error: Exception) -> None:
         self.errors += 1
-        self._failure = _reason(error)
+        self._failure = self._reason(error)
         self._failed = now = time.monotonic()
         if now >= self._next_log:
             self._next_log = now + LOG_SECONDS
             log.error("the %s failed: %s (%d times so far)", self.title, self._failure, self.errors)
 
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {ANSWER_SECONDS} s"
-    return error.args[0].str() if isinstance(error, KafkaException) else repr(error)
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"no answer within {ANSWER_SECONDS} s"
+        if not isinstance(error, KafkaException):
+            return repr(error)
+        if error.args[0].code() == KafkaError._FATAL and self.errors > 1:  # noqa: SLF001 - its public name
+            return self._failure  # the reason for which the producer failed for good
+        return rights.explain_write(error.args[0], self._topic)
 
 
 def _settle(receipt: asyncio.Future[Receipt], error: KafkaError | None, message: Message) -> None:
