@@ -21,15 +21,16 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from conf.loading import load
 from dataflows.kafka.partitioner import partition_of
-from local import cluster, rights
+from local import rights
 from local.claims import ports
+from local.cluster import started
 from local.security import SUPER_USER, Secured
 from tests import ROOT
 from tests.support import documented, kafka_tools, oracle
 from tests.support.load import some
 from tests.support.processes import Flow, Game, load_with, open_game
 from tests.support.until import until_true
-from tests.support.web_process import started, web
+from tests.support.web_process import web
 
 PREFIX = "LEADERBOARD_KAFKA__"
 
@@ -59,7 +60,7 @@ class Kafka:
 def secured(tmp_path_factory):
     data = tmp_path_factory.mktemp("jörg's Kafka")
     access = Secured(data)
-    with cluster.started(data, 0, {}, access) as broker:
+    with started(data, 0, {}, access) as broker:
         access.set_up(broker.client, load(), broker.address)
         kafka = Kafka(broker, access)
         environment = {**os.environ, **kafka.environment("with_password", "topics")}
@@ -208,21 +209,6 @@ def test_a_right_that_is_missing_at_the_start_is_named_and_enough_once_it_is_gra
         until_true(lambda: f"waiting for the right {asked} on topic {name}" in flow.said(), 40)
         rights.grant(secured.broker.client, rights.rights(load()))
         until_true(lambda: "caught up" in flow.said(), 40)
-
-
-def test_the_web_app_names_the_right_without_which_it_takes_no_score(secured):
-    revoke(secured, "topic", "scores", "Write", user="web")
-    environment = secured.environment("with_password", "web")
-    problem = "scores cannot be written to scores: the right Write on topic scores is missing"
-    with started(environment, "/health") as web:
-        until_true(lambda: problem in httpx.get(f"{web.address}/ready").text, 30)
-        score = {"user": "ann", "score": 1}
-        refused = httpx.post(f"{web.address}/newScore", json=score, timeout=30)
-        rights.grant(secured.broker.client, rights.rights(load()))
-        until_true(lambda: httpx.get(f"{web.address}/ready").is_success, 40)
-
-    assert refused.status_code == 503
-    assert "the right Write on topic scores is missing" in refused.json()["error"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("group", "highscores"), ("topic", "scores")])

@@ -87,7 +87,7 @@ async def test_a_right_that_is_granted_later_is_enough_and_ready_says_what_is_mi
         services = app.extensions["leaderboard"]
         async with app.test_app():
             client = app.test_client()
-            await until(lambda: "authorization" in services.producer.problem(), 30)
+            await until(lambda: "the right Write" in services.producer.problem(), 30)
             refused = await client.post("/newScore", json=SCORE)
             not_ready = await (await client.get("/ready")).get_json()
             rights.grant(AclOperation.WRITE)
@@ -96,7 +96,9 @@ async def test_a_right_that_is_granted_later_is_enough_and_ready_says_what_is_mi
             metrics = await (await client.get("/metrics")).get_data(as_text=True)
 
     assert (refused.status_code, accepted.status_code) == (503, 202)
-    assert any("scores cannot be written" in problem for problem in not_ready["problems"])
+    missing = "the right Write on topic scores is missing"
+    assert missing in (await refused.get_json())["error"]
+    assert f"scores cannot be written to scores: {missing}" in not_ready["problems"]
     assert 'leaderboard_web_failures_total{of="producer of scores"}' in metrics
 
 
