@@ -114,9 +114,11 @@ class Services:
 
     def _publish_status(self) -> None:
         boards, scores, *tables = self.readers
-        others = [scores.problem(), *(table.silence() for table in tables)]
-        others += [self.producer.problem(), self.feeds.lateness.problem()]
-        self.feeds.put_status(judge(boards.problem(), boards.answered_ms, others))
+        problems = [boards.problem(), scores.problem(), *(table.silence() for table in tables)]
+        problems += [self.producer.problem(), self.feeds.lateness.problem()]
+        late = [reader for reader in self.readers if reader.silence()]
+        late += [boards] if boards.problem() else []
+        self.feeds.put_status(judge([reader.answered_ms for reader in late], problems))
         self.refusals.report(time.monotonic())
         self.metrics.share(time.monotonic())
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
@@ -15,34 +16,51 @@ from web.kafka.reader import TopicReader
 POSITIONS_SECONDS = 5  # between questions for the committed positions
 
 
+class _Seen(NamedTuple):
+    """A partition: its position, its end when that was seen first, and when it was last in order.
+
+    In order: the position had moved, or nothing had arrived since it was seen first.
+    """
+
+    position: int
+    end: int
+    at: float
+
+
 class FlowProgress:
     """Whether the flow commits positions while scores arrive, and how many it has not counted."""
 
     def __init__(self) -> None:
         self.uncounted = math.nan  # offsets between positions and ends; NaN before both are known
-        self._positions: Mapping[int, int] | None = None
-        self._ends: Mapping[int, int] = {}  # when the positions were first seen
-        self._uncounted_since: float | None = None
+        self._seen: dict[int, _Seen] = {}  # by partition
+        self._at = 0.0  # of the last update
 
     def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
         """Add the committed positions and the ends of `scores`; `now` is in seconds.
 
         A position is negative where none was committed.
         """
+        self._at = now
         self.uncounted = sum(max(0, end - max(0, positions[each])) for each, end in ends.items())
-        if positions != self._positions:
-            self._positions, self._ends, self._uncounted_since = positions, ends, None
-        elif ends != self._ends and self._uncounted_since is None:
-            self._uncounted_since = now
+        for partition, end in ends.items():
+            position, seen = positions[partition], self._seen.get(partition)
+            if seen is None or position != seen.position:
+                self._seen[partition] = _Seen(position, end, now)
+            elif end <= seen.end:
+                self._seen[partition] = seen._replace(at=now)
 
-    def problem(self, now: float) -> str:
-        """Return that scores are not counted; "" if they are, or if none have arrived."""
-        since = self._uncounted_since
-        if since is None or now - since <= STALL_SECONDS:
+    def problem(self) -> str:
+        """Return that scores are not counted; "" if they are, or if none have arrived.
+
+        The time in which the broker has not answered counts: whatever arrived in it, nobody has
+        seen that it was counted.
+        """
+        still = [seen for seen in self._seen.values() if self._at - seen.at > STALL_SECONDS]
+        if not still:
             return ""
         return (
-            f"scores arrive, but for more than {STALL_SECONDS} s no flow has counted any: "
-            "the positions of its group stand still"
+            f"scores arrive, but for more than {STALL_SECONDS} s no flow has counted those of "
+            f"{len(still)} of {len(self._seen)} partitions: the positions of its group stand still"
         )
 
 
@@ -70,4 +88,4 @@ class FlowMonitor:
             positions = self._broker.committed(self._topic.name, asked)
             self._progress.update(positions, ends, now)
             self._reader.uncounted = self._progress.uncounted
-        self._reader.flow_problem = self._progress.problem(now)
+        self._reader.flow_problem = self._progress.problem()

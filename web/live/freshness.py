@@ -19,13 +19,19 @@ class Status(NamedTuple):
     problems: tuple[str, ...]
 
 
-def judge(board_problem: str, answered_ms: int, other_problems: Iterable[str]) -> Status:
-    """Return the status by the problems of the topic readers, "" for none.
+def judge(answered_ms: Iterable[int], problems: Iterable[str]) -> Status:
+    """Return the status.
 
-    Only a problem of the board's own reader makes the board stale: since the broker's last answer.
+    A board that is up to date with its broker may still be outdated while another broker is silent:
+    the flow may be unable to count, or this process is cut off together with a broker that does not
+    know yet that it no longer leads.
+
+    Args:
+        answered_ms: When each broker answered last that is silent now, and that of the board where
+            its reader has any problem.
+        problems: Of every part, "" for none.
     """
-    problems = filter(None, [board_problem, *other_problems])
-    return Status(answered_ms if board_problem else None, tuple(problems))
+    return Status(min(answered_ms, default=None), tuple(filter(None, problems)))
 
 
 def encode(status: Status) -> bytes:

@@ -10,12 +10,30 @@ def flow_progress(*seen):
     progress = FlowProgress()
     for position, end, now in seen:
         progress.update({0: position}, {0: end}, now)
-    return progress.problem(seen[-1][-1])
+    return progress.problem()
 
 
 def test_a_flow_that_stands_still_while_scores_arrive_is_a_problem_after_15_seconds():
-    assert not flow_progress((5, 5, 0), (5, 6, 5), (5, 7, 10), (5, 8, 20))
-    assert flow_progress((5, 5, 0), (5, 6, 5), (5, 6, 21))
+    assert not flow_progress((5, 5, 0), (5, 6, 5), (5, 7, 10), (5, 8, 15))
+    assert flow_progress((5, 5, 0), (5, 6, 5), (5, 6, 10), (5, 6, 16))
+
+
+def test_after_a_pause_without_scores_a_flow_has_15_seconds_from_the_first_on():
+    assert not flow_progress((5, 5, 0), (5, 5, 60), (5, 6, 65), (5, 6, 75))
+    assert flow_progress((5, 5, 0), (5, 5, 60), (5, 6, 65), (5, 6, 76))
+
+
+def test_the_time_of_a_silent_broker_counts():
+    assert flow_progress((5, 5, 0), (5, 900, 40))
+    assert not flow_progress((5, 5, 0), (899, 900, 40))
+
+
+def test_one_partition_that_stands_still_is_a_problem_while_others_go_on():
+    progress = FlowProgress()
+    for now in range(0, 21, 5):
+        progress.update({0: now, 1: 5}, {0: now + 1, 1: 5 + now}, now)
+
+    assert "those of 1 of 2 partitions" in progress.problem()
 
 
 def test_a_flow_that_goes_on_is_no_problem_nor_is_one_for_which_nothing_arrives():
