@@ -28,6 +28,11 @@ class Cluster(NamedTuple):
             address for number, address in enumerate(self.addresses) if number != self.process
         )
 
+    @property
+    def waiting(self) -> str:
+        """What is said until all processes have met: which one is missing, nobody can ask."""
+        return f"waiting for other processes of the cluster, one or more of: {self.others}"
+
 
 ALONE = Cluster()
 
@@ -64,5 +69,5 @@ def report_waiting(cluster: Cluster, is_complete: threading.Event) -> None:
 def _report(cluster: Cluster, is_complete: threading.Event) -> None:
     seconds = START_SECONDS
     while not is_complete.wait(seconds):
-        log.info("waiting for the other processes of the cluster: %s", cluster.others)
+        log.info("%s", cluster.waiting)
         seconds = REPEAT_SECONDS

@@ -153,7 +153,7 @@ class FlowContext:
         if self.stopping():
             return ["stopping"]
         if self.cluster.others and not self._is_complete.is_set():
-            return [f"waiting for the other processes of the cluster: {self.cluster.others}"]
+            return [self.cluster.waiting]
         if not self.watchdog.is_alive():
             return ["no epoch ends"]
         found = [each.problem() for each in (self.restoring, self.catching_up)]

@@ -32,6 +32,8 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 GARBAGE_THRESHOLD = 100_000  # objects: a batch has 10,000 messages, none of them in a cycle
 SWITCH_SECONDS = 0.02  # with `-w` Bytewax's main thread asks for the interpreter every millisecond
 
+_LOST = "thread panic"  # of a panic in a thread that talks to another process
+
 _is_flow = threading.Event()  # this is the process of a flow
 _failing = threading.Lock()
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
@@ -90,13 +92,20 @@ class Stopping:
     ) -> None:
         """Exit on an exception at once, without waiting for other threads.
 
-        During a stop, another process of the cluster may end first; Bytewax then panics here. The
-        stop is clean all the same: what is not committed is read again.
+        Where another process of the cluster has ended, Bytewax panics here. During a stop that is
+        clean all the same: what is not committed is read again.
         """
-        if self._requested.is_set() and not isinstance(error, Exception):
+        is_panic = not isinstance(error, Exception)
+        if self._requested.is_set() and is_panic:
             log.info("another process of the cluster has ended first: nothing is left to drain")
             exit_now(self.status)
-        sys.__excepthook__(kind, error, trace)
+        if is_panic and _LOST in str(error):
+            log.critical(
+                "another process of the cluster has ended, or is cut off; restart all of them, "
+                "nothing is lost"
+            )
+        else:
+            sys.__excepthook__(kind, error, trace)
         exit_now(FAILED)
 
     def _enforce(self) -> None:

@@ -12,6 +12,7 @@ from dataflows.process import FAILED, exit_now
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+QUIET_SECONDS = 15.0  # of a flow that stands still, after which the log says so
 CLOCK_SECONDS = 2.0  # a smaller step of the wall clock delays the end of an epoch, and no more
 
 
@@ -36,12 +37,14 @@ class Watchdog:
         self.epochs = 0  # that have ended
         self._counts_epochs = ""
         self._epoch_at = self._heard_at = 0.0  # monotonic seconds
+        self._asked_at = self._quiet_since = 0.0  # monotonic seconds; 0: the log has no pause
         self._lock = threading.Lock()
         self._is_started = False
 
     def note_progress(self) -> None:
         """Note that a source was asked; the first time starts the watch."""
         self._idle_ticks = 0
+        self._asked_at = time.monotonic()
         if not self._is_started:
             self._is_started = True
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -86,6 +89,7 @@ class Watchdog:
         ahead = _wall_ahead()
         while True:
             time.sleep(TICK_SECONDS)
+            self.report_pause()
             self._idle_ticks = 0 if self._holds else self._idle_ticks + 1
             if self._idle_ticks * TICK_SECONDS > self._limit_seconds:
                 self._exit()
@@ -98,16 +102,29 @@ class Watchdog:
                     before - ahead,
                 )
 
-    def _exit(self) -> None:
-        reason, remedy = "a step stands still", "restart the flow"
+    def report_pause(self) -> None:
+        """Log that the flow has stood still for 15 s, and then that it goes on; each once."""
+        asked_at, since = self._asked_at, self._quiet_since
+        is_quiet = self.epochs > 1 and time.monotonic() - asked_at > QUIET_SECONDS
+        if is_quiet and not since:
+            self._quiet_since = asked_at
+            reason = "it waits for Kafka" if self._holds else self._reason()
+            log.warning("the flow has stood still for %g s: %s", QUIET_SECONDS, reason)
+        elif since and asked_at > since:
+            self._quiet_since = 0.0
+            log.info("the flow goes on, after %.0f s", asked_at - since)
+
+    def _reason(self) -> str:
         if self._others:
-            reason = f"one of the other processes of the cluster ({self._others}) does not answer"
-            remedy = "restart all of them"
+            return f"one of the other processes of the cluster ({self._others}) does not answer"
+        return "a step stands still"
+
+    def _exit(self) -> None:
         log.critical(
-            "no epoch has ended for %g s: %s; %s, nothing is lost",
+            "no epoch has ended for %g s: %s; restart %s, nothing is lost",
             self._limit_seconds,
-            reason,
-            remedy,
+            self._reason(),
+            "all of them" if self._others else "the flow",
         )
         exit_now(FAILED)
 

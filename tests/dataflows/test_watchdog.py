@@ -61,6 +61,37 @@ def test_while_another_process_restores_its_shards_a_flow_has_the_time_of_a_star
     assert "no epoch has ended for 0.6 s" in caplog.text
 
 
+def test_a_flow_that_stands_still_for_a_while_is_logged_once_and_so_is_its_end(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(watchdog, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(Watchdog, "_watch", lambda _: None)
+    dog = begun(stall_seconds=60)
+    dog.note_progress()
+    dog.report_pause()
+    threading.Event().wait(0.2)
+    for _ in range(2):
+        dog.report_pause()
+    dog.note_progress()
+    for _ in range(2):
+        dog.report_pause()
+    with dog.held():
+        threading.Event().wait(0.2)
+        dog.report_pause()
+
+    assert caplog.messages == [
+        "the flow has stood still for 0.1 s: a step stands still",
+        "the flow goes on, after 0 s",
+        "the flow has stood still for 0.1 s: it waits for Kafka",
+    ]
+
+
+def test_before_the_second_epoch_no_pause_is_logged(monkeypatch, caplog):
+    monkeypatch.setattr(watchdog, "QUIET_SECONDS", 0)
+    Watchdog(60, 60).report_pause()
+
+    assert caplog.messages == []
+
+
 class SlowWriter:
     """A writer whose broker fails over."""
 

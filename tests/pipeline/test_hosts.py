@@ -77,7 +77,7 @@ def replace_a_vanished_host(system, game):
         program.mark()
     began = time.monotonic()
     system.hosts.cut("3")
-    awaited = "waiting for the other processes of the cluster"
+    awaited = "waiting for other processes of the cluster"
     until_true(lambda: all(each.says(awaited) for each in left), 3 * STALL_SECONDS)
     noticed = time.monotonic() - began
     assert any(each.says("one of the other processes of the cluster (") for each in left)

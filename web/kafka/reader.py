@@ -111,8 +111,8 @@ class TopicReader:
 
     def _fail(self, error: Exception, retry_seconds: float) -> None:
         self._caught_up = False
-        if not self.ever_caught_up and _has_no_leader(error):
-            log.info("%s has no leader yet, again in %g s", self.name, retry_seconds)
+        if not self.ever_caught_up and (reason := _first_steps(error)):
+            log.info("%s %s, again in %g s", self.name, reason, retry_seconds)
             self.wait(retry_seconds)
             return
         self.errors += 1
@@ -130,7 +130,10 @@ class TopicReader:
         self.wait(retry_seconds)
 
 
-def _has_no_leader(error: Exception) -> bool:
-    """Return whether a partition has no leader: for a moment after its topic was created."""
+def _first_steps(error: Exception) -> str:
+    """Return what an error means for a moment after a topic was created, "" for any other."""
+    code = error.args[0].code() if isinstance(error, KafkaException) else None
+    if code == KafkaError._TIMED_OUT:  # noqa: SLF001 - its public name
+        return "is not answered for yet"
     codes = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
-    return isinstance(error, KafkaException) and error.args[0].code() in codes
+    return "has no leader yet" if code in codes else ""

@@ -35,14 +35,22 @@ def failing(monkeypatch):
         each.stop()
 
 
-def test_a_partition_without_a_leader_is_no_error_at_the_start(failing, caplog):
-    """It has none for a moment after its topic was created."""
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (KafkaError.NOT_LEADER_FOR_PARTITION, "scores has no leader yet"),
+        (KafkaError._TIMED_OUT, "scores is not answered for yet"),  # noqa: SLF001 - public
+    ],
+)
+def test_what_a_new_topic_does_not_have_for_a_moment_is_no_error_at_the_start(
+    failing, caplog, code, said
+):
     caplog.set_level(logging.INFO)
-    started = failing(KafkaError.NOT_LEADER_FOR_PARTITION)
+    started = failing(code)
 
     assert started.errors == 0
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert "scores has no leader yet" in caplog.text
+    assert said in caplog.text
 
 
 def test_any_other_failure_is_an_error_and_reading_goes_on(failing, caplog):
