@@ -61,11 +61,13 @@ def test_one_process_of_a_cluster_killed_ends_all_and_a_restart_goes_on(names, g
         highscores.processes[1].kill()
         statuses = highscores.wait(10)
         replayed = game.uncommitted()
+        said = highscores.said()
     with running(names, processes=2):
         game.send(*some(2, 500))
         game.drain()
 
     assert statuses == [1, -9]
+    assert "another process of the cluster has ended" in said
     assert replayed > 0
     oracle.check(game.read)
 
