@@ -113,8 +113,9 @@ def shows(address, expected):
 def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_path):
     start = documented.line("docs/running.md", "local.hosts")
     topics = documented.line("docs/running.md", "users/topics.toml")
+    players = documented.line("docs/running.md", "users/players.toml")
+    web = documented.line("docs/running.md", "users/web.toml")
     cut, mend = documented.lines("docs/running.md", "ip -n")
-    python = start.split()[0]
     words = [sys.executable, *shlex.split(start)[1:], "--data", str(tmp_path)]
     with (
         subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as hosts,
@@ -122,7 +123,12 @@ def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_pat
     ):
         assert hosts.stdout
         said = hosts.stdout.readline()
-        found = run(topics.replace(python, sys.executable).replace(".local/hosts", str(tmp_path)))
+        found, _ = (run(here(line, tmp_path)) for line in (topics, f"{players} --count 9"))
+        with (
+            subprocess.Popen(shlex.split(here(web, tmp_path)), cwd=ROOT) as served,
+            ending(served, 10),
+        ):
+            until_true(lambda: "alive" in asked("http://198.18.0.1:8000/health"), 30)
         run(cut)
         is_cut = "br0" not in run("ip -n leaderboard-switch link show port3")
         run(mend)
@@ -133,6 +139,18 @@ def test_the_documented_hosts_of_one_machine_run_commands_and_lose_links(tmp_pat
     assert "scores" in found
     assert [is_cut, is_whole] == [True, True]
     assert "leaderboard-" not in run("ip netns list")
+
+
+def here(line, data):
+    """Return a documented line with this Python, and with the data of this test."""
+    return line.replace(".venv/bin/python", sys.executable).replace(".local/hosts", str(data))
+
+
+def asked(url):
+    """Ask from the desk; return the answer, or ""."""
+    code = f"import httpx; print(httpx.get({url!r}).text)"
+    command = ["ip", "netns", "exec", "leaderboard-desk", sys.executable, "-c", code]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout
 
 
 def run(line):
