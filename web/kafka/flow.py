@@ -14,6 +14,7 @@ from web.kafka.progress import STALL_SECONDS
 from web.kafka.reader import TopicReader
 
 POSITIONS_SECONDS = 5  # between questions for the committed positions
+PARTIAL_SECONDS = 60  # as STALL_SECONDS while other positions move: a replay reads in turns
 
 
 class _Seen(NamedTuple):
@@ -33,7 +34,7 @@ class FlowProgress:
     def __init__(self) -> None:
         self.uncounted = math.nan  # offsets between positions and ends; NaN before both are known
         self._seen: dict[int, _Seen] = {}  # by partition
-        self._at = 0.0  # of the last update
+        self._at = self._moved_at = 0.0  # of the last update, and of the last one that had moved
 
     def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
         """Add the committed positions and the ends of `scores`; `now` is in seconds.
@@ -46,6 +47,7 @@ class FlowProgress:
             position, seen = positions[partition], self._seen.get(partition)
             if seen is None or position != seen.position:
                 self._seen[partition] = _Seen(position, end, now)
+                self._moved_at = now
             elif end <= seen.end:
                 self._seen[partition] = seen._replace(at=now)
 
@@ -55,11 +57,13 @@ class FlowProgress:
         The time in which the broker has not answered counts: whatever arrived in it, nobody has
         seen that it was counted.
         """
-        still = [seen for seen in self._seen.values() if self._at - seen.at > STALL_SECONDS]
+        is_moving = self._at - self._moved_at <= STALL_SECONDS
+        seconds = PARTIAL_SECONDS if is_moving else STALL_SECONDS
+        still = [seen for seen in self._seen.values() if self._at - seen.at > seconds]
         if not still:
             return ""
         return (
-            f"scores arrive, but for more than {STALL_SECONDS} s no flow has counted those of "
+            f"scores arrive, but for more than {seconds} s no flow has counted those of "
             f"{len(still)} of {len(self._seen)} partitions: the positions of its group stand still"
         )
 

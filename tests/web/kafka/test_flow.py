@@ -28,12 +28,14 @@ def test_the_time_of_a_silent_broker_counts():
     assert not flow_progress((5, 5, 0), (899, 900, 40))
 
 
-def test_one_partition_that_stands_still_is_a_problem_while_others_go_on():
-    progress = FlowProgress()
-    for now in range(0, 21, 5):
+def test_one_partition_that_stands_still_is_a_problem_after_a_minute_while_others_go_on():
+    progress, problems = FlowProgress(), []
+    for now in range(0, 66, 5):
         progress.update({0: now, 1: 5}, {0: now + 1, 1: 5 + now}, now)
+        problems.append(progress.problem())
 
-    assert "those of 1 of 2 partitions" in progress.problem()
+    assert not any(problems[:-1])
+    assert "for more than 60 s no flow has counted those of 1 of 2 partitions" in problems[-1]
 
 
 def test_a_flow_that_goes_on_is_no_problem_nor_is_one_for_which_nothing_arrives():
