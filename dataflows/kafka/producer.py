@@ -168,8 +168,9 @@ class TransactionalWriter:
     status 77. Kafka fences in the same way a writer whose transaction was open for longer than its
     time-out: that one ends its process with 75, unless `has_younger` returns true.
 
-    **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
-    thread of its own, where none is under way.
+    **Pace.** `write` begins a transaction and gives the records to librdkafka, which sends them
+    meanwhile; while an earlier transaction is being committed it only keeps them. `commit` commits
+    what is open, in a thread of its own.
 
     **Failover.** A broker that fails over costs time, not a process: what may be retried is
     retried, and a transaction that had to be aborted is written again, for as long as a delivery
@@ -193,38 +194,40 @@ class TransactionalWriter:
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
         self._id = properties["transactional.id"]
         self._topic = ""  # of the newest transaction
-        self._kept: list[Record] = []
-        self._transaction: Future[None] | None = None
+        self._open: list[Record] = []  # of the open transaction, for librdkafka
+        self._kept: list[Record] = []  # for the next one, while another is being committed
+        self._transaction: Future[None] | None = None  # that is being committed
         self._executor = ThreadPoolExecutor(1, f"commit-{name}")
         self._producer = Producer(properties)
         self._retry(self._producer.init_transactions)
 
     def write(self, records: Iterable[Record]) -> None:
-        """Keep records for the next transaction; waits for the one under way where they are many.
+        """Write records in the open transaction; waits for the one before where they are many.
 
         Raises:
             FlowFailed: An earlier transaction failed.
         """
         self._kept += records
-        if self._kept:
-            self._pace.note_written(self)
-        while len(self._kept) > KEPT_RECORDS:
+        if not self._kept:
+            return
+        self._pace.note_written(self)
+        self._produce_kept()
+        while len(self._kept) + len(self._open) > KEPT_RECORDS:
             self._wait()
             self.commit()
 
     def commit(self) -> bool:
-        """Begin a transaction of the kept records, unless one is under way.
+        """Begin to commit what is written, unless an earlier transaction is being committed.
 
-        Returns whether no kept record is left.
+        Returns whether no record is left.
 
         Raises:
             FlowFailed: An earlier transaction failed.
         """
-        if self._transaction is not None and self._transaction.done():
-            self._wait()
-        if self._kept and self._transaction is None:
-            records, self._kept = self._kept, []
-            self._transaction = self._executor.submit(self._write, records)
+        self._produce_kept()
+        if self._open:
+            records, self._open = self._open, []
+            self._transaction = self._executor.submit(self._commit, records)
         return not self._kept
 
     def flush(self) -> None:
@@ -236,7 +239,7 @@ class TransactionalWriter:
         Raises:
             FlowFailed: They are not in time; the next flow aborts what is open.
         """
-        while self._kept or self._transaction is not None:
+        while self._kept or self._open or self._transaction is not None:
             self._pace.commit()
             self._wait()
 
@@ -245,39 +248,62 @@ class TransactionalWriter:
         if transaction is not None:
             transaction.result()
 
-    def _write(self, records: list[Record]) -> None:
+    def _produce_kept(self) -> None:
+        """Move the kept records into the open transaction, unless one is being committed."""
+        if self._transaction is not None and self._transaction.done():
+            self._wait()
+        if self._transaction is not None or not self._kept:
+            return
+        records, self._kept = self._kept, []
+        is_new = not self._open
+        self._open += records
+        try:
+            self._produce(records, is_new=is_new)
+        except KafkaException as failure:
+            self._end(failure)
+
+    def _produce(self, records: list[Record], *, is_new: bool) -> None:
+        """Give records to librdkafka; where the transaction has failed, its commit says why."""
+        producer = self._producer
+        if is_new:
+            self._topic = records[0][0]
+            self._began_at = time.clock_gettime(CLOCK)
+            producer.begin_transaction()
+        produce = producer.produce
+        try:
+            for record in records:
+                try:
+                    produce(*record)
+                except BufferError:
+                    self._produce_when_free(record)
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - its public name
+                raise
+
+    def _produce_when_free(self, record: Record) -> None:
+        """Queue a record; a full queue empties, or a delivery times out and raises."""
+        while True:
+            self._producer.poll(POLL_SECONDS)
+            try:
+                return self._producer.produce(*record)
+            except BufferError:
+                pass
+
+    def _commit(self, records: list[Record]) -> None:
         deadline = time.monotonic() + self._timeout_seconds
+        is_open = True
         while True:
             try:
-                return self._attempt(records)
+                if not is_open:
+                    self._produce(records, is_new=True)
+                return self._retry(self._producer.commit_transaction)
             except KafkaException as failure:
                 error = failure.args[0]
                 if not _may_be_written_again(error) or time.monotonic() > deadline:
                     self._end(failure)
                 log.warning("%s: %s: written again", self._name, error.str())
                 self._retry(self._producer.abort_transaction)
-
-    def _attempt(self, records: list[Record]) -> None:
-        producer = self._producer
-        self._topic = records[0][0]
-        self._began_at = time.clock_gettime(CLOCK)
-        producer.begin_transaction()
-        try:
-            for record in records:
-                self._produce(record)
-        except KafkaException as failure:
-            # The transaction has failed meanwhile; the commit reports why.
-            if failure.args[0].code() != KafkaError._STATE:  # noqa: SLF001 - its public name
-                raise
-        self._retry(producer.commit_transaction)
-
-    def _produce(self, record: Record) -> None:
-        """Queue a record; a full queue empties, or a delivery times out and raises."""
-        while True:
-            try:
-                return self._producer.produce(*record)
-            except BufferError:
-                self._producer.poll(POLL_SECONDS)
+                is_open = False
 
     def _retry(self, call: Callable[[float], None]) -> None:
         """Make a call of the transactional API, again while the broker is failing over.

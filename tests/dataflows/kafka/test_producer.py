@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -194,6 +195,45 @@ def test_the_writers_of_a_flow_commit_at_the_same_time_at_the_end_of_an_epoch(
         writer.flush()
 
     assert len(oracle.read(settings.bootstrap_servers, topic)) == 2
+
+
+def test_the_records_of_a_transaction_are_sent_before_its_commit(settings):
+    """So that a flush waits for the commit alone."""
+    topic = await_topics(settings, ["scores"])["scores"].name
+    read = partial(oracle.read, settings.bootstrap_servers, topic)
+    writer = transactional(settings, f"early-{topic}")
+    writer.write([record(topic, b"1", 0)])
+    until_true(lambda: len(read("read_uncommitted")) == 1)
+    before = read()
+    writer.flush()
+
+    assert before == []
+    assert len(read()) == 1
+
+
+def test_what_is_written_during_a_commit_is_in_the_next_transaction_and_in_order(
+    settings, monkeypatch
+):
+    topic = await_topics(settings, ["scores"])["scores"].name
+    is_free, commits = threading.Event(), []
+
+    class Waiting(Producer):
+        def commit_transaction(self, *arguments):
+            assert is_free.wait(10)
+            super().commit_transaction(*arguments)
+            commits.append(len(oracle.read(settings.bootstrap_servers, topic)))
+
+    monkeypatch.setattr("dataflows.kafka.producer.Producer", Waiting)
+    writer = transactional(settings, f"next-{topic}")
+    for value in (b"1", b"2", b"3"):
+        writer.write([record(topic, value, 0)])
+        writer.commit()
+    is_free.set()
+    writer.flush()
+
+    written = oracle.read(settings.bootstrap_servers, topic)
+    assert commits == [1, 3]
+    assert [each.value for each in written] == [b"1", b"2", b"3"]
 
 
 class Slow(Producer):
