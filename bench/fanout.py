@@ -1,7 +1,9 @@
 """Fan-out: many clients of a stream over HTTP/1.1, boards and scores published on Kafka.
 
 `python -m bench.fanout CLIENTS UPDATES_PER_SECOND SECONDS` measures one web process once, on a
-broker of its own; with `--workers N`, so many. `--path /live --scores 300` is what pages do.
+broker of its own; with `--workers N`, so many. `--path /live --scores 300` is what pages do. With
+`--users N`, ranks of so many users are changed and, unless the setting `web.ranks` is false, asked
+for meanwhile, each 1,000 times a second.
 """
 
 import argparse
@@ -12,16 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Producer
 
+from bench import ranks
 from bench.facts import Row
 from bench.runs import broker_pid, cpu_seconds
 from bench.sending import produce, producing, shortfall
+from bench.users import UPDATES
 from bench.web import serving
 from conf import clients
 from conf.loading import load
@@ -48,7 +52,7 @@ class Crowd(NamedTuple):
     workers: int = 1
 
 
-def run(crowd: Crowd) -> Row:
+def run(crowd: Crowd, users: int = 0) -> Row:
     """Connect clients all at once, publish boards and scores, and measure what arrives, and how.
 
     The broker and the topics are those of the settings. Latency is from the producer's clock to
@@ -58,6 +62,8 @@ def run(crowd: Crowd) -> Row:
     publish_score = partial(_publish_score, await_topics(settings)["scores"].name)
     boards = _Boards(settings)
     boards.publish()
+    if users:
+        ranks.fill(settings, settings.topics.high_scores.name, users)
     with serving(NO_LIMITS, "--workers", str(crowd.workers)) as (port, pid):
         before = _Usage(pid)
         publishing = producing(settings, crowd.scores, publish_score)
@@ -65,7 +71,9 @@ def run(crowd: Crowd) -> Row:
             found = _line(watchers)
             time.sleep(SETTLE_SECONDS)
             settled = _Usage(pid)
-            boards.publish_at(crowd.updates_per_second, crowd.seconds - 2 * SETTLE_SECONDS)
+            seconds = crowd.seconds - 2 * SETTLE_SECONDS
+            with _ranking(settings, port, users, seconds) if users else nullcontext():
+                boards.publish_at(crowd.updates_per_second, seconds)
             ended = _Usage(pid)
             found |= _line(watchers)
     found["delivered"] = found["events"] / max(1, crowd.clients * (boards.published - 1))
@@ -156,6 +164,19 @@ def _watching(port: int, crowd: Crowd) -> Iterator[subprocess.Popen[bytes]]:
         yield watchers
 
 
+@contextmanager
+def _ranking(settings: Settings, port: int, users: int, seconds: float) -> Iterator[None]:
+    """Change the ranks of any users, and ask for them, for so many seconds."""
+    update = partial(ranks.update, settings.topics.high_scores.name, users)
+    command = [sys.executable, "-m", "bench.asking", *map(str, (port, users, seconds))]
+    with producing(settings, UPDATES, update):
+        if not settings.web.ranks:
+            yield
+            return
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL):  # noqa: S603 - our own
+            yield
+
+
 def _line(process: subprocess.Popen[bytes]) -> Row:
     if process.stdout is None or not (line := process.stdout.readline()):
         msg = "the watchers ended without a result"
@@ -173,10 +194,13 @@ def main() -> None:
     parser.add_argument("--path", default="/highScores")
     parser.add_argument("--scores", type=int, default=0, help="a second")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--users", type=int, default=0)
     given = vars(parser.parse_args())
+    users = given.pop("users")
     with tempfile.TemporaryDirectory() as data, running(Path(data)) as address:
         os.environ["LEADERBOARD_BOOTSTRAP_SERVERS"] = address
-        print(json.dumps({name: _tidy(it) for name, it in run(Crowd(**given)).items()}, indent=1))
+        found = run(Crowd(**given), users)
+        print(json.dumps({name: _tidy(it) for name, it in found.items()}, indent=1))
 
 
 def _tidy(value: float | str) -> float | str:

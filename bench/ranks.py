@@ -62,11 +62,11 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
     name = await_topics(settings)["high_scores"].name
     with serving(environment) as (_, pid):
         empty = memory_mib(pid)
-    _fill(settings, name, users)
+    fill(settings, name, users)
     started = time.monotonic()
     with serving(environment) as (port, pid):
         ready, memory = time.monotonic() - started, memory_mib(pid) - empty
-        with producing(settings, UPDATES, partial(_update, name, users)) as sent:
+        with producing(settings, UPDATES, partial(update, name, users)) as sent:
             _measured("asking", port, users, seconds)  # warms up Kafka, whose code is new
             used = cpu_seconds([pid])
             found = _measured("asking", port, users, seconds)
@@ -82,12 +82,14 @@ def _http(settings: Settings, environment: Mapping[str, str], users: int, second
     }
 
 
-def _fill(settings: Settings, topic: str, users: int) -> None:
+def fill(settings: Settings, topic: str, users: int) -> None:
+    """Give so many users a score."""
     out = producer(settings)
     for user, score in scores(users):
         produce(out, topic, user, b"%d" % score, timestamp=TIME)
     finish(out)
 
 
-def _update(topic: str, users: int, out: Producer, _: int) -> None:
+def update(topic: str, users: int, out: Producer, _: int) -> None:
+    """Give any of them another one."""
     produce(out, topic, any_user(users), b"%d" % random_below(BEST))

@@ -142,7 +142,7 @@ def test_the_memory_of_a_user_is_what_the_web_app_has_more_than_without_users(
         "serving": lambda _: serving,
         "memory_mib": lambda _: next(sizes),
         "producing": lambda *_: sent,
-        "_fill": lambda *_: None,
+        "fill": lambda *_: None,
         "_measured": lambda *_: asked,
     }.items():
         monkeypatch.setattr(ranks, name, fake)

@@ -66,7 +66,7 @@ class Full:
 
 @pytest.mark.parametrize(
     "send",
-    [lambda out: fanout._publish_score("t", out, 1), lambda out: ranks._update("t", 10, out, 1)],  # noqa: SLF001
+    [lambda out: fanout._publish_score("t", out, 1), lambda out: ranks.update("t", 10, out, 1)],  # noqa: SLF001
     ids=["scores of the fan-out", "updates of ranks"],
 )
 def test_a_score_waits_while_the_queue_of_its_producer_is_full(send):
