@@ -168,9 +168,10 @@ class TransactionalWriter:
     status 77. Kafka fences in the same way a writer whose transaction was open for longer than its
     time-out: that one ends its process with 75, unless `has_younger` returns true.
 
-    **Pace.** `write` begins a transaction and gives the records to librdkafka, which sends them
-    meanwhile; while an earlier transaction is being committed it only keeps them. `commit` commits
-    what is open, in a thread of its own.
+    **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
+    thread of its own, where none is being committed. A flow that is behind gives them to librdkafka
+    before that, which sends them meanwhile: so the end of an epoch waits for the commit alone. One
+    that is not behind would pay for that with more requests.
 
     **Failover.** A broker that fails over costs time, not a process: what may be retried is
     retried, and a transaction that had to be aborted is written again, for as long as a delivery
@@ -194,15 +195,15 @@ class TransactionalWriter:
         self._timeout_seconds = int(properties["delivery.timeout.ms"]) / 1000
         self._id = properties["transactional.id"]
         self._topic = ""  # of the newest transaction
-        self._open: list[Record] = []  # of the open transaction, for librdkafka
-        self._kept: list[Record] = []  # for the next one, while another is being committed
+        self._open: list[Record] = []  # that librdkafka has, in the open transaction
+        self._kept: list[Record] = []
         self._transaction: Future[None] | None = None  # that is being committed
         self._executor = ThreadPoolExecutor(1, f"commit-{name}")
         self._producer = Producer(properties)
         self._retry(self._producer.init_transactions)
 
     def write(self, records: Iterable[Record]) -> None:
-        """Write records in the open transaction; waits for the one before where they are many.
+        """Keep or send records; waits for the transaction under way where they are many.
 
         Raises:
             FlowFailed: An earlier transaction failed.
@@ -211,7 +212,8 @@ class TransactionalWriter:
         if not self._kept:
             return
         self._pace.note_written(self)
-        self._produce_kept()
+        if self._pace.is_behind:
+            self._produce_kept()
         while len(self._kept) + len(self._open) > KEPT_RECORDS:
             self._wait()
             self.commit()
@@ -224,10 +226,12 @@ class TransactionalWriter:
         Raises:
             FlowFailed: An earlier transaction failed.
         """
-        self._produce_kept()
         if self._open:
-            records, self._open = self._open, []
-            self._transaction = self._executor.submit(self._commit, records)
+            self._produce_kept()
+        if self._is_free() and (self._open or self._kept):
+            is_open = bool(self._open)
+            records, self._open, self._kept = self._open + self._kept, [], []
+            self._transaction = self._executor.submit(self._commit, records, is_open=is_open)
         return not self._kept
 
     def flush(self) -> None:
@@ -248,11 +252,15 @@ class TransactionalWriter:
         if transaction is not None:
             transaction.result()
 
-    def _produce_kept(self) -> None:
-        """Move the kept records into the open transaction, unless one is being committed."""
+    def _is_free(self) -> bool:
+        """Return whether no transaction is being committed."""
         if self._transaction is not None and self._transaction.done():
             self._wait()
-        if self._transaction is not None or not self._kept:
+        return self._transaction is None
+
+    def _produce_kept(self) -> None:
+        """Give the kept records to librdkafka, unless a transaction is being committed."""
+        if not self._is_free() or not self._kept:
             return
         records, self._kept = self._kept, []
         is_new = not self._open
@@ -289,9 +297,8 @@ class TransactionalWriter:
             except BufferError:
                 pass
 
-    def _commit(self, records: list[Record]) -> None:
+    def _commit(self, records: list[Record], *, is_open: bool) -> None:
         deadline = time.monotonic() + self._timeout_seconds
-        is_open = True
         while True:
             try:
                 if not is_open:
@@ -388,6 +395,7 @@ class TransactionPace:
         self._pace = Pace(1 / per_second if per_second else 0.0)
         self._deadlines = deadlines
         self._writers: dict[TransactionalWriter, None] = {}
+        self.is_behind = False
 
     def note_written(self, writer: TransactionalWriter) -> None:
         """Note that a writer has records to commit."""
@@ -399,6 +407,7 @@ class TransactionPace:
         Raises:
             FlowFailed: An earlier transaction failed.
         """
+        self.is_behind = is_behind
         if not self._writers:
             return
         now = time.monotonic()

@@ -197,11 +197,13 @@ def test_the_writers_of_a_flow_commit_at_the_same_time_at_the_end_of_an_epoch(
     assert len(oracle.read(settings.bootstrap_servers, topic)) == 2
 
 
-def test_the_records_of_a_transaction_are_sent_before_its_commit(settings):
+def test_a_flow_that_is_behind_sends_records_before_their_commit(settings):
     """So that a flush waits for the commit alone."""
     topic = await_topics(settings, ["scores"])["scores"].name
     read = partial(oracle.read, settings.bootstrap_servers, topic)
-    writer = transactional(settings, f"early-{topic}")
+    pace = TransactionPace(0, Deadlines())
+    pace.commit_if_due(is_behind=True)
+    writer = TransactionalWriter(settings, f"early-{topic}", pace)
     writer.write([record(topic, b"1", 0)])
     until_true(lambda: len(read("read_uncommitted")) == 1)
     before = read()
@@ -211,8 +213,9 @@ def test_the_records_of_a_transaction_are_sent_before_its_commit(settings):
     assert len(read()) == 1
 
 
+@pytest.mark.parametrize("is_behind", [False, True])
 def test_what_is_written_during_a_commit_is_in_the_next_transaction_and_in_order(
-    settings, monkeypatch
+    settings, monkeypatch, is_behind
 ):
     topic = await_topics(settings, ["scores"])["scores"].name
     is_free, commits = threading.Event(), []
@@ -224,7 +227,9 @@ def test_what_is_written_during_a_commit_is_in_the_next_transaction_and_in_order
             commits.append(len(oracle.read(settings.bootstrap_servers, topic)))
 
     monkeypatch.setattr("dataflows.kafka.producer.Producer", Waiting)
-    writer = transactional(settings, f"next-{topic}")
+    pace = TransactionPace(0, Deadlines())
+    pace.commit_if_due(is_behind=is_behind)
+    writer = TransactionalWriter(settings, f"next-{topic}", pace)
     for value in (b"1", b"2", b"3"):
         writer.write([record(topic, value, 0)])
         writer.commit()
