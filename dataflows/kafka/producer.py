@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2  # between checks for errors
 REQUEST_SECONDS = 10
 KEPT_RECORDS = 20_000
+EARLY_RECORDS = 100  # that are sent before the commit of their transaction begins
 BEHIND_SECONDS = 0.25  # by which commits wait longer while the flow catches up
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_SIZE, QUEUE_KBYTES = "queue.buffering.max.kbytes", 64 * 1024
@@ -169,9 +170,9 @@ class TransactionalWriter:
     time-out: that one ends its process with 75, unless `has_younger` returns true.
 
     **Pace.** `write` only keeps records. `commit` begins a transaction of all that are kept, in a
-    thread of its own, where none is being committed. A flow that is behind gives them to librdkafka
-    before that, which sends them meanwhile: so the end of an epoch waits for the commit alone. One
-    that is not behind would pay for that with more requests.
+    thread of its own, where none is being committed. Many records are given to librdkafka before
+    that, which sends them meanwhile: so the end of an epoch waits for the commit alone. Few would
+    only be more requests.
 
     **Failover.** A broker that fails over costs time, not a process: what may be retried is
     retried, and a transaction that had to be aborted is written again, for as long as a delivery
@@ -212,7 +213,7 @@ class TransactionalWriter:
         if not self._kept:
             return
         self._pace.note_written(self)
-        if self._pace.is_behind:
+        if len(self._kept) >= EARLY_RECORDS:
             self._produce_kept()
         while len(self._kept) + len(self._open) > KEPT_RECORDS:
             self._wait()
@@ -395,7 +396,6 @@ class TransactionPace:
         self._pace = Pace(1 / per_second if per_second else 0.0)
         self._deadlines = deadlines
         self._writers: dict[TransactionalWriter, None] = {}
-        self.is_behind = False
 
     def note_written(self, writer: TransactionalWriter) -> None:
         """Note that a writer has records to commit."""
@@ -407,7 +407,6 @@ class TransactionPace:
         Raises:
             FlowFailed: An earlier transaction failed.
         """
-        self.is_behind = is_behind
         if not self._writers:
             return
         now = time.monotonic()

@@ -96,7 +96,6 @@ def test_nothing_follows_a_message_that_was_refused(settings):
     until_true(lambda: topic in admin.list_topics(timeout=5).topics)
     writer.write([record(topic, b"1", 0)])
     writer.flush()
-    writer.write([record(topic, b"x" * 1_000, 0)])
 
     with pytest.raises(FlowFailed, match="too large"):
         write_on(writer, topic)
@@ -105,7 +104,8 @@ def test_nothing_follows_a_message_that_was_refused(settings):
 
 
 def write_on(writer, topic):
-    """Write on without a check for errors, until the producer itself refuses."""
+    """Write what is too large, then on without a check, until the producer itself refuses."""
+    writer.write([record(topic, b"x" * 1_000, 0)])  # or this one has noticed already
     producer = writer._producer  # noqa: SLF001 - its writer would check
     with contextlib.suppress(KafkaException):
         for _ in range(100):
@@ -197,25 +197,23 @@ def test_the_writers_of_a_flow_commit_at_the_same_time_at_the_end_of_an_epoch(
     assert len(oracle.read(settings.bootstrap_servers, topic)) == 2
 
 
-def test_a_flow_that_is_behind_sends_records_before_their_commit(settings):
+def test_many_records_are_sent_before_their_commit(settings):
     """So that a flush waits for the commit alone."""
     topic = await_topics(settings, ["scores"])["scores"].name
     read = partial(oracle.read, settings.bootstrap_servers, topic)
-    pace = TransactionPace(0, Deadlines())
-    pace.commit_if_due(is_behind=True)
-    writer = TransactionalWriter(settings, f"early-{topic}", pace)
-    writer.write([record(topic, b"1", 0)])
-    until_true(lambda: len(read("read_uncommitted")) == 1)
+    writer = transactional(settings, f"early-{topic}")
+    writer.write([record(topic, b"1", 0)] * 500)
+    until_true(lambda: len(read("read_uncommitted")) == 500)
     before = read()
     writer.flush()
 
     assert before == []
-    assert len(read()) == 1
+    assert len(read()) == 500
 
 
-@pytest.mark.parametrize("is_behind", [False, True])
+@pytest.mark.parametrize("early_records", [1, 2, 100])
 def test_what_is_written_during_a_commit_is_in_the_next_transaction_and_in_order(
-    settings, monkeypatch, is_behind
+    settings, monkeypatch, early_records
 ):
     topic = await_topics(settings, ["scores"])["scores"].name
     is_free, commits = threading.Event(), []
@@ -227,9 +225,8 @@ def test_what_is_written_during_a_commit_is_in_the_next_transaction_and_in_order
             commits.append(len(oracle.read(settings.bootstrap_servers, topic)))
 
     monkeypatch.setattr("dataflows.kafka.producer.Producer", Waiting)
-    pace = TransactionPace(0, Deadlines())
-    pace.commit_if_due(is_behind=is_behind)
-    writer = TransactionalWriter(settings, f"next-{topic}", pace)
+    monkeypatch.setattr("dataflows.kafka.producer.EARLY_RECORDS", early_records)
+    writer = transactional(settings, f"next-{topic}")
     for value in (b"1", b"2", b"3"):
         writer.write([record(topic, value, 0)])
         writer.commit()
