@@ -213,8 +213,7 @@ class TransactionalWriter:
         if not self._kept:
             return
         self._pace.note_written(self)
-        if len(self._kept) >= EARLY_RECORDS:
-            self._produce_kept()
+        self._send_early()
         while len(self._kept) + len(self._open) > KEPT_RECORDS:
             self._wait()
             self.commit()
@@ -227,8 +226,7 @@ class TransactionalWriter:
         Raises:
             FlowFailed: An earlier transaction failed.
         """
-        if self._open:
-            self._produce_kept()
+        self._send_early()
         if self._is_free() and (self._open or self._kept):
             is_open = bool(self._open)
             records, self._open, self._kept = self._open + self._kept, [], []
@@ -259,9 +257,13 @@ class TransactionalWriter:
             self._wait()
         return self._transaction is None
 
-    def _produce_kept(self) -> None:
-        """Give the kept records to librdkafka, unless a transaction is being committed."""
-        if not self._is_free() or not self._kept:
+    def _send_early(self) -> None:
+        """Give the kept records to librdkafka, unless they are few, or a transaction is committed.
+
+        Not in the thread of the commit: many of these would wait for the interpreter's lock.
+        """
+        is_early = self._open or len(self._kept) >= EARLY_RECORDS
+        if not is_early or not self._is_free() or not self._kept:
             return
         records, self._kept = self._kept, []
         is_new = not self._open
