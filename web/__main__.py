@@ -40,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = start("web")
         log.info("web, version %s", version())
         check_web(settings.web)
-        texts.load(settings.web.texts)  # refused before a worker starts
         if options.worker is not None:
             sock = socket.socket(fileno=options.socket)
             worker = Worker(options.worker, options.folder)
@@ -62,6 +61,7 @@ async def serve(settings: Settings) -> int:
 
 async def supervise(settings: Settings, workers: int) -> int:
     """Run this number of workers, and replace those that die."""
+    texts.load(settings.web.texts)  # refused here, not by each worker
     sockets = listen_shared(settings.web.host, settings.web.port, workers)
     log.info("listening on %s", url(settings.web, sockets[0]))
     stopping = stop_event()

@@ -258,9 +258,9 @@ class TransactionalWriter:
         return self._transaction is None
 
     def _send_early(self) -> None:
-        """Give the kept records to librdkafka, unless they are few, or a transaction is committed.
+        """Give the kept records to librdkafka, unless they are few or a commit is under way.
 
-        Not in the thread of the commit: many of these would wait for the interpreter's lock.
+        Not in the thread of the commit: the threads of all shards would wait for Python's lock.
         """
         is_early = self._open or len(self._kept) >= EARLY_RECORDS
         if not is_early or not self._is_free() or not self._kept:
