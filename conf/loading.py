@@ -48,10 +48,10 @@ def layers() -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         InvalidSettings: As in `load`, for files and variables that cannot be read.
     """
-    defaults = _read(DEFAULTS)
+    defaults = read_toml(DEFAULTS)
     yield "default", defaults
     if file := os.environ.get(environment.FILE_VARIABLE):
-        yield file, _read(file)
+        yield file, read_toml(file)
     for path, value in environment.values(os.environ, defaults):
         yield "environment", _nest(path, value)
 
@@ -105,12 +105,17 @@ def _check_certificate(web: Web) -> None:
         raise InvalidSettings(msg) from error
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def read_toml(path: str | Path, what: str = "settings file") -> dict[str, Any]:
+    """Read a file; an error begins with `what` it is.
+
+    Raises:
+        InvalidSettings: With one line that names the file and the reason.
+    """
     try:
         return tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        msg = f"settings file {str(path)!r}: {reason}"
+        msg = f"{what} {str(path)!r}: {reason}"
         raise InvalidSettings(msg) from error
 
 

@@ -6,13 +6,13 @@ too, such as a problem of `/ready` or why it refuses a post, is English on the p
 
 import logging
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
+from conf.loading import read_toml
 from conf.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def load(path: str) -> Texts:
         InvalidSettings: With one line that names the file, and the text that is unknown or has a
             place that nothing fills.
     """
-    english = _read(ENGLISH)
-    translated = _read(path) if path else english
+    english = read_toml(ENGLISH)
+    translated = read_toml(path, "setting web.texts:") if path else english
     for name, text in translated.items():
         if reason := _fault(english.get(name), text):
             msg = f"setting web.texts: {name}: {reason} (in {path!r})"
@@ -53,15 +53,6 @@ def load(path: str) -> Texts:
     if missing := english.keys() - translated.keys():
         log.warning("%s has not these texts: %s", path, ", ".join(sorted(missing)))
     return Texts({**english, **translated})
-
-
-def _read(path: str | Path) -> dict[str, str]:
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        msg = f"setting web.texts: {reason} (it is {str(path)!r})"
-        raise InvalidSettings(msg) from error
 
 
 def _fault(english: str | None, text: object) -> str:

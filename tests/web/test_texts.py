@@ -65,7 +65,7 @@ def test_a_wrong_translation_is_refused_in_one_line_that_names_it(tmp_path, cont
 
 
 def test_a_file_that_is_not_there_is_named():
-    with pytest.raises(InvalidSettings, match=r"^setting web.texts: No such file.*'/none'"):
+    with pytest.raises(InvalidSettings, match=r"^setting web.texts: '/none': No such file"):
         texts.load("/none")
 
 
