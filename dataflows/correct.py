@@ -163,7 +163,7 @@ def remove(settings: Settings, options: Namespace) -> None:
     user = _user(settings, options)
     topic = await_topics(settings, ["scores"])["scores"]
     writer = IdempotentWriter(settings)
-    headers: Headers = [(REASON, options.reason.encode())]
+    headers: Headers = {REASON: options.reason.encode()}
     writer.write([(topic.name, None, user, BY_KEY, None, None, 0, headers)])
     writer.flush()
     print(f"{options.user!r} is removed from every open board")

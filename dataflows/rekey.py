@@ -102,7 +102,7 @@ def _users_of_periods(keys: Iterable[bytes]) -> list[bytes]:
 
 def _record(topic: Topic, step: Step) -> Record:
     value, time_ms = (step.best.value, step.best.time) if step.best else (None, 0)
-    return topic.name, value, step.key, step.partition, None, None, time_ms, [(REKEYED, b"1")]
+    return topic.name, value, step.key, step.partition, None, None, time_ms, {REKEYED: b"1"}
 
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:

@@ -102,6 +102,19 @@ def check_user(key: bytes | None, max_bytes: int) -> bytes:
     return key
 
 
+def are_users(keys: Sequence[bytes | None], max_bytes: int) -> bool:
+    """Return whether all keys are users, each of printable characters only.
+
+    Where it returns False, some may be users nevertheless: `check_user` tells of each.
+    """
+    if not all(keys) or max(map(len, keys), default=0) > max_bytes:  # type: ignore[arg-type]  # none is None
+        return False
+    try:  # a space is printable, and no character goes across it
+        return b" ".join(keys).decode().isprintable()  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        return False
+
+
 def _refuse_unseen(user: str) -> None:
     if _CONTROL.search(user):
         msg = "user with a control character"
@@ -276,15 +289,12 @@ class Origin(NamedTuple):
 
 def encode_origin(origin: Origin) -> bytes:
     """Write an origin as `id:sources/partition/offset`."""
-    return b"%b%d" % (
-        origin_prefix(origin.topic_id, origin.sources, origin.partition),
-        origin.offset,
-    )
+    return origin_format(origin.topic_id, origin.sources, origin.partition) % origin.offset
 
 
-def origin_prefix(topic_id: str, sources: int, partition: int) -> bytes:
-    """Write what the origins from one partition have in common; the offset follows."""
-    return b"%b:%d/%d/" % (topic_id.encode(), sources, partition)
+def origin_format(topic_id: str, sources: int, partition: int) -> bytes:
+    """Write the origins from one partition, with `%d` for the offset; an id has no `%`."""
+    return b"%b:%d/%d/%%d" % (topic_id.encode(), sources, partition)
 
 
 def decode_origin(value: bytes) -> Origin:

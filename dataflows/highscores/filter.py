@@ -18,7 +18,7 @@ from dataflows.highscores.nested import AllTimeRule, NestedRule, Scores
 from dataflows.highscores.source import ScoresBatch
 from dataflows.highscores.spread import SpreadCheck
 from dataflows.kafka.partitioner import choose, murmur2
-from dataflows.wire import BadMessage, Rejected, check_user, score_codec
+from dataflows.wire import BadMessage, Rejected, are_users, check_user, score_codec
 
 Item = tuple[str, Candidates | Rejected]
 
@@ -139,6 +139,8 @@ class CandidateFilter:
         rejected: list[tuple[Message, BadMessage]],
     ) -> tuple[Scores, list[bool]]:
         """Reject messages whose key is no user: users in the table are valid already."""
+        if are_users(list(compress(scores.users, strangers)), self._user_max_bytes):
+            return scores, strangers
         good = [True] * len(strangers)
         for index in compress(range(len(strangers)), strangers):
             try:
@@ -152,15 +154,16 @@ class CandidateFilter:
 
     def _shards_of(self, partition: int, users: list[bytes], strangers: list[bool]) -> list[int]:
         """Return the shard of each user; a user in the table of the own shard needs no hash."""
-        shards = [partition % self._table_partitions] * len(users)
-        unknown = list(compress(range(len(users)), strangers))
-        names = [users[index] for index in unknown]
+        sources, tables = self._context.topic("scores").partitions, self._table_partitions
+        names = list(compress(users, strangers))
         hashes = list(murmur2(names))
-        homes = choose(hashes, self._context.topic("scores").partitions)
-        self._spread.note(partition, users, list(compress(names, map(partition.__ne__, homes))))
-        for index, shard in zip(unknown, choose(hashes, self._table_partitions), strict=True):
-            shards[index] = shard
-        return shards
+        away = list(compress(names, map(partition.__ne__, choose(hashes, sources))))
+        self._spread.note(partition, users, away)
+        own = partition % tables
+        if not away and sources % tables == 0:
+            return [own] * len(users)
+        shards = dict(zip(names, choose(hashes, tables), strict=True))
+        return [shards.get(user, own) for user in users]
 
     def _sift(self, number: int, partition: int, scores: Scores, removed: set[bytes]) -> Scores:
         """Drop what does not beat the tables of another shard, where they are in this process."""

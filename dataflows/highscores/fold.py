@@ -1,6 +1,7 @@
 """The fold of scores into bests, pure: what improves, and which scores were counted before."""
 
 from collections.abc import Iterator, Sequence
+from itertools import compress, repeat
 from typing import Any, NamedTuple, Protocol
 
 from dataflows.leaderboard import NO_SCORE
@@ -63,31 +64,33 @@ class AllTime:
         self.counted = counted
 
     def improvements(self, candidates: Candidates) -> Iterator[Improvement]:
-        """Fold candidates, and yield each improvement, in the order of their offsets.
+        """Fold candidates, and return the improvements, in the order of their offsets.
 
-        A replay of what was counted yields nothing.
-
-        Yields:
-            A score strictly greater than the user's best, or the tombstone of a user who has one.
+        An improvement is a score strictly greater than the user's best, or the tombstone of a user
+        who has one. A replay of what was counted is none.
         """
         best, (until, removed) = self._best, self.counted
-        partition, *columns = candidates[:5]
-        last = until.get(partition, -1)
-        for user, score, time, offset in zip(*columns, strict=True):
+        partition, users, scores, times, offsets = candidates[:5]
+        last, best_of = until.get(partition, -1), best.get
+        improves: list[bool] = []  # of each candidate: a generator would take a third more time
+        for user, score, time, offset in zip(users, scores, times, offsets, strict=True):
+            is_better = False
             if offset <= last:
-                continue
-            if score is None:
+                pass
+            elif score is None:
                 note_removal(removed, user, Removal(partition, time))
-                if best.pop(user, None) is None:
-                    continue
-            elif score > best.get(user, NO_SCORE):
-                if user in removed and _precedes(partition, time, removed[user]):
-                    continue
+                is_better = best.pop(user, None) is not None
+            elif score > best_of(user, NO_SCORE) and not (
+                removed and user in removed and _precedes(partition, time, removed[user])
+            ):
                 best[user] = score
-            else:
-                continue
-            until[partition] = offset
-            yield "", user, score, time, offset
+                is_better = True
+            improves.append(is_better)
+        improved = [compress(column, improves) for column in (users, scores, times)]
+        counted = list(compress(offsets, improves))
+        if counted:
+            until[partition] = counted[-1]
+        return zip(repeat(""), *improved, counted)
 
 
 class ByPeriod:
@@ -125,7 +128,7 @@ class ByPeriod:
         self.counted = counted
 
     def improvements(self, candidates: Candidates) -> Iterator[Improvement]:
-        """Fold candidates as `AllTime` does.
+        """Fold candidates as `AllTime` does, one by one as they are asked for.
 
         A tombstone yields as many as there are open periods with its user. After a crash some of
         them may be missing: so it is folded again although its offset is counted.

@@ -56,8 +56,11 @@ class Scores(NamedTuple):
 
     def made(self) -> Sequence[int]:
         """Return the time of each score, in ms."""
-        times = map(Message.timestamp, self.messages)
-        return self.times or [max(time, EARLIEST_MS) for _, time in times]
+        if self.times:
+            return self.times
+        times = [time for _, time in map(Message.timestamp, self.messages)]
+        is_early = min(times, default=EARLIEST_MS) < EARLIEST_MS
+        return [max(time, EARLIEST_MS) for time in times] if is_early else times
 
 
 class AllTimeRule:

@@ -68,14 +68,14 @@ class RejectsPartition(StatefulSinkPartition[Rejected, None]):
 
     def _record(self, rejected: Rejected) -> Record:
         key, value, cut = _fit(rejected.key, rejected.value, self._room)
-        headers: Headers = [
-            ("reason", rejected.reason),
-            ("topic", self._origin),
-            ("partition", str(rejected.partition)),
-            ("offset", str(rejected.offset)),
-            ("timestamp", str(rejected.time)),
-        ]
-        return self._topic.name, value, key, self._partition, None, None, 0, headers + cut
+        headers: Headers = {
+            "reason": rejected.reason,
+            "topic": self._origin,
+            "partition": str(rejected.partition),
+            "offset": str(rejected.offset),
+            "timestamp": str(rejected.time),
+        }
+        return self._topic.name, value, key, self._partition, None, None, 0, headers | cut
 
 
 def _fit(
@@ -84,7 +84,7 @@ def _fit(
     """Cut the value, then the key, to the room there is, and name their sizes in a header."""
     key_bytes, value_bytes = len(key or b""), len(value or b"")
     if key_bytes + value_bytes <= room:
-        return key, value, []
+        return key, value, {}
     key = key and key[:room]
     value = value and value[: room - len(key or b"")]
-    return key, value, [("cut", f"key of {key_bytes} and value of {value_bytes} bytes")]
+    return key, value, {"cut": f"key of {key_bytes} and value of {value_bytes} bytes"}

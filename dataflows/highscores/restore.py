@@ -189,9 +189,9 @@ class _Table:
                 reached.setdefault(key, message)
 
     def _record(self, message: Message) -> Record:
-        headers: Headers = []
+        headers: Headers = {}
         if self._origins.of(message) is not None:
-            headers = list(message.headers() or ())  # type: ignore[arg-type]  # pairs
+            headers = dict(message.headers() or ())
         topic, partition, time_ms = *message_place(message), message.timestamp()[1]
         return topic, message.value(), message.key(), partition, None, None, time_ms, headers
 

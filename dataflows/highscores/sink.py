@@ -8,7 +8,7 @@ written (with `exactly_once`; with `at_least_once` nothing is fenced, and the ea
 ended). The first candidates and the end of the first epoch wait for that.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 
@@ -19,10 +19,10 @@ from dataflows.context import FlowContext, partition_name
 from dataflows.highscores.fold import AllTime, ByPeriod, Candidates, Shard
 from dataflows.highscores.restore import Restored, restore
 from dataflows.highscores.starts import Starts
-from dataflows.kafka.producer import Headers, Record, Writer
+from dataflows.kafka.producer import Record, Writer
 from dataflows.periods import Calendar
 from dataflows.process import return_freed_memory
-from dataflows.wire import ORIGIN, origin_prefix, period_key, score_codec
+from dataflows.wire import ORIGIN, origin_format, period_key, score_codec
 
 
 class HighScoresSink(FixedPartitionedSink[Candidates, None]):
@@ -101,21 +101,29 @@ class HighScoresShard(StatefulSinkPartition[Candidates, None]):
 
     def _fold(self, writer: Writer, shard: Shard, candidates: Candidates) -> None:
         for topic, board, count in zip(self._topics, shard.boards, self._counts, strict=True):
-            records = list(self._records(topic, board, candidates))
+            records = self._records(topic, board, candidates)
             writer.write(records)
             count.inc(len(records))
 
     def _records(
         self, topic: str, board: AllTime | ByPeriod, candidates: Candidates
-    ) -> Iterator[Record]:
+    ) -> list[Record]:
         partition, encode, sign = self._partition, self._encode, self._sign
         sources = len(board.counted.until.keys() | {candidates.partition})
-        prefix = origin_prefix(self._scores_id, sources, candidates.partition)
-        for period, user, score, time_ms, offset in board.improvements(candidates):
-            value = None if score is None else encode(sign * score)
-            key = period_key(period, user) if period else user
-            headers: Headers = [(ORIGIN, b"%b%d" % (prefix, offset))]
-            yield topic, value, key, partition, None, None, time_ms, headers
+        origin = origin_format(self._scores_id, sources, candidates.partition)
+        return [
+            (
+                topic,
+                None if score is None else encode(sign * score),
+                period_key(period, user) if period else user,
+                partition,
+                None,
+                None,
+                time_ms,
+                {ORIGIN: origin % offset},
+            )
+            for period, user, score, time_ms, offset in board.improvements(candidates)
+        ]
 
     def _restore(self, fenced: Future[Writer]) -> tuple[Writer, Restored]:
         writer = fenced.result()

@@ -50,13 +50,15 @@ def _murmur2(keys: Sequence[bytes], length: int) -> Iterable[int]:
     The state of a key is the low half of its lane, the high half takes what a product carries: so
     one multiplication of Python serves all keys, and a mask cuts every lane back to 32 bits.
     """
-    low = _low_halves(len(keys))
-    states = (low // 0xFFFFFFFF) * (_SEED ^ length)
+    ones = _ones(len(keys))
+    low, states = ones * 0xFFFFFFFF, ones * (_SEED ^ length)
+    lanes = array("I", bytes(8 * len(keys)))
     padding = b"\0" * (-length % _WORD)
     words = array("I", padding.join(keys) + padding)
     columns = -(-length // _WORD)
     for column in range(columns):
-        word = int.from_bytes(array("Q", words[column::columns]).tobytes(), "little")
+        lanes[::2] = words[column::columns]
+        word = int.from_bytes(lanes, "little")
         if (column + 1) * _WORD <= length:
             word = (word * _MULTIPLIER) & low
             word = ((word ^ (word >> 24) & low) * _MULTIPLIER) & low
@@ -69,6 +71,6 @@ def _murmur2(keys: Sequence[bytes], length: int) -> Iterable[int]:
 
 
 @lru_cache(64)
-def _low_halves(count: int) -> int:
-    """Return the mask of the low half of each lane."""
-    return int.from_bytes(b"\xff\xff\xff\xff\0\0\0\0" * count, "little")
+def _ones(count: int) -> int:
+    """Return lanes that hold 1 each."""
+    return int.from_bytes(b"\1\0\0\0\0\0\0\0" * count, "little")

@@ -123,6 +123,6 @@ class Top5Partition(StatefulSinkPartition[BoardUpdate, None]):
         key = board.key.encode()
         partition = partition_of(key, self._topic.partitions)
         table = self._context.topic(table_kind(board.board))
-        headers: Headers = [(POSITIONS, encode_positions(table.id, positions))]
+        headers: Headers = {POSITIONS: encode_positions(table.id, positions)}
         time_ms = max(board.updated, 1)
         return self._topic.name, encode_board(board), key, partition, None, None, time_ms, headers

@@ -14,6 +14,7 @@ from dataflows.leaderboard import HIGHEST, LOWEST, Board, Row
 from dataflows.wire import (
     BadMessage,
     Origin,
+    are_users,
     check_user,
     decode_board,
     decode_origin,
@@ -154,6 +155,15 @@ def test_a_key_is_a_user_or_refused(key):
         user = None
 
     assert user == (key if key and len(key) <= 16 and oracle.is_user(key) else None)
+
+
+@given(st.lists(keys))
+@example([b"\xc3", b"\xa4"])  # one character of UTF-8
+def test_many_keys_at_once_are_users_only_where_each_is_one(found):
+    are_all = all(key and len(key) <= 16 and oracle.is_user(key) for key in found)
+    is_plain = all((key or b"").isalnum() and len(key or b"") <= 16 for key in found)
+
+    assert is_plain <= are_users(found, 16) <= are_all
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.support.until import until_true
 
 
 def record(topic, value, partition=-1, time_ms=0) -> Record:
-    return topic, value, b"ann", partition, None, None, time_ms, []
+    return topic, value, b"ann", partition, None, None, time_ms, {}
 
 
 def transactional(settings, name):
