@@ -200,7 +200,8 @@ class TransactionalWriter:
         self._kept: list[Record] = []
         self._transaction: Future[None] | None = None  # that is being committed
         self._executor = ThreadPoolExecutor(1, f"commit-{name}")
-        self._producer = Producer(properties)
+        # Without this, what is sent would stay in memory until the commit.
+        self._producer = Producer({**properties, "delivery.report.only.error": True})
         self._retry(self._producer.init_transactions)
 
     def write(self, records: Iterable[Record]) -> None:
