@@ -39,10 +39,13 @@ def _variants(game: Game) -> tuple[Game, ...]:
 
 
 def _loads(rates: tuple[int, ...], seconds: float) -> tuple[Load, ...]:
-    """Return three loads for each target, for the median counts, and one of each other kind."""
+    """Return five loads for each target, for the median counts, and one of each other kind.
+
+    Boards and the events of a client have paces of their own, in another phase in each run.
+    """
     targets = [Load(1_000, seconds, each, boards) for boards in (20, 0) for each in GUARANTEES]
     others = (rate for rate in rates if rate != targets[0].rate)
-    return (*targets * 3, *(Load(rate, seconds, each, 0) for rate in others for each in GUARANTEES))
+    return (*targets * 5, *(Load(rate, seconds, each, 0) for rate in others for each in GUARANTEES))
 
 
 _FULL = Game(3_000_000, 100_000)
