@@ -26,11 +26,12 @@ class Plan(NamedTuple):
 
 
 def _variants(game: Game) -> tuple[Game, ...]:
+    """Return other games; the first, which has no target, meets a broker whose code is new."""
     return (
-        game._replace(is_replay=True),
         game._replace(partitions=1),
         game._replace(form="int32"),
         game._replace(users=game.users // 10),
+        game._replace(is_replay=True),
         game._replace(users=game.users * 10),
         game._replace(is_skewed=True),
         game._replace(shards=64),
