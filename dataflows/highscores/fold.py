@@ -72,11 +72,11 @@ class AllTime:
         best, (until, removed) = self._best, self.counted
         partition, users, scores, times, offsets = candidates[:5]
         last, best_of = until.get(partition, -1), best.get
-        improves: list[bool] = []  # of each candidate: a generator would take a third more time
+        improves: list[bool] = []
         for user, score, time, offset in zip(users, scores, times, offsets, strict=True):
             is_better = False
             if offset <= last:
-                pass
+                pass  # it was counted
             elif score is None:
                 note_removal(removed, user, Removal(partition, time))
                 is_better = best.pop(user, None) is not None
@@ -86,11 +86,11 @@ class AllTime:
                 best[user] = score
                 is_better = True
             improves.append(is_better)
-        improved = [compress(column, improves) for column in (users, scores, times)]
-        counted = list(compress(offsets, improves))
-        if counted:
-            until[partition] = counted[-1]
-        return zip(repeat(""), *improved, counted)
+        improved = list(compress(offsets, improves))
+        if improved:
+            until[partition] = improved[-1]
+        columns = (compress(column, improves) for column in (users, scores, times))
+        return zip(repeat(""), *columns, improved)
 
 
 class ByPeriod:

@@ -56,11 +56,8 @@ class Scores(NamedTuple):
 
     def made(self) -> Sequence[int]:
         """Return the time of each score, in ms."""
-        if self.times:
-            return self.times
-        times = [time for _, time in map(Message.timestamp, self.messages)]
-        is_early = min(times, default=EARLIEST_MS) < EARLIEST_MS
-        return [max(time, EARLIEST_MS) for time in times] if is_early else times
+        times = map(Message.timestamp, self.messages)
+        return self.times or [max(time, EARLIEST_MS) for _, time in times]
 
 
 class AllTimeRule:

@@ -45,7 +45,7 @@ _FORGOTTEN_CODES = frozenset(
 )
 
 BY_KEY = -1  # as a partition: the one that Java's partitioner chooses
-Headers = dict[str, str | bytes | None]  # a list of pairs would be more work for the collector
+Headers = dict[str, str | bytes | None]  # pairs in a list would burden the garbage collector
 Record = tuple[str, bytes | None, bytes | None, int, None, None, int, Headers]
 """Topic, value, key, partition, two callbacks, time in ms (0: now), headers.
 
