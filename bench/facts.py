@@ -78,3 +78,15 @@ def groups(rows: Iterable[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]
     for row in rows:
         found.setdefault(tuple(row[name] for name in names), []).append(row)
     return found
+
+
+def paired(above: Iterable[float], below: Iterable[float]) -> float:
+    """Return the median of the ratios of two columns, round by round.
+
+    What is measured in one round is measured within a minute or two, so a machine that becomes
+    slower or faster from round to round changes no ratio.
+
+    Raises:
+        ValueError: They are not of the same number of rounds.
+    """
+    return statistics.median(x / y for x, y in zip(above, below, strict=True))

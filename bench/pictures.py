@@ -35,11 +35,12 @@ def _base(facts: Facts) -> str:
 
 
 def _rates(facts: Facts) -> Iterable[Bar]:
-    """Compare each run with the loop of the same part, measured at about the same time."""
+    """Compare each run with the loop of the same round, measured at about the same time."""
     rows: list[Row] = []
     for part in ("throughput", "java", "others"):
-        base = facts.median(part, "rate", candidate=LOOP)
-        rows += [row | {"share": row["rate"] / base} for row in facts.rows(part) if base]
+        for (turn,), found in groups(facts.rows(part), "round").items():
+            for base in facts.rows(part, candidate=LOOP, round=turn):
+                rows += [row | {"share": row["rate"] / base["rate"]} for row in found]
     for (name,), runs in groups(rows, "candidate").items():
         shares = [run["share"] for run in runs]
         yield Bar(name, median(shares), min(shares), max(shares), name.startswith("ours"))

@@ -6,7 +6,7 @@ from statistics import median
 
 from bench import growth, pictures, targets
 from bench.candidates import LOOP
-from bench.facts import Facts, Row, groups
+from bench.facts import Facts, Row, groups, paired
 from bench.tables import table
 
 MILLION = 1_000_000
@@ -54,27 +54,24 @@ def _skipped(facts: Facts, part: str) -> str:
 
 
 def _throughput(rows: list[Row]) -> str:
-    """Write a table for each game: medians, and the ratio to the producing loop of that game."""
+    """Write a table for each game: medians, also of the ratios to its producing loop."""
     texts = []
     for (game,), found in groups(rows, "game").items():
-        base = next((_rate(runs) for (name,), runs in _by_candidate(found) if name == LOOP), 0.0)
-        lines = [_line(name, runs, base) for (name,), runs in _by_candidate(found)]
+        by_name = groups(found, "candidate")
+        base = by_name.get((LOOP,), [])
+        lines = [_line(name, runs, base) for (name,), runs in by_name.items()]
         names = ["candidate", "runs", "scores/s", "spread", "to the loop", *COSTS, "right"]
         texts.append(f"{game}.\n\n{table(names, lines)}")
     return "\n\n".join(texts)
 
 
-def _by_candidate(rows: list[Row]) -> Iterable[tuple[tuple[str], list[Row]]]:
-    return groups(rows, "candidate").items()
-
-
 COSTS = ["CPU s a million", "broker CPU s a million", "peak MiB", "messages"]
 
 
-def _line(name: str, runs: list[Row], base: float) -> list[object]:
-    rates = sorted(run["rate"] for run in runs)
+def _line(name: str, runs: list[Row], base: list[Row]) -> list[object]:
+    rates, loop = ([float(run["rate"]) for run in each] for each in (runs, base))
     wrong = next((run["wrong"] for run in runs if run["wrong"]), "")
-    rate = _rate(runs)
+    is_compared = bool(base) and not any(run["wrong"] for run in (*runs, *base))
     cpu, broker = (
         median(run.get(name, 0.0) / run["scores"] for run in runs) * MILLION
         for name in ("cpu_seconds", "broker_cpu_seconds")
@@ -82,9 +79,9 @@ def _line(name: str, runs: list[Row], base: float) -> list[object]:
     return [
         name,
         len(runs),
-        rate,
-        f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
-        f"{rate / base:.2f}" if base else "",
+        _rate(runs),
+        f"{min(rates):,.0f} to {max(rates):,.0f}",
+        f"{paired(rates, loop):.2f}" if is_compared else "",
         cpu,
         broker,
         max(run["peak_mib"] for run in runs),

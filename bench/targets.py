@@ -1,6 +1,7 @@
 """The targets, and whether they are reached: a row for each, measured or not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from statistics import median
 from typing import NamedTuple
 
 from bench.candidates import (
@@ -15,7 +16,7 @@ from bench.candidates import (
     TWO_PROCESSES,
     TWO_WORKERS,
 )
-from bench.facts import Facts
+from bench.facts import Facts, paired
 from bench.tables import cell
 
 FREE_CORES = 4
@@ -59,40 +60,49 @@ def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
     return [target.line(facts) for target in TARGETS]
 
 
+Where = Mapping[str, object]
+
+
+def _values(facts: Facts, part: str, name: str, where: Where) -> list[float]:
+    """Return a column of the rows that have these values; there are some, and none is wrong."""
+    if not facts.is_full(part):
+        raise NotMeasured
+    if facts.wrong(part, **where):
+        raise WrongRuns
+    found = [float(row[name]) for row in facts.rows(part, **where) if name in row]
+    if not found:
+        raise NotMeasured
+    return found
+
+
 def _column(part: str, name: str, **where: object) -> Figure:
     """Return the median of a column in the rows that have these values."""
-
-    def figure(facts: Facts) -> float:
-        if not facts.is_full(part):
-            raise NotMeasured
-        if facts.wrong(part, **where):
-            raise WrongRuns
-        found = facts.median(part, name, **where)
-        if found is None:
-            raise NotMeasured
-        return found
-
-    return figure
+    return lambda facts: median(_values(facts, part, name, where))
 
 
-def _rate(part: str, *names: str, **where: object) -> Figure:
-    """Return the best of these candidates' median rates."""
-    figures = [_column(part, "rate", candidate=name, **where) for name in names]
-    return lambda facts: max(figure(facts) for figure in figures)
+def _ratio(part: str, name: str, above: Where, below: Where) -> Figure:
+    """Return the ratio of a column in rows to that in other rows of the same rounds."""
+    return lambda facts: paired(*(_values(facts, part, name, each) for each in (above, below)))
 
 
-def _cpu(part: str, name: str) -> Figure:
-    return _column(part, "cpu_seconds", candidate=name)
+def _rate(part: str, above: str, below: str, **game: object) -> Figure:
+    """Return the rate of a candidate to that of another one."""
+    return _ratio(part, "rate", {"candidate": above, **game}, {"candidate": below, **game})
 
 
-def _over(above: Figure, below: Figure) -> Figure:
-    return lambda facts: above(facts) / below(facts)
+def _cpu(part: str, above: str, below: str) -> Figure:
+    return _ratio(part, "cpu_seconds", {"candidate": above}, {"candidate": below})
 
 
 def _scaling(facts: Facts) -> float:
     if facts.cores("throughput") < FREE_CORES:
         raise NotMeasured
-    return _over(_rate("throughput", TWO_PROCESSES), _rate("throughput", OURS))(facts)
+    return _rate("throughput", TWO_PROCESSES, OURS)(facts)
+
+
+def _to_reduce(facts: Facts) -> float:
+    """Return our rate to that of the faster way of Kafka Streams' `reduce`."""
+    return min(_rate("java", OURS, each)(facts) for each in (CACHED, EACH))
 
 
 def _bytes_per_user(flow: str) -> Figure:
@@ -111,22 +121,19 @@ def _bytes_per_user(flow: str) -> Figure:
     return figure
 
 
-def _sse(name: str, guarantee: str, boards: int) -> Figure:
-    where = {"to": "SSE", "rate": 1_000, "guarantee": guarantee, "boards": boards}
-    return _column("latency", name, **where)
+def _sse(guarantee: str, boards: int) -> dict[str, object]:
+    return {"to": "SSE", "rate": 1_000, "guarantee": guarantee, "boards": boards}
 
 
-def _to_loop(**game: object) -> Figure:
-    return _over(_rate("variants", OURS, **game), _rate("variants", LOOP, **game))
-
-
-def _to_processor(figure: Callable[..., Figure], candidate: str) -> Figure:
-    return _over(figure("java", candidate), figure("java", TUNED))
+def _latency(name: str, guarantee: str) -> Figure:
+    """Return a latency without a limit of boards."""
+    return _column("latency", name, **_sse(guarantee, 0))
 
 
 def _exactness(name: str) -> Figure:
     """Return what exactly once costs with the default of 20 boards/s."""
-    return _over(_sse(name, "exactly_once", 20), _sse(name, "at_least_once", 20))
+    where = _sse("exactly_once", 20), _sse("at_least_once", 20)
+    return _ratio("latency", name, *where)
 
 
 def _back(flow: str) -> Figure:
@@ -154,64 +161,69 @@ def _ranks(name: str, way: str) -> Figure:
 TARGETS = (
     Target(
         "catch-up with `-w 1` and at least once, to a loop that produces the improvements",
-        _over(_rate("throughput", AT_LEAST_ONCE), _rate("throughput", LOOP)),
+        _rate("throughput", AT_LEAST_ONCE, LOOP),
         1.15,
         is_least=True,
     ),
     Target(
         "the same, exactly once (the default), to at least once",
-        _over(_rate("throughput", OURS), _rate("throughput", AT_LEAST_ONCE)),
+        _rate("throughput", OURS, AT_LEAST_ONCE),
         0.85,
         is_least=True,
     ),
     Target(
         "the default, to the naive Bytewax flow",
-        _over(_rate("others", OURS), _rate("others", NAIVE)),
+        _rate("others", OURS, NAIVE),
         6,
         is_least=True,
     ),
     Target(
         "the same, to Kafka Streams `reduce`, the faster way",
-        _over(_rate("java", OURS), _rate("java", CACHED, EACH)),
+        _to_reduce,
         3,
         is_least=True,
     ),
     Target(
         "the same, to a hand-tuned Kafka Streams Processor",
-        _to_processor(_rate, OURS),
+        _rate("java", OURS, TUNED),
         2,
         is_least=True,
     ),
-    Target("its CPU, to that Processor's", _to_processor(_cpu, OURS), 1 / 3),
+    Target("its CPU, to that Processor's", _cpu("java", OURS, TUNED), 1 / 3),
     Target(
         "at least once, as that Processor, to it",
-        _to_processor(_rate, AT_LEAST_ONCE),
+        _rate("java", AT_LEAST_ONCE, TUNED),
         2,
         is_least=True,
     ),
-    Target("the same, its CPU", _to_processor(_cpu, AT_LEAST_ONCE), 1 / 3),
+    Target("the same, its CPU", _cpu("java", AT_LEAST_ONCE, TUNED), 1 / 3),
     Target(
         "a replay where nothing improves, to the loop",
-        _to_loop(is_replay=True),
+        _rate("variants", OURS, LOOP, is_replay=True),
         0.95,
         is_least=True,
     ),
-    Target("a million users, to the loop", _to_loop(users=1_000_000), 0.85, is_least=True),
+    Target(
+        "a million users, to the loop",
+        _rate("variants", OURS, LOOP, users=1_000_000),
+        0.85,
+        is_least=True,
+    ),
     Target(
         "boards of all time, day and week, to that of all time alone",
-        _over(_rate("variants", THREE_BOARDS, days=3), _rate("variants", OURS, days=3)),
+        _rate("variants", THREE_BOARDS, OURS, days=3),
         0.7,
         is_least=True,
     ),
     Target(
         "`-w 2` in one process, to `-w 1`",
-        _over(_rate("throughput", TWO_WORKERS), _rate("throughput", OURS)),
+        _rate("throughput", TWO_WORKERS, OURS),
         1,
         is_least=True,
     ),
     Target(
         "CPU of two processes, to one",
-        _over(_cpu("throughput", TWO_PROCESSES), _cpu("throughput", OURS)),
+        _cpu("throughput", TWO_PROCESSES, OURS),
         1.15,
     ),
     Target(
@@ -222,13 +234,13 @@ TARGETS = (
     ),
     Target(
         "latency to SSE at 1,000 scores/s, at least once, boards without a limit, p50",
-        _sse("p50_ms", "at_least_once", 0),
+        _latency("p50_ms", "at_least_once"),
         5,
         "ms",
     ),
-    Target("the same, p99", _sse("p99_ms", "at_least_once", 0), 25, "ms"),
-    Target("the same, exactly once, p50", _sse("p50_ms", "exactly_once", 0), 5, "ms"),
-    Target("the same, p99", _sse("p99_ms", "exactly_once", 0), 25, "ms"),
+    Target("the same, p99", _latency("p99_ms", "at_least_once"), 25, "ms"),
+    Target("the same, exactly once, p50", _latency("p50_ms", "exactly_once"), 5, "ms"),
+    Target("the same, p99", _latency("p99_ms", "exactly_once"), 25, "ms"),
     Target("at 20 boards/s, exactly once to at least once, p50", _exactness("p50_ms"), 1.5),
     Target("the same, p99", _exactness("p99_ms"), 2.5),
     Target("the same, CPU of the broker", _exactness("broker_cores"), 1.2),

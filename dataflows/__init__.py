@@ -20,7 +20,8 @@ From `high-scores` to `top-5`, in the flow that top5/ builds:
 
     top5/published.py       reads from `top-5` the last boards, and which were written as final
     top5/source.py          reads the tables of all boards, then each change
-    kafka/table.py          reads partitions to their ends while others write; decodes their rows
+    kafka/caught_up.py      reads partitions to their ends while others write
+    kafka/table.py          decodes their messages to rows
     top5/steps.py           ranks each shard, merges the best, decides when a board is written
     top5/closed.py          decides whether every partition of `scores` is past a period
     top5/ranking.py         keeps the users of one shard in order (pure)

@@ -18,15 +18,22 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from conf import clients
 from conf.settings import Settings
 from dataflows import command
 from dataflows.corrections import Event, History, Place, parse_place
 from dataflows.kafka import rights
+from dataflows.kafka.caught_up import read_to_end
 from dataflows.kafka.producer import BY_KEY, Headers, IdempotentWriter
-from dataflows.kafka.table import read_to_end
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import EARLIEST_MS
 from dataflows.periods import LAST_TIME, Calendar
@@ -75,9 +82,7 @@ class UserLog:
         """
         for messages in read_to_end(
             self._settings,
-            self.topic.name,
-            partition,
-            start=self._positions[partition],
+            TopicPartition(self.topic.name, partition, self._positions[partition]),
             until=until,
             on_progress=partial(self._progress.note, str(partition)),
         ):

@@ -12,11 +12,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
 from conf.settings import Settings
 from dataflows import command
+from dataflows.kafka.caught_up import read_to_end
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.producer import IdempotentWriter, Record
-from dataflows.kafka.table import decode_bests, read_to_end
+from dataflows.kafka.table import decode_bests
 from dataflows.kafka.topics import Topic, await_topics
 from dataflows.leaderboard import rank_keys
 from dataflows.wire import REKEYED, score_codec, split_keys
@@ -107,7 +110,8 @@ def _record(topic: Topic, step: Step) -> Record:
 
 def _read(settings: Settings, topic: Topic, partition: int) -> dict[bytes, Best]:
     table: dict[bytes, Best] = {}
-    for messages in read_to_end(settings, topic.name, partition):
+    start = TopicPartition(topic.name, partition, OFFSET_BEGINNING)
+    for messages in read_to_end(settings, start):
         bests = decode_bests(messages, score_codec(settings.topics.high_scores.format))
         scores = [score and settings.sign * score for score in bests]
         times = [message.timestamp()[1] for message in messages]

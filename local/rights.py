@@ -105,8 +105,7 @@ def grant(client: Mapping[str, str], table: list[Right]) -> None:
     Raises:
         KafkaException: The broker refuses.
     """
-    admin = AdminClient({**client, "log_level": "4"})  # no notes about its own end
-    created = admin.create_acls(list(_acls(table)), request_timeout=SECONDS)
+    created = _admin(client).create_acls(list(_acls(table)), request_timeout=SECONDS)
     for future in created.values():
         future.result()
 
@@ -122,10 +121,13 @@ def set_passwords(client: Mapping[str, str], passwords: Mapping[str, str]) -> No
         UserScramCredentialUpsertion(user, how, password.encode())
         for user, password in passwords.items()
     ]
-    admin = AdminClient({**client, "log_level": "4"})  # no notes about its own end
-    asked = admin.alter_user_scram_credentials(changes, request_timeout=SECONDS)
+    asked = _admin(client).alter_user_scram_credentials(changes, request_timeout=SECONDS)
     for future in asked.values():
         future.result()
+
+
+def _admin(client: Mapping[str, str]) -> AdminClient:
+    return AdminClient({**client, "log_level": "4"})  # no notes about its own end
 
 
 def _acls(table: list[Right]) -> Iterator[AclBinding]:

@@ -17,7 +17,7 @@ def main() -> int:
         print("These tests take less than a minute.", flush=True)
         return pytest.main(["-m", "quick and not long", *WORKERS, *arguments[1:]])
     if not arguments:
-        print("All tests take about 10 minutes on two cores; `just test quick` less than one.")
+        print("All tests take 15 to 25 minutes on two cores; `just test quick` less than one.")
         print("`just test -m long` runs what is left out: failovers of three brokers, long forms.")
         sys.stdout.flush()
     return pytest.main([*WORKERS, *arguments])

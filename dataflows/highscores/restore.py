@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from conf import clients
 from conf.settings import Board, table_kind
@@ -21,9 +21,10 @@ from dataflows.highscores.fold import (
     note_removal,
 )
 from dataflows.highscores.starts import Starts
+from dataflows.kafka.caught_up import read_to_end
 from dataflows.kafka.consumer import RETRY_SECONDS, assign, bounds, consume, message_place
 from dataflows.kafka.producer import Headers, Record
-from dataflows.kafka.table import TableDecoder, TableRows, board_decoder, place, read_to_end
+from dataflows.kafka.table import TableDecoder, TableRows, board_decoder, place
 from dataflows.leaderboard import NO_SCORE
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.process import fail
@@ -82,8 +83,9 @@ def _read(
         context.restoring.note(name, min((earlier + done) / len(boards), ALMOST))
 
     def read() -> Iterator[list[Message]]:
+        start = TopicPartition(topic.name, partition, OFFSET_BEGINNING)
         return read_to_end(
-            context.settings, topic.name, partition, stopping, since, on_progress=note
+            context.settings, start, since=since, stopping=stopping, on_progress=note
         )
 
     origins = Origins(context.topic("scores").id, has_periods=board != ALL_TIME)

@@ -1,22 +1,19 @@
-"""Reading a table: its partitions from the beginning to the end, while others write them."""
+"""Decoding the messages of a table: rows of users and scores, by period."""
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import compress, islice
 from operator import not_
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka import Message
 
-from conf import clients
 from conf.settings import Settings
-from dataflows.kafka.consumer import assign, bounds, consume, offsets_since
 from dataflows.kafka.partitioner import partitions_of
 from dataflows.kafka.topics import Topic
 from dataflows.periods import ALL_TIME, Calendar, Period
-from dataflows.process import Stopping, exit_now, fail
+from dataflows.process import fail
 from dataflows.wire import (
     ORIGIN,
     REKEYED,
@@ -28,111 +25,6 @@ from dataflows.wire import (
 )
 
 log = logging.getLogger(__name__)
-
-CAUGHT_UP_SECONDS = 1
-SILENCE_SECONDS = 60
-POLL_SECONDS = 0.005
-
-
-class CaughtUp:
-    """Finds out when a reader of one partition has read everything that was there a second ago.
-
-    librdkafka reports the end of a partition when a fetch finds nothing new: never in one that is
-    written all the time. There the end that the broker names is read up to. It is asked for again
-    when that took longer than a second: compaction may drop an old message before it is read, and
-    its successor is past that end.
-    """
-
-    def __init__(self, consumer: Consumer, position: TopicPartition) -> None:
-        self._consumer = consumer
-        self._position = position
-        self._end = 0
-        self._first: int | None = None  # offset
-        self.done = 0.0  # 0 to 1
-        self._asked_at = float("-inf")
-
-    def end(self, messages: list[Message], end: int | None) -> int | None:
-        """Return the offset of the end, where what `consume` returned has reached it, else None.
-
-        Raises:
-            FlowFailed: The broker does not answer.
-        """
-        if end is not None or not messages:
-            return end
-        read, where = (messages[-1].offset() or 0) + 1, self._position
-        self._first = (messages[0].offset() or 0) if self._first is None else self._first
-        if read >= self._end and time.monotonic() > self._asked_at + CAUGHT_UP_SECONDS:
-            self._asked_at = time.monotonic()
-            self._end = bounds(self._consumer, where.topic, where.partition)[1]
-        self.done = (read - self._first) / max(self._end - self._first, 1)
-        return read if read >= self._end else None
-
-
-def read_to_end(  # noqa: PLR0913 - most calls need three or four
-    settings: Settings,
-    topic: str,
-    partition: int,
-    stopping: Stopping | None = None,
-    since: int = 0,
-    *,
-    start: int = OFFSET_BEGINNING,
-    until: int = 0,
-    on_progress: Callable[[float], object] = lambda _: None,
-) -> Iterator[list[Message]]:
-    """Yield a partition's messages to its end, in batches, by offset.
-
-    It begins with the first message of the time `since`, in ms, or of a later one; or, where that
-    is 0, with the offset `start`.
-
-    Read committed: the end is the last stable offset, a second ago at most. Where that is before
-    the offset `until`, it waits for the transactions that are open there. When `stopping` the
-    process ends: what its flow has not committed is read again. After each batch `on_progress` gets
-    how much is read, 0 to 1.
-
-    Raises:
-        FlowFailed: An error, or nothing for 60 s.
-    """
-    quick = {"enable.partition.eof": "true", "fetch.wait.max.ms": "10"}
-    consumer = Consumer({**clients.consumer(settings), **quick})
-    try:
-        position = TopicPartition(topic, partition, start)
-        if since > 0:
-            (position,) = offsets_since(consumer, [position], since)
-        # A leader that was just elected may show an earlier end for a moment: this question waits
-        # until it does not (KIP-207), a fetch does not.
-        until = max(until, bounds(consumer, topic, partition)[1])
-        assign(consumer, [position])
-        yield from _until_end(consumer, position, until, stopping, on_progress)
-    finally:
-        consumer.close()
-
-
-def _until_end(
-    consumer: Consumer,
-    start: TopicPartition,
-    until: int,
-    stopping: Stopping | None,
-    on_progress: Callable[[float], object],
-) -> Iterator[list[Message]]:
-    name = f"{start.topic}[{start.partition}]"
-    deadline = time.monotonic() + SILENCE_SECONDS
-    caught_up = CaughtUp(consumer, start)
-    end = None
-    while end is None or end < until:
-        if stopping is not None and stopping():
-            log.info("stopped while reading %s: what is not committed is read again", name)
-            exit_now(stopping.status)
-        messages, ends = consume(consumer, POLL_SECONDS)
-        end = caught_up.end(messages, ends.get((start.topic, start.partition)))
-        if messages:
-            deadline = time.monotonic() + SILENCE_SECONDS
-            on_progress(caught_up.done)
-            yield messages
-        elif time.monotonic() > deadline:
-            fail(
-                f"{name}: nothing for {SILENCE_SECONDS} s; is the broker up, the topic there, and "
-                "no transaction left open?"
-            )
 
 
 class TableRows(NamedTuple):

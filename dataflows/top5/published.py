@@ -4,11 +4,12 @@ import logging
 from itertools import zip_longest
 from typing import NamedTuple
 
-from confluent_kafka import Message
+from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 
 from conf.settings import table_kind
 from dataflows.context import FlowContext
-from dataflows.kafka.table import place, read_to_end
+from dataflows.kafka.caught_up import read_to_end
+from dataflows.kafka.table import place
 from dataflows.leaderboard import Board
 from dataflows.wire import POSITIONS, BadMessage, decode_board, decode_positions, header
 
@@ -34,7 +35,8 @@ def read_published(context: FlowContext) -> Published:
     topic = context.topic("top_5")
     found = Published({}, {})
     for partition in range(topic.partitions):
-        for messages in read_to_end(context.settings, topic.name, partition, context.stopping):
+        start = TopicPartition(topic.name, partition, OFFSET_BEGINNING)
+        for messages in read_to_end(context.settings, start, stopping=context.stopping):
             for message in messages:
                 try:
                     _note(context, found, message)

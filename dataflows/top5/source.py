@@ -11,8 +11,8 @@ from conf import clients
 from conf.settings import table_kind
 from dataflows import metrics
 from dataflows.context import AT_ONCE, FlowContext
+from dataflows.kafka.caught_up import CaughtUp
 from dataflows.kafka.consumer import SharedConsumer, offsets_since
-from dataflows.kafka.table import CaughtUp
 from dataflows.periods import ALL_TIME, Calendar
 from dataflows.top5.published import read_published
 

@@ -1,10 +1,11 @@
 """A target is reached only by right runs of the plan `full`, on the machine that measured them."""
 
 from bench import report, targets
-from bench.candidates import OURS, TWO_PROCESSES
+from bench.candidates import AT_LEAST_ONCE, LOOP, OURS, TWO_PROCESSES
 from bench.facts import Facts, Part
 
 FANOUT = {"path": "/highScores", "clients": 5_000, "updates_per_second": 5, "storm_seconds": 2.0}
+LIKE = {"game": "a game", "scores": 5, "peak_mib": 1.0, "messages": 3}
 
 
 def row(candidate, rate, wrong=""):
@@ -28,6 +29,22 @@ def test_a_target_is_reached_missed_or_not_measured(tmp_path):
     ]
     assert line(facts, "`-w 2` in one process, to `-w 1`") == ["≥ 1", "0.5", "**no**"]
     assert line(facts, "a million users, to the loop")[2] == "not measured"
+
+
+def test_candidates_are_compared_within_a_round(tmp_path):
+    facts = Facts(tmp_path)
+    rounds = [(10.0, 10.0), (30.0, 20.0), (40.0, 50.0)]
+    rows = [
+        row(candidate, rate) | LIKE | {"round": turn}
+        for turn, rates in enumerate(rounds)
+        for candidate, rate in zip((AT_LEAST_ONCE, LOOP), rates, strict=True)
+    ]
+    facts.keep("throughput", "full", Part(rows, {}))
+    what = "catch-up with `-w 1` and at least once, to a loop that produces the improvements"
+    text = report.write(facts, tmp_path).read_text()
+
+    assert line(facts, what)[1] == "1"
+    assert "| ours, at least once | 3 | 30 | 10 to 40 | 1.00 |" in text
 
 
 def test_one_wrong_run_of_several_misses_a_target(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from conf import clients
+from dataflows.kafka.caught_up import read_to_end
 from dataflows.kafka.partitioner import partition_of
-from dataflows.kafka.table import read_to_end
 from dataflows.positions import forget, positions
 from dataflows.process import FlowFailed
 from dataflows.rekey import Best, Step, missing, rekey, strays
@@ -29,7 +29,8 @@ def game(names, monkeypatch):
 def table(settings, partitions):
     found = {}
     for partition in range(partitions):
-        for messages in read_to_end(settings, settings.topics.high_scores.name, partition):
+        start = TopicPartition(settings.topics.high_scores.name, partition, OFFSET_BEGINNING)
+        for messages in read_to_end(settings, start):
             for message in messages:
                 found[partition, message.key()] = message.value(), message.timestamp()[1]
     return {place: best for place, best in found.items() if best[0] is not None}

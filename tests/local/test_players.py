@@ -8,11 +8,11 @@ import threading
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataflows.kafka.table import read_to_end
+from dataflows.kafka.caught_up import read_to_end
 from local import children
 from local.crowd import players, plays
 from local.demo import PROCFILE, parts
@@ -91,9 +91,8 @@ def test_a_crowd_sends_what_it_is_asked_for(settings):
 
 def received(found):
     name = found.topics.scores.name
-    return sum(
-        len(messages) for partition in range(8) for messages in read_to_end(found, name, partition)
-    )
+    starts = [TopicPartition(name, partition, OFFSET_BEGINNING) for partition in range(8)]
+    return sum(len(messages) for start in starts for messages in read_to_end(found, start))
 
 
 def test_a_past_is_played_once_and_is_in_the_order_of_time(settings):
