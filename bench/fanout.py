@@ -33,6 +33,7 @@ from conf.settings import Settings
 from dataflows import leaderboard
 from dataflows.kafka.topics import await_topics
 from dataflows.wire import encode_board
+from local import children
 from local.kafka import running
 
 SETTLE_SECONDS = 1.0  # after the connects, before memory and CPU are read
@@ -98,8 +99,8 @@ class _Usage:
     """What a process, its children and the broker have used by a time: CPU seconds, KiB."""
 
     def __init__(self, pid: int) -> None:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        pids = [str(pid), *children]
+        own = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        pids = [str(pid), *own]
         self.cpu_seconds = cpu_seconds(map(int, pids))
         self.broker = cpu_seconds([broker_pid()])
         self.kib = sum(map(_kib, pids))
@@ -160,7 +161,7 @@ def _publish_score(topic: str, out: Producer, number: int) -> None:
 def _watching(port: int, crowd: Crowd) -> Iterator[subprocess.Popen[bytes]]:
     given = [str(port), crowd.path, str(crowd.clients), str(crowd.seconds)]
     command = [sys.executable, "-m", "bench.watchers", *given]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as watchers:  # noqa: S603 - our own
+    with children.start(command, stdout=subprocess.PIPE) as watchers:
         yield watchers
 
 
@@ -173,7 +174,7 @@ def _ranking(settings: Settings, port: int, users: int, seconds: float) -> Itera
         if not settings.web.ranks:
             yield
             return
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL):  # noqa: S603 - our own
+        with children.start(command, stdout=subprocess.DEVNULL):
             yield
 
 

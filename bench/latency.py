@@ -136,12 +136,11 @@ def _play(settings: Settings, load: Load) -> list[int]:
 
 @contextmanager
 def _observing(port: int, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    observer = subprocess.Popen(  # noqa: S603 - our own program
+    observer = children.start(
         [sys.executable, "-m", "bench.observer", str(port)],
         env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        preexec_fn=children.die_with_parent,  # noqa: PLW1509 - two system calls, no lock is taken
     )
     try:
         if observer.stdout is None or not observer.stdout.readline():

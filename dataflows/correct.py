@@ -100,11 +100,10 @@ class UserLog:
             for message, score in zip(messages, scores, strict=True)
         ]
         streams = stream.advance(keys, times)
-        for place in (place for place, key in enumerate(keys) if key == self._user):
-            score, message = scores[place], messages[place]
-            if not isinstance(score, BadMessage):
+        for key, message, score, now in zip(keys, messages, scores, streams, strict=True):
+            if key == self._user and not isinstance(score, BadMessage):
                 points = None if score is None else self._sign * score
-                self.history.add(_event(message, points, streams[place]))
+                self.history.add(_event(message, points, now))
 
 
 def _event(message: Message, score: int | None, stream: int) -> Event:

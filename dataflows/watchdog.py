@@ -116,7 +116,8 @@ class Watchdog:
 
     def _reason(self) -> str:
         if self._others:
-            return f"one of the other processes of the cluster ({self._others}) does not answer"
+            others = f"one of the other processes of the cluster ({self._others})"
+            return f"{others} does not answer, or waits for Kafka"
         return "a step stands still"
 
     def _exit(self) -> None:

@@ -105,7 +105,8 @@ def grant(client: Mapping[str, str], table: list[Right]) -> None:
     Raises:
         KafkaException: The broker refuses.
     """
-    created = _admin(client).create_acls(list(_acls(table)), request_timeout=SECONDS)
+    admin = _admin(client)
+    created = admin.create_acls(list(_acls(table)), request_timeout=SECONDS)
     for future in created.values():
         future.result()
 
@@ -121,12 +122,14 @@ def set_passwords(client: Mapping[str, str], passwords: Mapping[str, str]) -> No
         UserScramCredentialUpsertion(user, how, password.encode())
         for user, password in passwords.items()
     ]
-    asked = _admin(client).alter_user_scram_credentials(changes, request_timeout=SECONDS)
+    admin = _admin(client)
+    asked = admin.alter_user_scram_credentials(changes, request_timeout=SECONDS)
     for future in asked.values():
         future.result()
 
 
 def _admin(client: Mapping[str, str]) -> AdminClient:
+    """Return a client that its caller keeps until the futures have their results."""
     return AdminClient({**client, "log_level": "4"})  # no notes about its own end
 
 

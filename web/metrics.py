@@ -100,7 +100,7 @@ class Metrics(Collector):
         yield from self._of_streams()
         yield from self._of_overload()
         yield from self._of_ranks()
-        problems = [each.problem() for each in self._sources] + [self._feeds.lateness.problem()]
+        problems = [each.problem() for each in self._sources] + self._feeds.problems()
         yield self._metric(
             "gauge",
             "leaderboard_web_problems",

@@ -4,14 +4,16 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from quart import Request
 
 from conf.settings import Settings
-from dataflows.periods import Calendar
+from dataflows.leaderboard import Row
+from dataflows.periods import ALL_TIME, Calendar
 from web import files, texts
 from web.access.asking import Asking
 from web.access.limits import ConcurrencyLimiter, RateLimiter
@@ -29,7 +31,7 @@ from web.live.recent import Removal, Score
 from web.metrics import Metrics
 from web.posting.submission import NOT_ACCEPTED, Rules
 from web.posting.waiting import ScoreWatcher
-from web.ranks.rankings import Rankings
+from web.ranks.rankings import NotRanked, Rankings
 from web.ranks.watches import Watches
 from web.shared_metrics import Worker
 from web.threads import OnLoop, PendingCalls
@@ -100,25 +102,39 @@ class Services:
     def problems(self) -> list[str]:
         """Return why the app may show something outdated, or take no score; empty when ready."""
         problems = [reader.problem() for reader in self.readers]
-        problems += [self.producer.problem(), self.feeds.lateness.problem()]
+        problems += [self.producer.problem(), *self.feeds.problems()]
         return [problem for problem in problems if problem]
 
     async def _keep_publishing_status(self) -> None:
         while True:
             try:
                 self.feeds.turn(self.clock())
+                self._note_lag()
                 self._publish_status()
             except Exception:
                 log.exception("the status or a new period could not be published")
             await asyncio.sleep(STATUS_SECONDS)
 
+    def _note_lag(self) -> None:
+        """Compare the newest board of all time with the ranks, where both are read."""
+        shown = self.feeds.all_time.find("")
+        event_id, rows = (shown.event_id, shown.board.rows) if shown else ("", ())
+        best: list[Row] = []
+        if self.feeds.has_read_boards:
+            with suppress(NotRanked), self.rankings.open(ALL_TIME) as ranked:
+                best = ranked.ranking.rows(1, max(len(rows), 1))
+        is_same = not best or _scores_of(best) == _scores_of(rows)
+        now = time.monotonic()
+        self.feeds.lag.update(event_id, is_same=is_same, now=now, now_ms=now_ms())
+
     def _publish_status(self) -> None:
         boards, scores, *tables = self.readers
         problems = [boards.problem(), scores.problem(), *(table.silence() for table in tables)]
-        problems += [self.producer.problem(), self.feeds.lateness.problem()]
-        late = [reader for reader in self.readers if reader.silence()]
-        late += [boards] if boards.problem() else []
-        self.feeds.put_status(judge([reader.answered_ms for reader in late], problems))
+        problems += [self.producer.problem(), *self.feeds.problems()]
+        late = [reader.answered_ms for reader in self.readers if reader.silence()]
+        late += [boards.answered_ms] if boards.problem() else []
+        late += [self.feeds.lag.since_ms] if self.feeds.lag.problem() else []
+        self.feeds.put_status(judge(late, problems))
         self.refusals.report(time.monotonic())
         self.metrics.share(time.monotonic())
 
@@ -198,6 +214,10 @@ def make_services(
         files=files.Files(files.STATIC),
         texts=texts.load(web.texts),
     )
+
+
+def _scores_of(rows: Iterable[Row]) -> list[tuple[str, int]]:
+    return [(row.user, row.score) for row in rows]
 
 
 def _newest_scores(waiting: list[Score], scores: list[Score]) -> list[Score]:

@@ -36,7 +36,10 @@ def begun(stall_seconds, others=""):
     ("others", "said"),
     [
         ("", "a step stands still; restart the flow, nothing is lost"),
-        ("b:1, c:1", "one of the other processes of the cluster (b:1, c:1) does not answer"),
+        (
+            "b:1, c:1",
+            "one of the other processes of the cluster (b:1, c:1) does not answer, or waits",
+        ),
     ],
 )
 def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog, others, said):

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from conf import clients
 from dataflows.kafka.topics import await_topics
 from dataflows.leaderboard import Board, Row
 from dataflows.wire import encode_board
@@ -704,7 +705,7 @@ async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
     monkeypatch.setattr("web.kafka.flow.STALL_SECONDS", 1)
     services = app.extensions["leaderboard"]
     async with asyncio.timeout(30):
-        while "no flow has counted" not in str(services.feeds.status):
+        while "no flow was seen to count" not in str(services.feeds.status):
             posted = await app.test_client().post("/newScore", json={"user": "ann", "score": 120})
             receipt = await posted.get_json()
             await asyncio.sleep(0.1)  # below the limit of one client
@@ -714,6 +715,24 @@ async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
 
     assert stale_since is None
     assert len(problems) == 1
+
+
+async def test_a_board_that_top5_does_not_write_is_a_problem_until_it_comes(
+    app, settings, monkeypatch
+):
+    monkeypatch.setattr("web.live.freshness.LAG_SECONDS", 1)
+    services = app.extensions["leaderboard"]
+    publish(settings, board(1, Row(1, "ann", 120, 1)))
+    producer = Producer(clients.producer(settings))
+    for user, score in ((b"ann", b"120"), (b"bob", b"130")):
+        producer.produce(settings.topics.high_scores.name, score, user)
+    producer.flush(10)
+    await until(lambda: "does top5 run?" in str(services.problems()), 20)
+    await until(services.feeds.is_stale, 5)
+    publish(settings, board(2, Row(1, "bob", 130, 2), Row(2, "ann", 120, 1)))
+    await until(lambda: not services.problems(), 20)
+
+    assert not services.feeds.is_stale()
 
 
 def commit(settings, partition, position):

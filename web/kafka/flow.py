@@ -14,6 +14,7 @@ from web.kafka.progress import STALL_SECONDS
 from web.kafka.reader import TopicReader
 
 POSITIONS_SECONDS = 5  # between questions for the committed positions
+GAP_SECONDS = 2 * POSITIONS_SECONDS  # without an answer: what moved in it may stand still now
 PARTIAL_SECONDS = 60  # as STALL_SECONDS while other positions move: a replay reads in turns
 
 
@@ -39,13 +40,17 @@ class FlowProgress:
     def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
         """Add the committed positions and the ends of `scores`; `now` is in seconds.
 
-        A position is negative where none was committed.
+        A position is negative where none was committed. One that moved while nobody could look, and
+        is not at its end, has moved before the flow stood still, or after: the next look tells.
         """
-        self._at = now
+        has_gap, self._at = now - self._at > GAP_SECONDS, now
         self.uncounted = sum(max(0, end - max(0, positions[each])) for each, end in ends.items())
         for partition, end in ends.items():
             position, seen = positions[partition], self._seen.get(partition)
             if seen is None or position != seen.position:
+                if seen and has_gap and position < end:
+                    self._seen[partition] = _Seen(position, end, seen.at)
+                    continue
                 self._seen[partition] = _Seen(position, end, now)
                 self._moved_at = now
             elif end <= seen.end:
@@ -63,7 +68,7 @@ class FlowProgress:
         if not still:
             return ""
         return (
-            f"scores arrive, but for more than {seconds} s no flow has counted those of "
+            f"scores arrive, but for more than {seconds} s no flow was seen to count those of "
             f"{len(still)} of {len(self._seen)} partitions: the positions of its group stand still"
         )
 

@@ -11,7 +11,7 @@ from dataflows.periods import ALL_TIME, Calendar
 from web.clock import now_ms
 from web.live import freshness, rate, recent, sse
 from web.live.board import BoardFeed, Chunks, Shown
-from web.live.freshness import Status
+from web.live.freshness import BoardLag, Status
 from web.live.hub import Hub, Times
 from web.live.lateness import Lateness
 from web.live.pace import Pacer
@@ -52,6 +52,7 @@ class Feeds:
         self._recent = RecentScores()
         self._rate_meter = RateMeter()
         self.lateness = Lateness()
+        self.lag = BoardLag()
         pause = 1 / web.updates_per_second if web.updates_per_second else 0.0
         self._kinds = {_kind(name): feed for name, feed in self.boards.items()}
         self.pacer = Pacer(
@@ -65,6 +66,10 @@ class Feeds:
     def newest_board(self) -> Board:
         """The board of all time, as it was sent last; empty until the first."""
         return self.all_time.newest.board
+
+    def problems(self) -> list[str]:
+        """Return that this process is late, and that top5 is; "" where it is not."""
+        return [self.lateness.problem(), self.lag.problem()]
 
     def live_hubs(self) -> list[Hub]:
         """Return every stream of `live`, of all boards."""

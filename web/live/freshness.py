@@ -12,6 +12,36 @@ REFUSALS = {
 }
 
 
+LAG_SECONDS = 15
+
+
+class BoardLag:
+    """Whether the board lags behind the table of bests: top5 does not run, or holds it back.
+
+    The ranks of this process are that table. A board on its way differs from it for a moment.
+    """
+
+    def __init__(self) -> None:
+        self.since_ms = 0  # when the difference was first seen
+        self._event_id = ""
+        self._began: float | None = None
+        self._checked = 0.0
+
+    def update(self, event_id: str, *, is_same: bool, now: float, now_ms: int) -> None:
+        """Note whether the newest board has the rows that the table has; `now` is in seconds."""
+        is_newer, self._event_id, self._checked = event_id != self._event_id, event_id, now
+        if is_same or is_newer:
+            self._began = None
+        if not is_same and self._began is None:
+            self._began, self.since_ms = now, now_ms
+
+    def problem(self) -> str:
+        """Return that no board has come for 15 s although the table has others in front."""
+        if self._began is None or self._checked - self._began <= LAG_SECONDS:
+            return ""
+        return f"for more than {LAG_SECONDS} s the board is not that of the bests: does top5 run?"
+
+
 class Status(NamedTuple):
     """Since when the board may be outdated (None: it is the newest), and every problem in words."""
 
@@ -28,7 +58,7 @@ def judge(answered_ms: Iterable[int], problems: Iterable[str]) -> Status:
 
     Args:
         answered_ms: When each broker answered last that is silent now, and that of the board where
-            its reader has any problem.
+            its reader has any problem; and since when the board lags, where it does.
         problems: Of every part, "" for none.
     """
     return Status(min(answered_ms, default=None), tuple(filter(None, problems)))

@@ -2,7 +2,7 @@
 
 import json
 
-from web.live.freshness import Status, encode, judge
+from web.live.freshness import LAG_SECONDS, BoardLag, Status, encode, judge
 
 
 def test_without_problems_nothing_is_stale():
@@ -15,3 +15,26 @@ def test_the_board_may_be_outdated_since_the_first_silent_broker_answered_last()
 
 def test_a_problem_without_a_silent_broker_does_not_make_the_board_stale():
     assert judge([], ["not counted"]) == Status(None, ("not counted",))
+
+
+def lag_after(*seen):
+    """Return the problem, and since when, after event ids, whether boards are right, and times."""
+    lag = BoardLag()
+    for event_id, is_same, now in seen:
+        lag.update(event_id, is_same=is_same, now=now, now_ms=1_000 * now)
+    return bool(lag.problem()), lag.since_ms
+
+
+def test_a_board_that_is_not_that_of_the_bests_for_long_is_a_problem_since_it_was_seen():
+    late = 10 + LAG_SECONDS
+
+    assert lag_after(("a", True, 0), ("a", False, 10), ("a", False, late)) == (False, 10_000)
+    assert lag_after(("a", True, 0), ("a", False, 10), ("a", False, late + 1)) == (True, 10_000)
+
+
+def test_a_board_that_came_meanwhile_or_is_right_is_no_problem():
+    late = 11 + LAG_SECONDS
+
+    assert not lag_after(("a", False, 10), ("b", False, 11), ("b", False, late))[0]
+    assert not lag_after(("a", False, 10), ("a", True, 11), ("a", False, late))[0]
+    assert not lag_after(("a", False, 10), ("a", True, late))[0]
