@@ -101,7 +101,7 @@ def test_the_broker_of_the_tests_compacts_within_seconds(kafka):
     for value in (b"1", b"2", b"3", b"4"):
         produce(kafka, "compacted", value)
 
-    assert claims.eventually(lambda: consume(kafka, "compacted") == [b"3", b"4"], 60)
+    assert claims.eventually(lambda: consume(kafka, "compacted") == [b"3", b"4"], 100)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -71,6 +71,7 @@ def test_the_web_app_asks_the_new_leaders_while_a_broker_is_silent(cluster, monk
     with opened(cluster.address, "exactly_once", monkeypatch) as (_, game):
         topic = await_topics(game.settings, ["scores"])["scores"]
         client = BrokerClient(game.settings)
+        until_true(lambda: ends(client, topic), 40)  # new topics have no leader for a moment
         before = client.ends(topic)
         failure = Pause(cluster)
         failure.begin(1)

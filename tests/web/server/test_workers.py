@@ -203,6 +203,7 @@ def test_workers_end_when_their_parent_has_ended(parent):
     until_true(lambda: not any(map(is_alive, workers.values())), 5)
 
 
+@pytest.mark.timeout(240)  # seconds: Kafka starts twice, on a busy machine
 def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(start, tmp_path):
     (port,) = ports(0)
     with cluster.started(tmp_path / "kafka", port, {}) as kafka:
