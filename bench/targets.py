@@ -22,6 +22,7 @@ from bench.tables import cell
 FREE_CORES = 4
 
 Figure = Callable[[Facts], float]  # raises NotMeasured or WrongRuns
+Where = Mapping[str, object]  # the values of columns that choose rows
 
 
 class NotMeasured(LookupError):  # noqa: N818 - what the figure is
@@ -58,9 +59,6 @@ class Target(NamedTuple):
 def lines(facts: Facts) -> list[tuple[str, str, str, str]]:
     """Return a line for each target."""
     return [target.line(facts) for target in TARGETS]
-
-
-Where = Mapping[str, object]
 
 
 def _values(facts: Facts, part: str, name: str, where: Where) -> list[float]:
@@ -132,8 +130,7 @@ def _latency(name: str, guarantee: str) -> Figure:
 
 def _exactness(name: str) -> Figure:
     """Return what exactly once costs with the default of 20 boards/s."""
-    where = _sse("exactly_once", 20), _sse("at_least_once", 20)
-    return _ratio("latency", name, *where)
+    return _ratio("latency", name, _sse("exactly_once", 20), _sse("at_least_once", 20))
 
 
 def _back(flow: str) -> Figure:

@@ -26,7 +26,7 @@ from web.kafka.reader import TopicReader
 from web.kafka.records import merge_news
 from web.live import recent
 from web.live.feeds import Feeds, newest_boards
-from web.live.freshness import judge
+from web.live.freshness import BoardLag, judge
 from web.live.recent import Removal, Score
 from web.metrics import Metrics
 from web.posting.submission import NOT_ACCEPTED, Rules
@@ -116,11 +116,12 @@ class Services:
             await asyncio.sleep(STATUS_SECONDS)
 
     def _note_lag(self) -> None:
-        """Compare the newest board of all time with the ranks, where both are read."""
+        """Compare the newest board of all time with the ranks, while both are read to the end."""
         shown = self.feeds.all_time.find("")
         event_id, rows = (shown.event_id, shown.board.rows) if shown else ("", ())
         best: list[Row] = []
-        if self.feeds.has_read_boards:
+        boards, _, *tables = self.readers
+        if not any(reader.problem() for reader in (boards, *tables)):
             with suppress(NotRanked), self.rankings.open(ALL_TIME) as ranked:
                 best = ranked.ranking.rows(1, max(len(rows), 1))
         is_same = not best or _scores_of(best) == _scores_of(rows)
@@ -143,7 +144,10 @@ def make_services(
     settings: Settings, on_unavailable: Callable[[Exception], object], worker: Worker | None
 ) -> Services:
     """Make the services of an app; nothing is started."""
-    feeds = Feeds(settings.web, Calendar(settings.boards, settings.time_zone, settings.late_hours))
+    calendar = Calendar(settings.boards, settings.time_zone, settings.late_hours)
+    boards_per_second = settings.top5.updates_per_second
+    lag = BoardLag(1 / boards_per_second if boards_per_second else 0.0)
+    feeds = Feeds(settings.web, calendar, lag)
     producer = ScoreProducer(settings)
     on_loop = OnLoop()
 

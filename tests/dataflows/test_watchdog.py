@@ -38,7 +38,7 @@ def begun(stall_seconds, others=""):
         ("", "a step stands still; restart the flow, nothing is lost"),
         (
             "b:1, c:1",
-            "one of the other processes of the cluster (b:1, c:1) does not answer, or waits",
+            "processes of the cluster (b:1, c:1) does not answer, or waits for Kafka; restart all",
         ),
     ],
 )

@@ -21,7 +21,7 @@ from tests.support.brokerless import brokerless
 from tests.support.until import until, until_true
 from web.app import create_app
 from web.kafka import client
-from web.live.freshness import Status
+from web.live.freshness import LAG_SECONDS, BoardLag, Status
 from web.posting.submission import FORM, JSON
 
 
@@ -717,11 +717,9 @@ async def test_scores_that_no_flow_counts_are_a_problem_until_one_commits(
     assert len(problems) == 1
 
 
-async def test_a_board_that_top5_does_not_write_is_a_problem_until_it_comes(
-    app, settings, monkeypatch
-):
-    monkeypatch.setattr("web.live.freshness.LAG_SECONDS", 1)
+async def test_a_board_that_top5_does_not_write_is_a_problem_until_it_comes(app, settings):
     services = app.extensions["leaderboard"]
+    services.feeds.lag = BoardLag(1 - LAG_SECONDS)
     publish(settings, board(1, Row(1, "ann", 120, 1)))
     producer = Producer(clients.producer(settings))
     for user, score in ((b"ann", b"120"), (b"bob", b"130")):

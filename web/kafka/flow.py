@@ -14,7 +14,7 @@ from web.kafka.progress import STALL_SECONDS
 from web.kafka.reader import TopicReader
 
 POSITIONS_SECONDS = 5  # between questions for the committed positions
-GAP_SECONDS = 2 * POSITIONS_SECONDS  # without an answer: what moved in it may stand still now
+GAP_SECONDS = 2 * POSITIONS_SECONDS  # without an answer
 PARTIAL_SECONDS = 60  # as STALL_SECONDS while other positions move: a replay reads in turns
 
 
@@ -40,21 +40,21 @@ class FlowProgress:
     def update(self, positions: Mapping[int, int], ends: Mapping[int, int], now: float) -> None:
         """Add the committed positions and the ends of `scores`; `now` is in seconds.
 
-        A position is negative where none was committed. One that moved while nobody could look, and
-        is not at its end, has moved before the flow stood still, or after: the next look tells.
+        A position is negative where none was committed. After a gap, a position that has moved does
+        not prove that the flow counts now: it may have moved at the beginning of the gap.
         """
         has_gap, self._at = now - self._at > GAP_SECONDS, now
         self.uncounted = sum(max(0, end - max(0, positions[each])) for each, end in ends.items())
         for partition, end in ends.items():
             position, seen = positions[partition], self._seen.get(partition)
-            if seen is None or position != seen.position:
-                if seen and has_gap and position < end:
-                    self._seen[partition] = _Seen(position, end, seen.at)
-                    continue
+            if seen and position == seen.position:
+                if end <= seen.end:
+                    self._seen[partition] = seen._replace(at=now)
+            elif seen and has_gap and position < end:
+                self._seen[partition] = _Seen(position, end, seen.at)
+            else:
                 self._seen[partition] = _Seen(position, end, now)
                 self._moved_at = now
-            elif end <= seen.end:
-                self._seen[partition] = seen._replace(at=now)
 
     def problem(self) -> str:
         """Return that scores are not counted; "" if they are, or if none have arrived.

@@ -33,9 +33,12 @@ class Feeds:
     Args:
         web: The settings.
         calendar: The boards by period; None: only that of all time.
+        lag: Finds out whether top5 writes the board.
     """
 
-    def __init__(self, web: Web, calendar: Calendar | None = None) -> None:
+    def __init__(
+        self, web: Web, calendar: Calendar | None = None, lag: BoardLag | None = None
+    ) -> None:
         calendar = calendar or Calendar((), "UTC", 0)
         times = Times(web.heartbeat_seconds, web.stall_seconds)
         names = (ALL_TIME, *calendar.boards)
@@ -52,7 +55,7 @@ class Feeds:
         self._recent = RecentScores()
         self._rate_meter = RateMeter()
         self.lateness = Lateness()
-        self.lag = BoardLag()
+        self.lag = lag or BoardLag()
         pause = 1 / web.updates_per_second if web.updates_per_second else 0.0
         self._kinds = {_kind(name): feed for name, feed in self.boards.items()}
         self.pacer = Pacer(
@@ -68,7 +71,7 @@ class Feeds:
         return self.all_time.newest.board
 
     def problems(self) -> list[str]:
-        """Return that this process is late, and that top5 is; "" where it is not."""
+        """Return whether this process is late, and whether top5 is: a sentence, or ""."""
         return [self.lateness.problem(), self.lag.problem()]
 
     def live_hubs(self) -> list[Hub]:

@@ -11,7 +11,6 @@ REFUSALS = {
     "behind": "this server is behind; another one may not be",
 }
 
-
 LAG_SECONDS = 15
 
 
@@ -19,9 +18,13 @@ class BoardLag:
     """Whether the board lags behind the table of bests: top5 does not run, or holds it back.
 
     The ranks of this process are that table. A board on its way differs from it for a moment.
+
+    Args:
+        pause_seconds: Between two boards that top5 writes, at least.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause_seconds: float = 0.0) -> None:
+        self._limit_seconds = LAG_SECONDS + pause_seconds
         self.since_ms = 0  # when the difference was first seen
         self._event_id = ""
         self._began: float | None = None
@@ -36,10 +39,11 @@ class BoardLag:
             self._began, self.since_ms = now, now_ms
 
     def problem(self) -> str:
-        """Return that no board has come for 15 s although the table has others in front."""
-        if self._began is None or self._checked - self._began <= LAG_SECONDS:
+        """Return that no board has come for 15 s, and a pause, although the table has changed."""
+        limit = self._limit_seconds
+        if self._began is None or self._checked - self._began <= limit:
             return ""
-        return f"for more than {LAG_SECONDS} s the board is not that of the bests: does top5 run?"
+        return f"for more than {limit:g} s the board is not that of the bests: does top5 run?"
 
 
 class Status(NamedTuple):

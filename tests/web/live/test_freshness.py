@@ -17,9 +17,12 @@ def test_a_problem_without_a_silent_broker_does_not_make_the_board_stale():
     assert judge([], ["not counted"]) == Status(None, ("not counted",))
 
 
-def lag_after(*seen):
-    """Return the problem, and since when, after event ids, whether boards are right, and times."""
-    lag = BoardLag()
+def lag_after(*seen, pause=0):
+    """Return whether it is a problem, and since when.
+
+    Each of `seen` is an event id, whether that board is right, and the time.
+    """
+    lag = BoardLag(pause)
     for event_id, is_same, now in seen:
         lag.update(event_id, is_same=is_same, now=now, now_ms=1_000 * now)
     return bool(lag.problem()), lag.since_ms
@@ -30,6 +33,12 @@ def test_a_board_that_is_not_that_of_the_bests_for_long_is_a_problem_since_it_wa
 
     assert lag_after(("a", True, 0), ("a", False, 10), ("a", False, late)) == (False, 10_000)
     assert lag_after(("a", True, 0), ("a", False, 10), ("a", False, late + 1)) == (True, 10_000)
+
+
+def test_a_board_has_15_seconds_more_than_the_pause_of_top5():
+    seen = ("a", False, 0), ("a", False, LAG_SECONDS + 20)
+
+    assert [lag_after(*seen, pause=pause)[0] for pause in (19, 20)] == [True, False]
 
 
 def test_a_board_that_came_meanwhile_or_is_right_is_no_problem():
