@@ -36,10 +36,7 @@ def begun(stall_seconds, others=""):
     ("others", "said"),
     [
         ("", "a step stands still; restart the flow, nothing is lost"),
-        (
-            "b:1, c:1",
-            "processes of the cluster (b:1, c:1) does not answer, or waits for Kafka; restart all",
-        ),
+        ("b:1, c:1", "one of the other processes of the cluster (b:1, c:1) does not answer, or"),
     ],
 )
 def test_a_flow_whose_sources_are_not_asked_is_ended(exits, caplog, others, said):
