@@ -22,6 +22,7 @@ REQUEST_SECONDS = 10
 KEPT_RECORDS = 20_000
 EARLY_RECORDS = 100  # that are sent before the commit of their transaction begins
 BEHIND_SECONDS = 0.25  # by which commits wait longer while the flow catches up
+REASON_SECONDS = 5  # for the reason for which a producer has failed for good
 UNDER_WAY_SECONDS = 0.002  # between checks whether a transaction is over
 QUEUE_SIZE, QUEUE_KBYTES = "queue.buffering.max.kbytes", 64 * 1024
 KEPT_ERRORS = 1_000
@@ -100,9 +101,8 @@ class IdempotentWriter:
                 produce(*record)
             except BufferError:
                 self._produce_when_free(record)
-            except KafkaException as error:
-                self._serve(self._producer.poll, 0)  # an earlier error explains more
-                _fail(rights.explain_write(error.args[0], record[0]), error)
+            except KafkaException as failure:
+                self._fail_to_queue(record, failure)
         if record is not None:
             self._topic = record[0]
         self._end_batch()
@@ -114,40 +114,51 @@ class IdempotentWriter:
             FlowFailed: Something was not delivered, now or at any time before.
         """
         deadline, fewest = time.monotonic() + self._timeout_seconds, math.inf
-        while left := self._serve(self._producer.flush, POLL_SECONDS):
+        self._serve(0)
+        while left := len(self._producer):
+            self._serve(POLL_SECONDS)  # not flush: it calls back after it has failed
             if left < fewest:
                 deadline, fewest = time.monotonic() + self._timeout_seconds, left
             elif time.monotonic() > deadline:
                 _fail(f"{left} messages, none for {self._timeout_seconds:g} s")
 
     def _end_batch(self) -> None:
-        self._serve(self._producer.poll, 0)  # the producer sends by itself
+        self._serve(0)  # the producer sends by itself
 
     def _produce_when_free(self, record: Record) -> None:
         deadline = time.monotonic() + self._timeout_seconds
         while True:
-            self._serve(self._producer.poll, POLL_SECONDS)
+            self._serve(POLL_SECONDS)
             try:
                 return self._producer.produce(*record)
             except BufferError:
                 if time.monotonic() > deadline:
                     _fail("the producer's queue stays full")
+            except KafkaException as failure:
+                self._fail_to_queue(record, failure)
+
+    def _fail_to_queue(self, record: Record, failure: KafkaException) -> NoReturn:
+        """Fail for an earlier error if there is one: a producer that it has ended names none."""
+        is_over = failure.args[0].code() == KafkaError._FATAL  # noqa: SLF001 - its public name
+        deadline = time.monotonic() + REASON_SECONDS
+        self._serve(0)
+        while is_over and time.monotonic() < deadline:
+            self._serve(POLL_SECONDS)
+        _fail(rights.explain_write(failure.args[0], record[0]), failure)
 
     def _note_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._errors) < KEPT_ERRORS:
             reason = rights.explain_write(error, message.topic() or "")
             self._errors.append(f"{message.topic()}[{message.partition()}]: {reason}")
 
-    def _serve(self, call: Callable[[float], int], seconds: float) -> int:
-        """Let librdkafka report errors, and raise them."""
-        answer = 0
+    def _serve(self, seconds: float) -> None:
+        """Let librdkafka report errors for so long, or until the first report, and raise them."""
         try:
-            answer = call(seconds)
+            self._producer.poll(seconds)
         except KafkaException as error:  # a fatal one
             self._errors.append(rights.explain_write(error.args[0], self._topic))
         if self._errors:
             _fail(f"{self._errors[0]} ({len(self._errors)} failed)")
-        return answer
 
 
 def _note_error(error: KafkaError) -> None:

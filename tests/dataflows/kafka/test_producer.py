@@ -4,10 +4,11 @@ import contextlib
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from conf import clients
@@ -101,6 +102,30 @@ def test_nothing_follows_a_message_that_was_refused(settings):
         write_on(writer, topic)
 
     assert [seen.value for seen in oracle.read(settings.bootstrap_servers, topic)] == [b"1"]
+
+
+@pytest.mark.parametrize("refusals", [[], [BufferError()]], ids=["at once", "for a full queue"])
+def test_a_producer_that_has_failed_for_good_is_asked_for_the_reason(monkeypatch, refusals):
+    """It takes nothing more from the moment of the failure, a little before it reports it."""
+
+    class Failed:
+        def __init__(self, properties):
+            self.report = properties["on_delivery"]
+
+        def produce(self, *_):
+            code = KafkaError._FATAL  # noqa: SLF001 - its public name
+            raise refusals.pop() if refusals else KafkaException(KafkaError(code))
+
+        def poll(self, seconds):
+            if not seconds:
+                return
+            message = SimpleNamespace(topic=lambda: "high-scores", partition=lambda: 5)
+            self.report(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), message)
+
+    monkeypatch.setattr("dataflows.kafka.producer.Producer", Failed)
+
+    with pytest.raises(FlowFailed, match=r"high-scores\[5\]: Broker: Message size too large"):
+        IdempotentWriter(load()).write([record("high-scores", b"1")])
 
 
 def write_on(writer, topic):

@@ -114,18 +114,20 @@ def test_whatever_fails_it_looks_again_and_the_log_says_so_once_a_minute(monkeyp
     waiting, looking = periods()
     failures = iter([KafkaException(DENIED), ValueError("odd"), ValueError("still odd")])
     problems: list[str] = []
+    is_over = threading.Event()
 
     def look():
         problems.extend(waiting.values())
         if not waiting and problems:
-            threading.Event().wait()  # for ever: the test is over
+            is_over.set()
+            threading.Event().wait()  # for ever: or the thread would go on without this function
         for failure in failures:
             raise failure
         return NOW, {"day": [5]}
 
     monkeypatch.setattr(looking, "_look", look)
     until_true(lambda: looking.is_complete(DAY, 5, 0))
-    until_true(lambda: not waiting)
+    assert is_over.wait(10)
 
     assert [each.split(": ")[2].split(";")[0] for each in problems[:3]] == [
         "Broker",

@@ -100,6 +100,7 @@ async def test_live_sends_the_chosen_events_alone(monkeypatch):
         served.feeds.put_status(Status(None, ()))
         served.feeds.put_boards([shown("t:1", board)])
         served.feeds.put_scores([Score(5, 0, 1, "ann", 1)])
+        await until(lambda: served.feeds.newest_scores)  # later than the board if the loop is late
         chosen = await served.say_until(b"event: beat", BOARD_AND_STATUS)
         everything = await served.say_until(b"event: beat", LIVE)
 
