@@ -116,7 +116,7 @@ class IdempotentWriter:
         deadline, fewest = time.monotonic() + self._timeout_seconds, math.inf
         self._serve(0)
         while left := len(self._producer):
-            self._serve(POLL_SECONDS)  # not flush: it calls back after it has failed
+            self._serve(POLL_SECONDS)  # `Producer.flush` goes on with callbacks after an exception
             if left < fewest:
                 deadline, fewest = time.monotonic() + self._timeout_seconds, left
             elif time.monotonic() > deadline:
@@ -138,7 +138,10 @@ class IdempotentWriter:
                 self._fail_to_queue(record, failure)
 
     def _fail_to_queue(self, record: Record, failure: KafkaException) -> NoReturn:
-        """Fail for an earlier error if there is one: a producer that it has ended names none."""
+        """Fail for an earlier error, if there is one.
+
+        After a fatal error librdkafka takes no record, a little before it reports the reason.
+        """
         is_over = failure.args[0].code() == KafkaError._FATAL  # noqa: SLF001 - its public name
         deadline = time.monotonic() + REASON_SECONDS
         self._serve(0)
