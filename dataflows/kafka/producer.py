@@ -126,6 +126,7 @@ class IdempotentWriter:
         self._serve(0)  # the producer sends by itself
 
     def _produce_when_free(self, record: Record) -> None:
+        self._topic = record[0]
         deadline = time.monotonic() + self._timeout_seconds
         while True:
             self._serve(POLL_SECONDS)
@@ -142,12 +143,13 @@ class IdempotentWriter:
 
         After a fatal error librdkafka takes no record, a little before it reports the reason.
         """
+        self._topic = record[0]
         is_over = failure.args[0].code() == KafkaError._FATAL  # noqa: SLF001 - its public name
         deadline = time.monotonic() + REASON_SECONDS
         self._serve(0)
         while is_over and time.monotonic() < deadline:
             self._serve(POLL_SECONDS)
-        _fail(rights.explain_write(failure.args[0], record[0]), failure)
+        _fail(rights.explain_write(failure.args[0], self._topic), failure)
 
     def _note_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None and len(self._errors) < KEPT_ERRORS:

@@ -104,27 +104,39 @@ def test_nothing_follows_a_message_that_was_refused(settings):
     assert [seen.value for seen in oracle.read(settings.bootstrap_servers, topic)] == [b"1"]
 
 
-@pytest.mark.parametrize("refusals", [[], [BufferError()]], ids=["at once", "for a full queue"])
-def test_a_producer_that_has_failed_for_good_is_asked_for_the_reason(monkeypatch, refusals):
+@pytest.mark.parametrize("is_full", [False, True])
+@pytest.mark.parametrize(
+    ("code", "is_delivery", "reason"),
+    [
+        (KafkaError.MSG_SIZE_TOO_LARGE, True, r"high-scores\[5\]: Broker: Message size too large"),
+        (KafkaError.CLUSTER_AUTHORIZATION_FAILED, False, "Write on topic high-scores is missing"),
+    ],
+)
+def test_a_producer_that_has_failed_for_good_is_asked_for_the_reason(
+    monkeypatch, code, is_delivery, reason, is_full
+):
     """It takes nothing more from the moment of the failure, a little before it reports it."""
+    refusals = [BufferError()] if is_full else []
 
     class Failed:
         def __init__(self, properties):
             self.report = properties["on_delivery"]
 
         def produce(self, *_):
-            code = KafkaError._FATAL  # noqa: SLF001 - its public name
-            raise refusals.pop() if refusals else KafkaException(KafkaError(code))
+            fatal = KafkaError._FATAL  # noqa: SLF001 - its public name
+            raise refusals.pop() if refusals else KafkaException(KafkaError(fatal))
 
         def poll(self, seconds):
             if not seconds:
                 return
+            if not is_delivery:
+                raise KafkaException(KafkaError(code))
             message = SimpleNamespace(topic=lambda: "high-scores", partition=lambda: 5)
-            self.report(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), message)
+            self.report(KafkaError(code), message)
 
     monkeypatch.setattr("dataflows.kafka.producer.Producer", Failed)
 
-    with pytest.raises(FlowFailed, match=r"high-scores\[5\]: Broker: Message size too large"):
+    with pytest.raises(FlowFailed, match=reason):
         IdempotentWriter(load()).write([record("high-scores", b"1")])
 
 
