@@ -96,10 +96,14 @@ def test_a_topic_comes_about_only_when_it_is_created(kafka):
 
 
 def test_the_broker_of_the_tests_compacts_within_seconds(kafka):
-    # One segment a message: the last one is never compacted.
-    create(kafka, "compacted", **{"cleanup.policy": "compact", "segment.ms": "1"})
-    for value in (b"1", b"2", b"3", b"4"):
+    # One segment a message: the last one is never compacted. With its own ratio of 0.5 Kafka would
+    # keep one new message beside one that was compacted.
+    config = {"cleanup.policy": "compact", "segment.ms": "1", "min.cleanable.dirty.ratio": "0.001"}
+    create(kafka, "compacted", **config)
+    for value in (b"1", b"2", b"3"):
         produce(kafka, "compacted", value)
+    assert claims.eventually(lambda: consume(kafka, "compacted") == [b"2", b"3"], 100)
+    produce(kafka, "compacted", b"4")
 
     assert claims.eventually(lambda: consume(kafka, "compacted") == [b"3", b"4"], 100)
 
