@@ -13,6 +13,7 @@ import pytest
 from conf.settings import Settings
 from local import jars
 from local.kafka import running
+from tests.support import quick_java
 from tests.support.page_fixtures import (  # noqa: F401 - fixtures of the page
     chrome,
     new_context,
@@ -58,10 +59,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Fetch Kafka before any worker starts: what a worker prints is not seen."""
+    """Prepare Kafka before any worker starts: what a worker prints is not seen."""
     options = session.config.option
     if options.numprocesses and "quick" not in options.markexpr:
-        _fetch_kafka(session)
+        _prepare_kafka(session)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,15 +86,15 @@ def _uses_brokers(module: ModuleType) -> bool:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fetch Kafka, if a test needs it and it is not here yet: no test has to wait for that."""
+    """Prepare Kafka, if a test needs it: no test has to wait for that."""
     if any("kafka" in getattr(item, "fixturenames", ()) for item in session.items):
-        _fetch_kafka(session)
+        _prepare_kafka(session)
 
 
-def _fetch_kafka(session: pytest.Session) -> None:
+def _prepare_kafka(session: pytest.Session) -> None:
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), _shown(jars.log):
-        jars.class_path()
+        quick_java.use()
 
 
 @contextlib.contextmanager
