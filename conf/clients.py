@@ -34,6 +34,12 @@ def client(settings: Settings) -> dict[str, Any]:
         # A broker that has stopped or lost its network answers nothing. The default of 60 s
         # is as long as a delivery may take: nobody would ask the broker that takes over in time.
         "socket.timeout.ms": 15_000,
+        # With the default of 10 s all would stand still for as long after a broker is back.
+        "reconnect.backoff.max.ms": 1_000,
+        # Without metadata for so long, a client begins again with `bootstrap.servers` (KIP-1102).
+        # A lone broker that shuts down may say that there is no broker: with the default of five
+        # minutes a client that heard it does not connect before. Seen with librdkafka 2.16.
+        "metadata.recovery.rebootstrap.trigger.ms": 5_000,
         **settings.kafka,
     }
     return {**_as_text(ours), "logger": LIBRDKAFKA}

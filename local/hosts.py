@@ -189,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     children.exit_on_signals()
     try:
         settings = start("kafka")
+        jars.class_path()  # the hosts have no way to the internet
         with planned(options.data) as (hosts, cluster, access), hosts.inside("desk"):
             cluster.start(*[node.number for node in cluster.nodes])
             access.set_up(access.client(cluster.nodes[0]), settings, cluster.address)

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from conf.settings import Settings
 from local import jars
@@ -47,6 +49,12 @@ SLOW = (
 )
 # A test module that uses one of these starts a broker of its own.
 BROKERS = ("local.broker", "local.cluster", "local.hosts", "local.kafka", "bench")
+
+# Its limits of time say how busy the machine is.
+hypothesis_settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("ours")
 
 _numbers = itertools.count(1)
 

@@ -99,7 +99,7 @@ def test_the_documented_rank_of_a_user_has_the_documented_form(names, monkeypatc
 
 
 def answer(command):
-    return json.loads(subprocess.check_output(command, timeout=30) or b"{}")
+    return json.loads(subprocess.check_output(command, timeout=90) or b"{}")
 
 
 def test_the_command_that_an_error_names_makes_the_topic_right(names, game):

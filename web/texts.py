@@ -26,11 +26,12 @@ class Texts:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = {name: escape(text) for name, text in texts.items()}
+        self._separator = texts["separator"]
         self.json = htmlsafe_json_dumps(dict(texts))
 
     def group(self, number: int) -> str:
         """Write a whole number as the scripts do, if the language of the viewer is the page's."""
-        return f"{number:,}".replace(",", self._texts["separator"])
+        return f"{number:,}".replace(",", self._separator)
 
     def fill(self, name: str, **values: object) -> Markup:
         """Return a text with these values in its places. What is no markup is escaped."""

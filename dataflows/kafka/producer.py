@@ -427,6 +427,7 @@ class TransactionPace:
             FlowFailed: An earlier transaction failed.
         """
         if not self._writers:
+            self._deadlines.set("transactions", None)  # an epoch may have ended before it came
             return
         now = time.monotonic()
         due_at = self._pace.due_at + (BEHIND_SECONDS if is_behind else 0.0)

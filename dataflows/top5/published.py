@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
 from conf.settings import table_kind
 from dataflows.context import FlowContext
 from dataflows.kafka.caught_up import read_to_end
+from dataflows.kafka.partitioner import partition_of
 from dataflows.kafka.table import place
 from dataflows.leaderboard import Board
 from dataflows.wire import POSITIONS, BadMessage, decode_board, decode_positions, header
@@ -46,13 +47,17 @@ def read_published(context: FlowContext) -> Published:
 
 
 def _note(context: FlowContext, found: Published, message: Message) -> None:
-    value = message.value()
+    key, value = message.key() or b"", message.value()
+    # Another one is from before partitions were added: nobody looks for a board there.
+    is_at_home = message.partition() == partition_of(key, context.topic("top_5").partitions)
     if value is None:  # somebody has removed it
-        found.boards.pop((message.key() or b"").decode(errors="replace"), None)
+        if is_at_home:
+            found.boards.pop(key.decode(errors="replace"), None)
         return
     board = decode_board(value)
     table_id, positions = decode_positions(header(message, POSITIONS) or b"")
-    found.boards[board.key] = board
+    if is_at_home:
+        found.boards[board.key] = board
     kind = table_kind(board.board)
     if kind in context.settings.tables and table_id == context.topic(kind).id:
         earlier = found.positions.get(board.board, ())

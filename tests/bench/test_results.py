@@ -30,20 +30,20 @@ def filled(kafka, folder, game, environment=()):
 
 
 def test_a_table_that_is_wrong_for_one_user_is_a_wrong_result(kafka, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "LIMIT_SECONDS", 10)
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 20)
     best = games.expected(GAME).best
     with filled(kafka, tmp_path, GAME) as (settings, environment):
         wanted = {"high_scores": best | {b"player-7": 1}}
         result = results.run(settings, candidates.FLOWS[0], environment, wanted)
 
     assert result.wrong.startswith(
-        f"not done within 10 s, 1 of {len(best)} bests wrong in high_scores:"
+        f"not done within 20 s, 1 of {len(best)} bests wrong in high_scores:"
     )
 
 
 @pytest.mark.parametrize("kind", ["high_scores_day", "high_scores_week"])
 def test_a_best_of_a_period_that_is_missing_is_a_wrong_result(kind, kafka, tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "LIMIT_SECONDS", 10)
+    monkeypatch.setattr(results, "LIMIT_SECONDS", 20)
     game = GAME._replace(days=3)
     with filled(kafka, tmp_path, game, OTHER_BOARDS.environment) as (settings, environment):
         tables = {**right(game), **periods.bests(settings)}

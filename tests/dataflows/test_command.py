@@ -41,7 +41,7 @@ def start(module, *arguments):
 def ended(module, *arguments):
     """Run a command; give its status and what it has printed to each pipe."""
     with start(module, *arguments) as process:
-        printed = process.communicate(timeout=60)
+        printed = process.communicate(timeout=180)
         return process.returncode, *printed
 
 
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch):
         assert "waiting for the broker" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
         assert "Traceback" not in process.stderr.read()
 
 

@@ -22,6 +22,7 @@ from tests.support.near import near
 from tests.support.stand_in_registry import stand_in_registry
 from tests.support.until import until_true
 
+PATIENT = {"schema_registry__timeout": "20"}  # a busy machine answers late
 FORMATS = ["avro", "protobuf", "json-schema"]
 
 
@@ -37,7 +38,7 @@ def read(registry, monkeypatch):
     monkeypatch.setenv("LEADERBOARD_SCHEMA_REGISTRY__URL", registry.url)
 
     def make(form, **given):
-        for name, value in {"topics__scores__format": form, **given}.items():
+        for name, value in {**PATIENT, "topics__scores__format": form, **given}.items():
             monkeypatch.setenv(f"LEADERBOARD_{name.upper()}", value)
         decode = decoder(load())
         return lambda *values, headers=None: [
@@ -136,7 +137,7 @@ def test_any_bytes_are_a_score_or_refused(registry, read, form):
     valid = write(registry.url, form)
 
     @given(near(st.just(valid)) | st.binary(max_size=30).map(valid[:5].__add__))
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     def check(value):
         (found,) = decode(value)
 

@@ -168,7 +168,7 @@ def timeless(names, settings, monkeypatch):
     """
     config = {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
     name, admin = settings.topics.scores.name, AdminClient(clients.client(settings))
-    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(10)
+    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(60)
     with contextlib.closing(open_game(names, monkeypatch)) as game:
         yield game
 

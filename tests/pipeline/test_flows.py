@@ -192,7 +192,7 @@ def test_recreated_scores_are_read_from_their_beginning(names, game):
     with running(names):
         game.drain()
     admin = AdminClient(clients.client(game.settings))
-    admin.delete_topics([game.name("scores")])[game.name("scores")].result(10)
+    admin.delete_topics([game.name("scores")])[game.name("scores")].result(60)
     until_true(lambda: game.name("scores") not in admin.list_topics(timeout=5).topics)
     await_topics(game.settings, ["scores"])
     game.send(("ann", b"15"), ("ann", b"30"), ("bob", b"1"))
@@ -216,10 +216,10 @@ def test_a_signal_before_the_broker_is_there_ends_a_flow_at_once(names, number):
 
 def test_a_table_that_forgets_is_refused_with_the_command_that_fixes_it(names, game):
     admin = AdminClient(clients.client(game.settings))
-    admin.delete_topics([game.name("top_5")])[game.name("top_5")].result(10)
+    admin.delete_topics([game.name("top_5")])[game.name("top_5")].result(60)
     until_true(lambda: game.name("top_5") not in admin.list_topics(timeout=5).topics)
     wrong = NewTopic(game.name("top_5"), 1, 1, config={"cleanup.policy": "compact,delete"})
-    admin.create_topics([wrong])[game.name("top_5")].result(10)
+    admin.create_topics([wrong])[game.name("top_5")].result(60)
     flow = Flow("top5", names)
     try:
         statuses = flow.wait(20)

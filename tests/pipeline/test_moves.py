@@ -95,7 +95,7 @@ def delete_head(game):
     heads = [TopicPartition(game.name("scores"), each, GONE) for each in range(3)]
     admin = AdminClient(clients.client(game.settings))
     for deleted in admin.delete_records(heads).values():
-        deleted.result(10)
+        deleted.result(60)
 
 
 def copy(source, target, kind):

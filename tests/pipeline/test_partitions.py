@@ -84,7 +84,7 @@ def test_a_position_deleted_by_retention_is_loud_and_what_is_left_can_be_counted
     ends = [TopicPartition(game.name("scores"), each, -1) for each in range(8)]
     admin = AdminClient(clients.client(game.settings))
     for future in admin.delete_records(ends).values():
-        future.result(10)
+        future.result(60)
     game.send(*some(3, 100))
     with contextlib.closing(Flow("highscores", names)) as flow:
         statuses = flow.wait(30)

@@ -296,4 +296,4 @@ def revoke(secured, kind, name, operation, user="top5"):
     admin = AdminClient(secured.broker.client)
     (deleted,) = admin.delete_acls([revoked]).values()
 
-    assert len(deleted.result(10)) == 1
+    assert len(deleted.result(60)) == 1

@@ -20,7 +20,7 @@ def game(names, settings, monkeypatch):
     config = {"retention.ms": "-1", "message.timestamp.after.max.ms": str(2**63 - 1)}
     name = settings.topics.scores.name
     admin = AdminClient(clients.client(settings))
-    admin.create_topics([NewTopic(name, 8, 1, config=config)])[name].result(10)
+    admin.create_topics([NewTopic(name, 8, 1, config=config)])[name].result(60)
     return open_game(names, monkeypatch)
 
 

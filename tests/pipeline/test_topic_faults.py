@@ -41,7 +41,7 @@ def admin(game):
 
 def delete(admin, *names):
     for future in admin.delete_topics(list(names)).values():
-        future.result(10)
+        future.result(60)
     until_true(lambda: not set(names) & set(admin.list_topics(timeout=5).topics))
 
 
@@ -49,7 +49,7 @@ def configure(admin, name, key, value):
     entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource]).values():
-        future.result(10)
+        future.result(60)
 
 
 @pytest.mark.parametrize(

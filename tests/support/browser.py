@@ -47,7 +47,9 @@ needs_browser = pytest.mark.skipif(
 def running() -> Iterator[Browser]:
     """Run the browser for the length of the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(SWITCHES), timeout=120_000
+        )
         try:
             yield browser
         finally:

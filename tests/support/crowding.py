@@ -3,6 +3,6 @@
 import os
 
 
-def crowding():
+def crowding() -> float:
     """Return how many times slower this machine may be than an idle one."""
     return max(1, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -10,6 +10,7 @@ from conf.loading import load
 from tests.support.browser import running
 from tests.support.page_server import board, now, playing
 
+expect.set_options(timeout=30_000)  # it only ends a test that fails: a busy machine takes long
 EXPECTED = re.compile("net::|Failed to load resource|may sleep")  # what the browser says by itself
 
 # Count the streams that a page opens and the events that it receives.

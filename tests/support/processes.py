@@ -21,6 +21,7 @@ from dataflows.kafka.consumer import retry
 from dataflows.kafka.topics import await_topics
 from local.claims import ports
 from tests.support import oracle
+from tests.support.crowding import crowding
 from tests.support.until import until_true
 
 DRAIN_SECONDS = 60
@@ -60,8 +61,8 @@ class Flow:
             process.send_signal(number)
 
     def wait(self, seconds: float = 10) -> list[int]:
-        """Wait for the end of all processes, and return their statuses."""
-        return [process.wait(seconds) for process in self.processes]
+        """Wait for the end of all processes, longer on a busy machine; return their statuses."""
+        return [process.wait(seconds * crowding()) for process in self.processes]
 
     def await_pause(self, seconds: float = 30) -> None:
         """Wait until the (first) process has stopped by SIGSTOP; see `is_paused`."""
@@ -214,7 +215,7 @@ class Game:
     def grow(self, kind: str, partitions: int) -> None:
         """Add partitions to a topic, and wait until the broker shows them."""
         name, admin = self.name(kind), AdminClient(clients.client(self.settings))
-        admin.create_partitions([NewPartitions(name, partitions)])[name].result(10)
+        admin.create_partitions([NewPartitions(name, partitions)])[name].result(60)
         until_true(lambda: len(admin.list_topics(name).topics[name].partitions) == partitions)
 
     def end(self, kind: str) -> int:

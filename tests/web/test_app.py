@@ -415,7 +415,7 @@ def recreate(settings, *kinds):
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     names = [getattr(settings.topics, kind).name for kind in kinds]
     for deleted in admin.delete_topics(names, request_timeout=10).values():
-        deleted.result(10)
+        deleted.result(60)
     until_true(lambda: not set(names) & admin.list_topics(timeout=5).topics.keys())
     await_topics(settings)
 
@@ -499,7 +499,7 @@ def with_web(settings, **values):
 
 
 async def test_a_client_that_posts_too_often_learns_when_to_try_again(settings):
-    made = create_app(with_web(settings, posts_per_second=0.5, posts_burst=2))
+    made = create_app(with_web(settings, posts_per_second=0.01, posts_burst=2))
     async with made.test_app():
         await until(lambda: not made.extensions["leaderboard"].problems(), 30)
         client = made.test_client()
@@ -508,7 +508,7 @@ async def test_a_client_that_posts_too_often_learns_when_to_try_again(settings):
         ]
 
     assert [answer.status_code for answer in answers] == [202, 202, 429]
-    assert int(answers[2].headers["Retry-After"]) in {1, 2}
+    assert 90 < int(answers[2].headers["Retry-After"]) <= 100
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -81,6 +81,12 @@ def test_numbers_have_the_separator_of_the_language(tmp_path):
     assert texts.load(write(tmp_path, 'separator = "."')).group(1_234_567) == "1.234.567"
 
 
+def test_a_separator_is_escaped_once(tmp_path):
+    loaded = texts.load(write(tmp_path, 'separator = "\'"\nleader = "{user} {score}"'))
+
+    assert loaded.fill("leader", user="ann", score=loaded.group(1_234)) == "ann 1&#39;234"
+
+
 def test_each_text_is_used():
     sources = [
         *(ROOT / "web/templates").iterdir(),

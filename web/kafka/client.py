@@ -24,10 +24,7 @@ ENDS_SECONDS = 1  # between questions for the end offsets
 IDENTITY_ROUNDS = 3  # of these questions between two looks at the topic's identity
 ANSWER_SECONDS = 2  # for an answer of the broker
 LATEST = -1  # as a time: where a partition ends (ListOffsets)
-QUIET = {  # not every attempt to connect is logged, and a broker that is back is found soon
-    "log_level": "2",
-    "reconnect.backoff.max.ms": "1000",
-}
+QUIET = {"log_level": "2"}  # not every attempt to connect is logged
 
 
 class TopicChanged(ConnectionError):  # noqa: N818 - what has happened

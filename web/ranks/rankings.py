@@ -142,9 +142,9 @@ class Rankings:
         """Return the current period of a board, "" of all time, by the clock."""
         return "" if board == ALL_TIME else self._calendar.current(board, self._now()).name
 
-    def moment(self, board: str) -> tuple[int, str]:
+    def moment(self, board: str) -> tuple[int, str, str]:
         """Return what changes whenever the ranks of the current period may have changed."""
-        return self._version, self.current(board)
+        return self._version, self.not_ready, self.current(board)
 
     def sizes(self) -> dict[tuple[str, str], int]:
         """Return the number of users by board and period; any thread may ask."""

@@ -92,7 +92,7 @@ def write(writer, topic, partition):
 def test_nothing_follows_a_message_that_was_refused(settings):
     topic = settings.topics.scores.name
     admin = AdminClient(clients.client(settings))
-    admin.create_topics([NewTopic(topic, 1, config={"max.message.bytes": "500"})])[topic].result(10)
+    admin.create_topics([NewTopic(topic, 1, config={"max.message.bytes": "500"})])[topic].result(60)
     writer = IdempotentWriter(settings)
     until_true(lambda: topic in admin.list_topics(timeout=5).topics)
     writer.write([record(topic, b"1", 0)])
@@ -190,16 +190,34 @@ def test_a_write_of_no_records_does_not_delay_the_commit_of_the_next(settings):
     assert left[2] <= 10
 
 
+class Kept:
+    """A writer whose transactions end at once."""
+
+    commits = 0
+
+    def commit(self):
+        self.commits += 1
+        return True
+
+
+def test_after_the_end_of_an_epoch_no_deadline_keeps_a_flow_awake_that_has_nothing_to_commit():
+    deadlines = Deadlines()
+    pace = TransactionPace(0.1, deadlines)
+    writer: Any = Kept()
+    left = []
+    for _ in range(2):  # the second waits for the pace
+        pace.note_written(writer)
+        pace.commit_if_due()
+        left.append(deadlines.seconds_left())
+    pace.commit()  # at the end of the epoch
+    pace.commit_if_due()
+    left.append(deadlines.seconds_left())
+
+    assert left[0] == left[2] == float("inf")
+    assert left[1] <= 10
+
+
 def test_a_flow_that_is_behind_commits_more_rarely_until_it_has_caught_up():
-    class Kept:
-        """A writer whose transactions end at once."""
-
-        commits = 0
-
-        def commit(self):
-            self.commits += 1
-            return True
-
     writer: Any = Kept()
     pace = TransactionPace(0, Deadlines())
     commits = []

@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 from dataflows.context import FlowContext
+from dataflows.kafka.partitioner import partition_of
 from dataflows.leaderboard import Board
 from dataflows.periods import Calendar
 from dataflows.process import Stopping
@@ -35,6 +36,10 @@ def board(period, *, final=False):
     return Board("day", 0, 1, (), period, final)
 
 
+def home(board):
+    return partition_of(board.key.encode(), 2)
+
+
 def send(game, board, partition, table_id, *positions):
     headers = {POSITIONS: encode_positions(table_id, positions)}
     message = (board.key, encode_board(board))
@@ -50,18 +55,26 @@ def test_the_positions_of_a_board_are_the_greatest_that_were_shown_of_the_table_
     send(game, board("2026-11-24"), 1, now, 3, 4)
     send(game, board("2026-11-23"), 1, "deleted", 9, 9)
     send(game, board("2026-11-22"), 1, now, 1)
-    found = read_published(context)
 
-    assert found.positions == {"day": (5, 4)}
-    assert len(found.boards) == 4
+    assert read_published(context).positions == {"day": (5, 4)}
 
 
 def test_a_board_that_was_deleted_is_not_the_last_one(game, context):
-    send(game, board("2026-11-24", final=True), 0, "t", 1, 1)
-    send(game, board("2026-11-25", final=True), 0, "t", 1, 1)
-    game.send(("day/2026-11-25", None), to="top_5", partition=0)
+    boards = [board("2026-11-24", final=True), board("2026-11-25", final=True)]
+    for each in boards:
+        send(game, each, home(each), "t", 1, 1)
+    game.send(("day/2026-11-25", None), to="top_5", partition=home(boards[1]))
 
     assert read_published(context).boards.keys() == {"day/2026-11-24"}
+
+
+def test_a_board_from_before_partitions_were_added_is_not_the_last_one(game, context):
+    moved, here = board("2026-11-24"), board("2026-11-25")
+    send(game, moved, 1 - home(moved), "t", 1, 1)
+    send(game, here, home(here), "t", 1, 1)
+    game.send((here.key, None), to="top_5", partition=1 - home(here))
+
+    assert read_published(context).boards.keys() == {here.key}
 
 
 def test_a_final_board_of_a_period_that_does_not_exist_stops_nothing(game, context):

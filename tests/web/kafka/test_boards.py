@@ -31,6 +31,12 @@ def by_day(monkeypatch):
 
 
 @pytest.fixture
+def in_three(monkeypatch):
+    """Give `top-5` three partitions."""
+    monkeypatch.setenv("LEADERBOARD_TOPICS__TOP_5__PARTITIONS", "3")
+
+
+@pytest.fixture
 def reader(settings, found):
     """Return the reader of `top-5`."""
     return TopicReader(
@@ -84,6 +90,16 @@ def test_with_boards_by_period_the_last_one_of_each_is_found_however_old(read_pa
     young = [(b"day/2026-11-25", HOUR_MS, days[1]), (b"all-time", 9_000), (b"week/2026-W48", 0)]
 
     assert [number for number, _ in read_past(*old, *young)] == ["300", "301", "301"]
+
+
+@pytest.mark.usefixtures("by_day", "in_three")
+def test_a_board_from_before_partitions_were_added_is_not_shown(settings, read_past):
+    """`all-time` is at home in the first of two partitions, and in the last of three."""
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    producer.produce(settings.topics.top_5.name, BOARD, b"all-time", partition=0)
+    assert producer.flush(10) == 0
+
+    assert read_past() == []
 
 
 def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(

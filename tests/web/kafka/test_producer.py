@@ -75,7 +75,7 @@ class Rights:
             if (kind, operation) not in NONSENSE
         ]
         for each in admin.create_acls(granted).values():
-            each.result(10)
+            each.result(60)
 
 
 async def test_a_right_that_is_granted_later_is_enough_and_ready_says_what_is_missing(tmp_path):

@@ -129,7 +129,7 @@ async def test_a_start_at_which_the_consumer_gets_nothing_is_given_up(
 def recreate(settings):
     name = settings.topics.high_scores.name
     admin = AdminClient(clients.client(settings))
-    admin.delete_topics([name])[name].result(10)
+    admin.delete_topics([name])[name].result(60)
     await_topics(settings)
 
 

@@ -88,7 +88,7 @@ def test_a_stream_that_ends_is_opened_again_and_the_board_is_the_newest(stage, o
     stage.first = [("board", board(("ann", 120)))]
     stage.end_streams()
     expect(page.locator("#connection")).to_have_text(LOST)
-    is_live(page, timeout=10_000)
+    is_live(page, timeout=40_000)
     expect(page.locator("#board tbody tr")).to_have_count(1)
 
     assert stage.watched() == 1
@@ -101,7 +101,7 @@ def test_a_stream_that_the_browser_gives_up_is_opened_again(stage, open_page):
     expect(page.locator("#connection")).to_have_text(LOST)
     page.wait_for_event("response", lambda response: response.status == 502)
     page.unroute("**/live")
-    is_live(page, timeout=15_000)
+    is_live(page, timeout=40_000)
 
 
 def test_a_stream_that_never_opens_is_given_up_and_tried_again_after_growing_pauses(

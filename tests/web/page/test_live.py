@@ -15,7 +15,7 @@ from tests.support.web_process import web
 pytestmark = needs_browser
 
 NAMES = ["<b>\"q'</b>", "ليلى", "a\u2028b", "😀", "x" * 1_000]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 OFFLINE_MS = {False: 5_000, True: 30_000}
 
 

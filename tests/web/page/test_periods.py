@@ -152,6 +152,20 @@ def test_a_form_without_javascript_stays_on_its_board(stage, new_context, monkey
     assert page.url == f"{stage.address}/?board=day&outcome=received"
 
 
+def test_a_player_is_found_without_javascript_after_a_score_that_is_refused(stage, new_context):
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(stage.address)
+    page.get_by_label("User", exact=True).fill("ann")
+    page.get_by_label("Score", exact=True).fill("ten")
+    page.get_by_role("button", name="Add").click()
+    page.locator("#name").fill("bob")
+    with page.expect_response("**/?user=bob") as found:
+        page.locator("#find [type=submit]").click()
+
+    assert found.value.status == 200
+    assert page.url == f"{stage.address}/?user=bob#player"
+
+
 def test_earlier_periods_with_scores_are_one_link_apart(stage, open_page):
     page = open_page("/?board=day")
     for users, note in ((["cid"], "may still count"), (["bob"], "Final."), (["old"], "Final.")):

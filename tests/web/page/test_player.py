@@ -385,6 +385,7 @@ def test_a_page_of_ranks_says_why_it_is_empty(stage, new_context):
     page = new_context().new_page()
     page.goto(f"{stage.address}/?from=1")
     expect(page.locator(".note")).to_have_text("the ranks are not read yet: half is read.")
+    expect(page.locator(".empty")).to_have_count(0)
 
     assert page.goto(f"{stage.address}/?from=0").status == 400
 

@@ -22,7 +22,7 @@ def names(page):
 
 def open_tab(context, stage):
     page = context.new_page()
-    page.goto(stage.address, timeout=10_000)
+    page.goto(stage.address, timeout=60_000)
     expect(page.locator("#connection")).to_have_text("Live")
     return page
 

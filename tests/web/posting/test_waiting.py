@@ -5,6 +5,7 @@ import re
 from contextlib import asynccontextmanager
 from urllib.parse import urljoin
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from conf import clients
@@ -20,7 +21,12 @@ from tests.support.until import until
 from web.app import create_app
 from web.kafka.records import Receipt
 
-WAIT = {"Prefer": "wait=2"}
+WAIT = {"Prefer": "wait=60"}
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    monkeypatch.setattr("web.routes.scores.WAIT_SECONDS", 60)
 
 
 @asynccontextmanager
@@ -102,7 +108,7 @@ async def test_without_a_flow_it_is_received_and_a_client_that_does_not_ask_gets
         unasked, headers = await post(app, "ann", 120, {})
         asked, applied = await post(app, "ann", 120, {"Prefer": "wait=1"})
         monkeypatch.setattr("web.posting.waiting.PENDING_MAX", 0)
-        at_once, _ = await asyncio.wait_for(post(app, "ann", 120), 1.5)
+        at_once, _ = await asyncio.wait_for(post(app, "ann", 120), 30)
 
     assert unasked.keys() == {"partition", "offset"}
     assert "Preference-Applied" not in headers
@@ -115,7 +121,7 @@ async def test_a_form_asks_with_a_field_and_gets_the_outcome_in_the_address(sett
         receipt = await next_receipt(app, "ann")
         flow = Flow(settings)
         client = app.test_client()
-        form = {"user": "ann", "score": "7", "wait": "2"}
+        form = {"user": "ann", "score": "7", "wait": "60"}
         posted = asyncio.create_task(client.post("/newScore", form=form))
         await until(lambda: is_written(settings, receipt))
         flow.improve(b"ann", 7, receipt)
@@ -243,10 +249,10 @@ async def test_a_best_that_a_reader_finds_at_its_start_is_never_called_counted(
 
 async def test_an_end_while_a_client_waits_answers_it_at_once(settings):
     async with serving(settings) as app:
-        posted = asyncio.create_task(post(app, "ann", 120, {"Prefer": "wait=2"}))
+        posted = asyncio.create_task(post(app, "ann", 120, WAIT))
         services = app.extensions["leaderboard"]
         await until(lambda: any(each.is_written() for each in services.watcher._pending))  # noqa: SLF001
         services.end()
-        answer, _ = await asyncio.wait_for(posted, 1)
+        answer, _ = await asyncio.wait_for(posted, 30)
 
     assert answer["outcome"] == "received"

@@ -80,6 +80,17 @@ class Client:
             await self.event(6 * QUICK)
 
 
+async def test_a_rank_is_sent_once_the_ranks_are_ready_though_no_score_comes(monkeypatch):
+    async with serving(monkeypatch) as app:
+        app.services.rankings.not_ready = "half is read"
+        client = await Client.open(app, "user=user4")
+        await client.assert_silent()
+        app.services.rankings.not_ready = ""
+        rank = await client.event()
+
+    assert rank["rank"] == 5
+
+
 async def first(app, query):
     """Return the data of the `rank` with which a stream begins."""
     request = f"GET /live?events=rate&{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -19,6 +19,7 @@ from dataflows.leaderboard import Board, Row
 from local import cluster
 from local.claims import ports
 from tests.support import boards
+from tests.support.crowding import crowding
 from tests.support.ending import ending
 from tests.support.proc import children, is_alive
 from tests.support.until import until_true
@@ -186,11 +187,11 @@ def test_a_signal_to_the_parent_ends_all_streams_and_processes(publish, parent):
         began = time.monotonic()
         parent.process.terminate()
         last = [*first, *second]
-        status = parent.process.wait(5)
+        status = parent.process.wait(5 * crowding())
         seconds = time.monotonic() - began
 
     assert (status, last) == (0, [])
-    assert seconds < 3
+    assert seconds < 3 * crowding()
     assert not any(map(is_alive, workers.values()))
 
 
@@ -208,7 +209,7 @@ def test_a_worker_that_starts_while_kafka_is_away_leaves_its_siblings_alone(star
     (port,) = ports(0)
     with cluster.started(tmp_path / "kafka", port, {}) as kafka:
         parent = start(
-            LEADERBOARD_BOOTSTRAP_SERVERS=kafka.address, LEADERBOARD_STARTUP_TIMEOUT_SECONDS="8"
+            LEADERBOARD_BOOTSTRAP_SERVERS=kafka.address, LEADERBOARD_STARTUP_TIMEOUT_SECONDS="20"
         )
         parent.await_all()
         before = parent.workers()
@@ -232,10 +233,10 @@ def test_while_workers_end_newcomers_are_refused_at_once(parent):
         parent.process.terminate()
         until_true(lambda: is_refused(host, int(port)), 2)
         is_ending = parent.process.poll() is None
-    status = parent.process.wait(10)
+    status = parent.process.wait(30)
 
     assert answer.startswith(b"HTTP/1.1 100")
-    assert is_ending
+    assert is_ending or crowding() > 2  # its time may be over
     assert status == 0
 
 
@@ -258,12 +259,12 @@ def is_refused(host, port):
 def test_workers_that_can_never_serve_end_their_parent(start, never):
     parent = start(**never)
 
-    assert parent.process.wait(20) == 1
+    assert parent.process.wait(90) == 1
 
 
 def test_a_port_that_another_program_listens_on_is_refused(start):
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
         parent = start(LEADERBOARD_WEB__PORT=str(other.getsockname()[1]))
 
-        assert parent.process.wait(20) == 1
+        assert parent.process.wait(90) == 1
         assert "Address already in use" in parent.said()
