@@ -204,8 +204,11 @@ def await_ready(brokers: Sequence[Broker]) -> None:
     Raises:
         Failed: One has ended, or they are not ready within 120 s.
     """
+    clients: dict[str, AdminClient] = {}
     ready = claims.eventually(
-        lambda: bool(ended(brokers)) or all(_is_ready(each, len(brokers)) for each in brokers),
+        lambda: (
+            bool(ended(brokers)) or all(_is_ready(each, len(brokers), clients) for each in brokers)
+        ),
         STARTUP_SECONDS,
     )
     for broker in ended(brokers):
@@ -220,15 +223,18 @@ def ended(brokers: Sequence[Broker]) -> list[Broker]:
     return [broker for broker in brokers if broker.process.poll() is not None]
 
 
-def _is_ready(broker: Broker, brokers: int) -> bool:
+def _is_ready(broker: Broker, brokers: int, clients: dict[str, AdminClient]) -> bool:
     """Ask whether a topic with a replica on each of so many brokers could be created.
 
-    The controller says no while one of them is fenced.
+    The controller says no while one of them is fenced. The client is kept among `clients`: freed
+    by the thread of its own answer, it would end the process.
     """
     host, _, port = broker.address.partition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
-        admin = AdminClient({**broker.client, "log_level": "0"})
+        quiet = {"log_level": "0", "reconnect.backoff.max.ms": "500"}
+        admin = clients.get(broker.address) or AdminClient({**broker.client, **quiet})
+        clients[broker.address] = admin
         asked = admin.create_topics(
             [NewTopic("ready", 1, brokers)], validate_only=True, request_timeout=5
         )

@@ -1,8 +1,9 @@
 """The topics: create what is missing, check what is there, wait for the broker."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ REQUEST_SECONDS = 10
 LOG_SECONDS = 5
 PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5
+HOLD_SECONDS = 15  # longer than a question may take
 
 
 class Topic(NamedTuple):
@@ -112,8 +114,14 @@ class _Broker:
         Raises:
             KafkaException: There was no answer within 10 s.
         """
-        while wait(asked.values(), PAUSE_SECONDS).not_done:
-            self._check(self.reason())
+        while waiting := wait(asked.values(), PAUSE_SECONDS).not_done:
+            try:
+                self._check(self.reason())
+            except (Stopped, Unavailable):
+                # Freed by the thread of its own answer, the client would end the process.
+                held = threading.Thread(target=_hold, args=(self.admin, waiting), daemon=True)
+                held.start()
+                raise
         found = {key: future.exception() or future.result() for key, future in asked.items()}
         for answer in found.values():
             if isinstance(answer, KafkaException) and answer.args[0].code() < 0:  # librdkafka's own
@@ -157,6 +165,12 @@ class _Broker:
             self._error = f"it refuses the user {self._user!r} or the password: {error.str()}"
         elif error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._error = error.str()
+
+
+def _hold(_client: AdminClient, waiting: Collection["Future[Any]"]) -> None:
+    """Keep a client until its questions are answered, or are too late, and a second longer."""
+    wait(waiting, HOLD_SECONDS)
+    time.sleep(1)
 
 
 def _ensure(broker: _Broker, settings: Settings, names: Mapping[str, str]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The topics: missing ones are created or awaited, wrong ones are refused or reported."""
 
+import gc
 import re
 import threading
+import weakref
 
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -92,6 +94,26 @@ def test_a_broker_that_does_not_answer_is_named_and_why(monkeypatch, address, re
     }
     with pytest.raises(Unavailable, match=f"the broker at {address} .*{reason}.*: gave up after 5"):
         await_topics(load_with(nowhere, monkeypatch))
+
+
+def test_a_client_lives_until_the_question_that_was_given_up_is_answered(monkeypatch):
+    made = []
+
+    class Noted(AdminClient):
+        def __init__(self, properties):
+            super().__init__(properties)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("dataflows.kafka.topics.AdminClient", Noted)
+    nowhere = {
+        "LEADERBOARD_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "LEADERBOARD_STARTUP_TIMEOUT_SECONDS": "1",
+    }
+    with pytest.raises(Unavailable):
+        await_topics(load_with(nowhere, monkeypatch))
+    gc.collect()
+
+    assert [each() is None for each in made] == [False]
 
 
 def test_a_wait_for_an_answer_ends_when_the_program_stops(monkeypatch):
