@@ -34,7 +34,7 @@ def client(settings: Settings) -> dict[str, Any]:
         # A broker that has stopped or lost its network answers nothing. The default of 60 s
         # is as long as a delivery may take: nobody would ask the broker that takes over in time.
         "socket.timeout.ms": 15_000,
-        # With the default of 10 s all would stand still for as long after a broker is back.
+        # A broker that is back is found soon: the default is 10 s.
         "reconnect.backoff.max.ms": 1_000,
         # Without metadata for so long, a client begins again with `bootstrap.servers` (KIP-1102).
         # A lone broker that shuts down may say that there is no broker: with the default of five

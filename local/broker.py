@@ -226,8 +226,8 @@ def ended(brokers: Sequence[Broker]) -> list[Broker]:
 def _is_ready(broker: Broker, brokers: int, clients: dict[str, AdminClient]) -> bool:
     """Ask whether a topic with a replica on each of so many brokers could be created.
 
-    The controller says no while one of them is fenced. The client is kept among `clients`: freed
-    by the thread of its own answer, it would end the process.
+    The controller says no while one of them is fenced. Its client is kept in `clients`: one
+    that is freed in the thread of its own answer ends the process.
     """
     host, _, port = broker.address.partition(":")
     try:

@@ -64,6 +64,14 @@ def test_all_settings_of_the_deployments_are_valid(monkeypatch):
     assert load().flows.metrics_port == load().web.port == 8000  # of the probes
 
 
+def test_each_part_of_compose_finds_kafka():
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    parts = {name: each["environment"] for name, each in services.items() if name != "kafka"}
+
+    assert sorted(parts) == ["highscores", "top5", "web"]
+    assert {each["LEADERBOARD_BOOTSTRAP_SERVERS"] for each in parts.values()} == {"kafka:9092"}
+
+
 def test_a_flow_has_one_pod_and_every_pod_is_probed_without_variables_of_services():
     pods = {
         each["metadata"]["name"]: each

@@ -118,9 +118,8 @@ class _Broker:
             try:
                 self._check(self.reason())
             except (Stopped, Unavailable):
-                # Freed by the thread of its own answer, the client would end the process.
-                held = threading.Thread(target=_hold, args=(self.admin, waiting), daemon=True)
-                held.start()
+                # A client that is freed in the thread of its own answer ends the process.
+                threading.Thread(target=_hold, args=(self.admin, waiting), daemon=True).start()
                 raise
         found = {key: future.exception() or future.result() for key, future in asked.items()}
         for answer in found.values():

@@ -48,7 +48,7 @@ def read_published(context: FlowContext) -> Published:
 
 def _note(context: FlowContext, found: Published, message: Message) -> None:
     key, value = message.key() or b"", message.value()
-    # Another one is from before partitions were added: nobody looks for a board there.
+    # Elsewhere are boards from before partitions were added.
     is_at_home = message.partition() == partition_of(key, context.topic("top_5").partitions)
     if value is None:  # somebody has removed it
         if is_at_home:

@@ -3,10 +3,7 @@
 import contextlib
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
-from conf import clients
-from local import kafka
 from local.claims import ports
 from local.cluster import started
 from tests.support import oracle
@@ -84,35 +81,3 @@ def test_a_broker_away_for_longer_than_a_delivery_may_take_ends_the_flow_and_a_r
 
     assert statuses == [1]
     assert "nothing of it is committed, fix the cause, and start again" in said
-
-
-def test_every_client_finds_a_lone_broker_again_that_was_shut_down(names, monkeypatch, tmp_path):
-    """Shutting down, it may tell those who ask for metadata that there is no broker."""
-    port = int(names["LEADERBOARD_BOOTSTRAP_SERVERS"].rpartition(":")[2])
-    with contextlib.ExitStack() as stack:
-        with kafka.running(tmp_path, port):
-            game = open_game(names, monkeypatch)
-            properties = {**clients.consumer(game.settings), clients.METADATA_MS: "50"}
-            consumers = [Consumer(properties) for _ in range(40)]
-            for each in consumers:
-                stack.callback(each.close)
-                each.assign([TopicPartition(game.name("scores"), 0, 0)])
-            game.send(("ann", b"1"), partition=0)
-            until_true(all_read(consumers), 30)
-        with kafka.running(tmp_path, port):
-            game.send(("ann", b"2"), partition=0)
-            until_true(all_read(consumers), 30)
-
-
-def all_read(consumers):
-    """Return a function that polls all, and returns whether each has read a message."""
-    waiting = set(consumers)
-
-    def is_done():
-        for each in list(waiting):
-            message = each.poll(0)
-            if message is not None and not message.error():
-                waiting.remove(each)
-        return not waiting
-
-    return is_done

@@ -1,4 +1,4 @@
-"""Makes each start of Kafka cheap: a test run has more than a hundred, and each took 9 s of CPU.
+"""Makes each start of Kafka cheap: a test run has some ninety, and each took 9 s of CPU.
 
 Java compiles by its first compiler alone, and loads Kafka's classes from a cache, which a broker
 that starts and ends fills once: see JEP 483 and JEP 514. It lies beside Kafka's jars.

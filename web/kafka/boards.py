@@ -144,7 +144,7 @@ class _Boards:
         """Yield what can be read and is shown; a message that cannot be read is counted."""
         for message in messages:
             key, value = message.key() or b"", message.value()
-            # A board in another partition is from before partitions were added.
+            # Elsewhere are boards from before partitions were added.
             is_at_home = message.partition() == partition_of(key, self._topic.partitions)
             is_shown = is_at_home and key.partition(b"/")[0] in self._names
             if message.error() is None and value is not None and is_shown:
